@@ -1,0 +1,16 @@
+"""Multigrid training of video models for MMAction2 (Wu et al., CVPR 2020, arXiv 1912.00998).
+
+Importing this package, which ``custom_imports`` in a config does, registers everything in MMAction2's registries.
+"""
+
+from .compat import prepare
+
+prepare()
+
+from .config import apply_multigrid, multigrid_schedule  # noqa: E402
+from .datasets import register_transform_rule  # noqa: E402
+from .engine import MultigridRunner  # noqa: E402
+from .schedule import MultigridSchedule  # noqa: E402
+
+__version__ = '0.1.0'
+__all__ = ['MultigridRunner', 'MultigridSchedule', 'apply_multigrid', 'multigrid_schedule', 'register_transform_rule']

@@ -1,0 +1,151 @@
+"""What the installed stack needs before this package can stand on it.
+
+Everything here acts once, on import, and only where something is missing: a
+healthy installation is left as it is.
+"""
+
+import importlib
+import importlib.util
+import logging
+import os
+import os.path as osp
+import sys
+from types import ModuleType
+
+logger = logging.getLogger('mmaction_multigrid')
+
+# (module, lowest version, what to install). mmcv and mmcv-lite provide the same module and
+# overwrite each other, so this package can declare neither: it checks and says.
+REQUIREMENTS = (
+    ('torch', '1.13', 'pip install torch'),
+    ('mmengine', '0.8.0', 'pip install "mmengine>=0.8"'),
+    ('mmcv', '2.0.0', 'pip install "mmcv-lite>=2.0,<2.2" (or mmcv, which is the same module with compiled ops)'),
+    ('mmaction', '1.1.0', 'pip install "mmaction2>=1.1"'),
+)
+
+
+def check_requirements() -> None:
+    """Check that the stack is there and new enough.
+
+    Raises:
+        ImportError: A package is missing or too old; the message holds the command to run.
+    """
+    for name, minimum, remedy in REQUIREMENTS:
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            raise ImportError(f'mmaction_multigrid needs {name}>={minimum}, which is not installed: {remedy}') from None
+        version = getattr(module, '__version__', '0')
+        if _release(version) < _release(minimum):
+            raise ImportError(f'mmaction_multigrid needs {name}>={minimum}, but {version} is installed: {remedy}')
+
+
+def _release(version: str) -> tuple:
+    """Numeric release part of a version: '2.13.0+cpu' -> (2, 13, 0)."""
+    numbers = []
+    for part in version.split('+')[0].split('.')[:3]:
+        digits = ''
+        for char in part:
+            if not char.isdigit():
+                break
+            digits += char
+        numbers.append(int(digits or 0))
+    return tuple(numbers + [0] * (3 - len(numbers)))
+
+
+def heal_missing_drn() -> bool:
+    """Stand in for ``mmaction.models.localizers.drn`` where the installed mmaction2 lacks it.
+
+    The wheel and sdist of mmaction2 1.2.0 leave that package out, so that ``import mmaction.models``
+    fails (open-mmlab/mmaction2 issue 2714). The stand-in's ``DRN`` says so when it is built.
+
+    Returns:
+        bool: Whether a stand-in was put in place.
+    """
+    parent = importlib.util.find_spec('mmaction')
+    folder = osp.join(osp.dirname(parent.origin), 'models', 'localizers')
+    name = 'mmaction.models.localizers.drn'
+    if name in sys.modules or osp.isdir(osp.join(folder, 'drn')) or osp.isfile(osp.join(folder, 'drn.py')):
+        return False
+    if not _imports_drn(osp.join(folder, '__init__.py')):
+        return False
+
+    class DRN:
+        """Stand-in for the localizer that the installed mmaction2 lacks."""
+
+        def __init__(self, *args, **kwargs):
+            raise ImportError('DRN is missing from the installed mmaction2 (open-mmlab/mmaction2 issue 2714): '
+                              'install mmaction2 from its source repository to use it')
+
+    package, module = ModuleType(name), ModuleType(f'{name}.drn')
+    package.__path__ = []
+    package.drn = module
+    module.DRN = DRN
+    sys.modules[name], sys.modules[f'{name}.drn'] = package, module
+    logger.info('mmaction2 is installed without %s; a stand-in takes its place', name)
+    return True
+
+
+def _imports_drn(init_file: str) -> bool:
+    try:
+        with open(init_file, encoding='utf-8') as file:
+            return '.drn' in file.read()
+    except OSError:
+        return False
+
+
+def load_local_checkpoint(filename: str, map_location=None) -> dict:
+    """Load a checkpoint file; the one that mmengine writes too, on any torch.
+
+    From torch 2.6 on ``torch.load`` reads weights only by default, which refuses the log history
+    (``HistoryBuffer``) in every full mmengine checkpoint, and with it every ``--resume``. The safe way is
+    tried first; a file that it refuses is read in full, and the log says so. Set
+    ``TORCH_FORCE_WEIGHTS_ONLY_LOAD=1`` to have such a file refused instead.
+
+    Args:
+        filename (str): Path of a local file; ``~`` is expanded.
+        map_location: As in :func:`torch.load`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        pickle.UnpicklingError: The file is refused or damaged.
+    """
+    import pickle
+
+    import torch
+    from mmengine.logging import print_log
+
+    filename = osp.expanduser(filename)
+    if not osp.isfile(filename):
+        raise FileNotFoundError(f'{filename} can not be found.')
+    try:
+        return torch.load(filename, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError:
+        if os.environ.get('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0').lower() in ('1', 'y', 'yes', 'true'):
+            raise
+        print_log(f'{filename} holds more than weights and is unpickled in full: load only files that you trust',
+                  logger='current')
+        return torch.load(filename, map_location=map_location, weights_only=False)
+
+
+def heal_checkpoint_loading() -> bool:
+    """Have mmengine load local checkpoints through :func:`load_local_checkpoint` where torch needs it.
+
+    Returns:
+        bool: Whether the loader was replaced.
+    """
+    import torch
+    from mmengine.runner import CheckpointLoader
+    if _release(torch.__version__) < (2, 6, 0):
+        return False
+    CheckpointLoader.register_scheme(prefixes='', loader=load_local_checkpoint, force=True)
+    return True
+
+
+def prepare() -> None:
+    """Check the stack, then mend what is known to be broken in it."""
+    check_requirements()
+    heal_missing_drn()
+    heal_checkpoint_loading()

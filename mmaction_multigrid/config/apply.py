@@ -1,0 +1,136 @@
+"""From a multigrid config to the resolved one, in which everything is explicit."""
+
+import copy
+import logging
+from dataclasses import asdict
+from typing import Any, Optional, Tuple
+
+from mmaction.registry import TRANSFORMS
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from ..schedule import MultigridSchedule, Settings
+from ..schedule.schedule import stages_to_config
+from .base import read_base, type_name
+
+PACKAGE = 'mmaction_multigrid'
+
+
+def multigrid_schedule(cfg: Config) -> Tuple[MultigridSchedule, Optional[int]]:
+    """The schedule of a multigrid config, and the frame interval of its base clips (None: it has none).
+
+    Raises:
+        TypeError, ValueError: A setting is wrong or the base config cannot be trained with multigrid.
+    """
+    settings = Settings.from_dict(cfg['multigrid'])
+    base, frame_interval = read_base(cfg)
+    return MultigridSchedule(base, settings), frame_interval
+
+
+def apply_multigrid(cfg: Config) -> Config:
+    """Resolve a multigrid config: write out loop, sampler, data set, transforms, hooks and lr schedule.
+
+    The result has neither ``multigrid`` nor ``runner_type``, runs in the stock ``Runner``, and is left as it is
+    by another call, like any config without ``multigrid``.
+
+    Args:
+        cfg (Config): Any config; it is not changed.
+
+    Returns:
+        Config: The resolved config.
+
+    Raises:
+        TypeError, ValueError: A setting is wrong or the base config cannot be trained with multigrid. The message
+            names the key, its value and what is allowed.
+    """
+    cfg = copy.deepcopy(cfg) if isinstance(cfg, Config) else Config(copy.deepcopy(dict(cfg)))
+    if type_name(cfg.get('runner_type', '')) == 'MultigridRunner':
+        cfg.pop('runner_type')
+    if 'multigrid' not in cfg:
+        return cfg
+    settings = Settings.from_dict(cfg['multigrid'])
+    if not settings.active:
+        print_log('multigrid: both long_cycle and short_cycle are off; the base config is trained as it is',
+                  logger='current', level=logging.WARNING)
+        cfg.pop('multigrid')
+        return cfg
+    schedule, _ = multigrid_schedule(cfg)
+    cfg.pop('multigrid')
+    base_shape = (schedule.base.num_frames, schedule.base.crop_size)
+    cfg['train_dataloader'] = _resolve_dataloader(cfg['train_dataloader'], schedule, base_shape)
+    cfg['train_cfg'] = dict(type='MultigridTrainLoop', max_epochs=schedule.max_epochs, eval_freq=settings.eval_freq)
+    cfg['param_scheduler'] = [_resolve_lr(schedule)]
+    cfg['custom_hooks'] = _resolve_hooks(cfg.get('custom_hooks'), settings, base_shape)
+    default_hooks = cfg.get('default_hooks') or {}
+    checkpoint = _resolve_checkpoint(default_hooks.get('checkpoint', {}))
+    cfg['default_hooks'] = {**default_hooks, 'checkpoint': checkpoint}
+    cfg['custom_imports'] = _resolve_imports(cfg.get('custom_imports'))
+    return cfg
+
+
+def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule, base_shape: Tuple[int, int]) -> dict:
+    dataloader = dict(dataloader)
+    if dataloader.get('batch_sampler') is not None:
+        raise ValueError(f'train_dataloader.batch_sampler = {dataloader["batch_sampler"]!r}: multigrid sets one of its '
+                         'own; leave it out of the base config')
+    size = dataloader.get('batch_size')
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise ValueError(f'train_dataloader.batch_size = {size!r}: must be an integer of at least 1')
+    # A partial batch would have another cost and lr than its shape stands for.
+    dataloader.pop('drop_last', None)
+    dataloader['batch_sampler'] = dict(type='MultigridBatchSampler', stages=stages_to_config(schedule.stages))
+    dataloader['dataset'] = dict(
+        type='MultigridDataset', base_shape=base_shape, dataset=_resolve_dataset(dataloader['dataset']))
+    if dataloader.get('num_workers', 0):
+        dataloader['persistent_workers'] = True
+    return dataloader
+
+
+def _resolve_dataset(dataset: Any) -> Any:
+    """Wrap the transforms of every pipeline in the config of a data set, those of wrapped data sets too."""
+    if isinstance(dataset, (list, tuple)):
+        return [_resolve_dataset(entry) for entry in dataset]
+    dataset = dict(dataset)
+    if dataset.get('pipeline'):
+        wrap = TRANSFORMS.get('MultigridTransform').wrap
+        dataset['pipeline'] = [wrap(step) for step in dataset['pipeline']]
+    for key in ('dataset', 'datasets'):
+        if isinstance(dataset.get(key), (dict, list, tuple)):
+            dataset[key] = _resolve_dataset(dataset[key])
+    return dataset
+
+
+def _resolve_lr(schedule: MultigridSchedule) -> dict:
+    lr = schedule.lr
+    config = dict(type='MultigridLR', points=list(lr.points))
+    if lr.warmup_epochs:
+        config.update(warmup_epochs=lr.warmup_epochs, warmup_factor=lr.warmup_factor)
+    if lr.curves:
+        config.update(curves=[asdict(curve) for curve in lr.curves], clock=list(lr.clock))
+    return config
+
+
+def _resolve_hooks(hooks: Optional[list], settings: Settings, base_shape: Tuple[int, int]) -> list:
+    hooks = list(hooks or []) + [dict(type='MultigridHook', bn_base_size=settings.bn_base_size)]
+    if settings.precise_bn:
+        hooks.append(dict(type='PreciseBNHook', base_shape=base_shape, num_batches=settings.precise_bn))
+    return hooks
+
+
+def _resolve_checkpoint(checkpoint: Optional[dict]) -> Optional[dict]:
+    if checkpoint is None:  # the base config saves none
+        return None
+    checkpoint = dict(checkpoint)
+    if type_name(checkpoint.get('type', 'CheckpointHook')) == 'CheckpointHook':
+        checkpoint['type'] = 'MultigridCheckpointHook'
+        for key in ('interval', 'by_epoch'):
+            checkpoint.pop(key, None)
+    return checkpoint
+
+
+def _resolve_imports(imports: Optional[dict]) -> dict:
+    imports = dict(imports or dict(imports=[], allow_failed_imports=False))
+    names = imports.get('imports') or []
+    names = [names] if isinstance(names, str) else list(names)
+    imports['imports'] = names if PACKAGE in names else [*names, PACKAGE]
+    return imports

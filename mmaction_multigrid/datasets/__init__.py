@@ -1,0 +1,12 @@
+"""How a shape reaches a clip: batch sampler -> dataset wrapper -> transforms."""
+
+from .batch_sampler import MultigridBatchSampler
+from .dataset import MultigridDataset
+from .grid import Grid, current_grid, open_grid
+from .rules import TransformRule, register_transform_rule
+from .transform import MultigridTransform
+
+__all__ = [
+    'Grid', 'MultigridBatchSampler', 'MultigridDataset', 'MultigridTransform', 'TransformRule', 'current_grid',
+    'open_grid', 'register_transform_rule'
+]

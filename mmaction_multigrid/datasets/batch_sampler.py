@@ -1,0 +1,119 @@
+"""The batch sampler that gives every batch its shape."""
+
+from contextlib import contextmanager
+from itertools import cycle, islice
+from typing import Iterator, List, Optional, Sequence, Tuple
+
+from mmaction.registry import DATA_SAMPLERS
+from torch.utils.data import Sampler
+
+from ..schedule import Shape, Stage, find_stage
+from ..schedule.schedule import stages_from_config
+
+
+@DATA_SAMPLERS.register_module()
+class MultigridBatchSampler(Sampler):
+    """Yields batches of ``(index, shape)``: of the epoch's stage, through its short cycle, largest batch first.
+
+    Batches depend on the epoch and the number of clips only, so that every process has the same shapes in the
+    same order. A batch of shape ``s`` has ``batch_size * s.batch_factor`` clips.
+
+    Args:
+        sampler (Sampler): Yields the indices of this process; must have a length.
+        batch_size (int): Base batch per GPU.
+        stages (Sequence[dict]): ``dict(epochs=int, shapes=[(batch factor, frames, crop), ...])`` in order; a
+            stage's own shape is its last.
+        drop_last (bool): Drop the clips at the end of an epoch that do not fill their batch, as the reference
+            implementation does; with shuffling they are others in every epoch. Defaults to True.
+
+    Raises:
+        TypeError: The sampler has no length.
+        ValueError: A setting is impossible, or a stage's largest batch exceeds the data set.
+    """
+
+    def __init__(self, sampler: Sampler, batch_size: int, stages: Sequence[dict], drop_last: bool = True) -> None:
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f'batch_size = {batch_size!r}: must be an integer of at least 1')
+        if not hasattr(sampler, '__len__'):
+            raise TypeError(f'multigrid trains in epochs and needs a sampler with a length, such as DefaultSampler; '
+                            f'{type(sampler).__name__} has none')
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.stages = stages_from_config(stages)
+        self.drop_last = drop_last
+        self.epoch = 0
+        self._fixed: Optional[Tuple[Shape, int]] = None
+        for stage in self.stages:
+            if not self.num_batches(stage.begin):
+                size = batch_size * stage.shapes[0].batch_factor
+                raise ValueError(
+                    f'the {self.num_clips} clips of a process do not fill one batch of {size}, the first of the stage '
+                    f'from epoch {stage.begin} on ({stage.shapes[0]}); lower train_dataloader.batch_size = '
+                    f'{batch_size} or use coarse shapes with a smaller batch')
+
+    @property
+    def num_clips(self) -> int:
+        """Clips of this process in an epoch, the same on every process."""
+        if getattr(self.sampler, 'round_up', True):
+            return len(self.sampler)
+        return len(self.sampler.dataset) // self.sampler.world_size
+
+    @property
+    def stage(self) -> Stage:
+        """The stage of the current epoch."""
+        return self.stages[find_stage(self.stages, self.epoch)]
+
+    @property
+    def max_epochs(self) -> int:
+        """Epochs of all stages."""
+        return self.stages[-1].end
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to an epoch, counted from 0; the wrapped sampler too."""
+        self.epoch = epoch
+        if hasattr(self.sampler, 'set_epoch'):
+            self.sampler.set_epoch(epoch)
+
+    def shape_at(self, batch_idx: int) -> Shape:
+        """Shape of a batch of the current epoch."""
+        return self.stage.shapes[batch_idx % len(self.stage.shapes)]
+
+    def num_batches(self, epoch: int) -> int:
+        """Exact number of batches in an epoch."""
+        shapes = self.stages[find_stage(self.stages, epoch)].shapes
+        sizes = [self.batch_size * shape.batch_factor for shape in shapes]
+        cycles, rest = divmod(self.num_clips, sum(sizes))
+        count = cycles * len(sizes)
+        for size in sizes:
+            if rest < size:
+                break
+            rest -= size
+            count += 1
+        return count + (1 if rest and not self.drop_last else 0)
+
+    @contextmanager
+    def fixed(self, shape: Shape, num_batches: int) -> Iterator[int]:
+        """Inside the ``with`` block yield at most ``num_batches`` batches, all of one shape, one at the least.
+
+        The clips are the first of the current epoch's. Yields the number of batches.
+        """
+        count = max(1, min(num_batches, self.num_clips // (self.batch_size * shape.batch_factor)))
+        self._fixed = shape, count
+        try:
+            yield count
+        finally:
+            self._fixed = None
+
+    def __len__(self) -> int:
+        return self._fixed[1] if self._fixed else self.num_batches(self.epoch)
+
+    def __iter__(self) -> Iterator[List[Tuple[int, Shape]]]:
+        shapes = (self._fixed[0], ) if self._fixed else self.stage.shapes
+        indices = islice(iter(self.sampler), self.num_clips)
+        for shape in islice(cycle(shapes), len(self)):
+            size = self.batch_size * shape.batch_factor
+            yield [(index, shape) for index in islice(indices, size)]
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(batch_size={self.batch_size}, stages={len(self.stages)}, '
+                f'epoch={self.epoch}, drop_last={self.drop_last})')

@@ -1,0 +1,146 @@
+"""Which arguments of which transform are pixels and which are frames.
+
+A transform that is not in the table cannot be trained with: nobody has said what a coarser grid means for it.
+One call of :func:`register_transform_rule`, in a module named in ``custom_imports``, adds it.
+"""
+
+from dataclasses import dataclass
+from math import isinf
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from ..schedule import frame_interval_range
+from .grid import Grid
+
+
+@dataclass(frozen=True)
+class TransformRule:
+    """What a transform's arguments mean on a coarser grid.
+
+    Attributes:
+        pixels (tuple[str]): Arguments in pixels: an int, or a tuple of them; -1 and inf stay as they are.
+        frames (tuple[str]): Arguments in frames.
+        frame_interval (str, optional): Argument that a clip of fewer frames draws anew, uniformly.
+        default_interval (int): Its value where the config leaves it out.
+        crops (bool): Whether the (last) argument in pixels is the size of what comes out.
+    """
+    pixels: Tuple[str, ...] = ()
+    frames: Tuple[str, ...] = ()
+    frame_interval: Optional[str] = None
+    default_interval: int = 1
+    crops: bool = False
+
+    @property
+    def depends_on_shape(self) -> bool:
+        """Whether the transform differs between shapes at all."""
+        return bool(self.pixels or self.frames or self.frame_interval)
+
+    def variants(self, args: dict, grid: Grid) -> List[dict]:
+        """The transform's arguments on ``grid``: one dict, or several of which each clip uses any one."""
+        scaled = dict(args)
+        for name in self.pixels:
+            if name in args:
+                scaled[name] = scale_pixels(args[name], grid.crop_size / grid.base_crop)
+        for name in self.frames:
+            if name in args:
+                scaled[name] = scale_frames(args[name], grid)
+        if self.frame_interval is None:
+            return [scaled]
+        interval = args.get(self.frame_interval, self.default_interval)
+        low, high = frame_interval_range(interval, grid.base_frames, grid.num_frames)
+        if low == high:
+            return [scaled]
+        return [{**scaled, self.frame_interval: value} for value in range(low, high + 1)]
+
+
+def scale_pixels(value: Any, ratio: float) -> Any:
+    """Scale a size in pixels, or each of a sequence; a rising range stays one (paper, section 3.2)."""
+    if isinstance(value, (list, tuple)):
+        scaled = [scale_pixels(number, ratio) for number in value]
+        if len(scaled) == 2 and 0 < value[0] < value[1] and scaled[0] >= scaled[1]:
+            scaled[1] = scaled[0] + 1
+        return type(value)(scaled)
+    if isinstance(value, bool) or value is None or value <= 0 or isinf(value):
+        return value
+    return value * ratio if isinstance(value, float) else max(1, int(round(value * ratio)))
+
+
+def scale_frames(value: Any, grid: Grid) -> Any:
+    """Scale a number of frames, or each value of a dict of them."""
+    if isinstance(value, dict):
+        return type(value)({key: scale_frames(number, grid) for key, number in value.items()})
+    return max(1, int(round(value * grid.num_frames / grid.base_frames)))
+
+
+def _sampler(**kwargs) -> TransformRule:
+    return TransformRule(frames=('clip_len', ), frame_interval='frame_interval', **kwargs)
+
+
+_UNIFORM = TransformRule(frames=('clip_len', ))
+_ANY_SHAPE = TransformRule()
+
+RULES: Dict[str, TransformRule] = dict(
+    SampleFrames=_sampler(),
+    DenseSampleFrames=_sampler(),
+    SampleAVAFrames=_sampler(default_interval=2),
+    UniformSample=_UNIFORM,
+    UniformSampleFrames=_UNIFORM,
+    MMUniformSampleFrames=_UNIFORM,
+    Resize=TransformRule(pixels=('scale', )),
+    RandomRescale=TransformRule(pixels=('scale_range', )),
+    RandomCrop=TransformRule(pixels=('size', ), crops=True),
+    CenterCrop=TransformRule(pixels=('crop_size', ), crops=True),
+    ThreeCrop=TransformRule(pixels=('crop_size', ), crops=True),
+    TenCrop=TransformRule(pixels=('crop_size', ), crops=True),
+    MultiScaleCrop=TransformRule(pixels=('input_size', ), crops=True),
+    # Relative to the image, or not about its size at all.
+    **dict.fromkeys(('RandomResizedCrop', 'Flip', 'ColorJitter', 'RandomErasing', 'PytorchVideoWrapper', 'FormatShape',
+                     'PackActionInputs', 'Transpose', 'Fuse', 'DecordInit', 'DecordDecode', 'PyAVInit', 'PyAVDecode',
+                     'OpenCVInit', 'OpenCVDecode', 'PIMSInit', 'PIMSDecode', 'RawFrameDecode', 'ArrayDecode',
+                     'ImageDecode', 'LoadHVULabel'), _ANY_SHAPE))
+
+
+def register_transform_rule(name: str,
+                            pixels: Sequence[str] = (),
+                            frames: Sequence[str] = (),
+                            frame_interval: Optional[str] = None,
+                            crops: bool = False) -> None:
+    """Say what a transform of your own does with pixels and frames, so that multigrid can train with it.
+
+    Args:
+        name: The transform's registered name. A rule of that name is replaced.
+        pixels: Its arguments in pixels.
+        frames: Its arguments in frames.
+        frame_interval: Its argument that a clip of fewer frames draws anew.
+        crops: Whether the last argument in pixels is the size of what comes out.
+
+    Examples:
+        >>> register_transform_rule('MyBlur', pixels=['radius'])
+        >>> register_transform_rule('MyColorShift')  # the same on every grid
+    """
+    if not isinstance(name, str) or not name:
+        raise TypeError(f'name = {name!r}: must be the registered name of a transform')
+    for key, value in (('pixels', pixels), ('frames', frames)):
+        if isinstance(value, str):
+            raise TypeError(f'{key} = {value!r}: must be a list of argument names')
+    RULES[name] = TransformRule(tuple(pixels), tuple(frames), frame_interval, crops=crops)
+
+
+def transform_name(step: Any) -> str:
+    """Name of a transform in a pipeline: of a config dict, whose type may be a class, or of an object."""
+    kind = step.get('type') if isinstance(step, dict) else type(step)
+    return kind.rsplit('.', 1)[-1] if isinstance(kind, str) else getattr(kind, '__name__', repr(kind))
+
+
+def find_rule(step: Any) -> TransformRule:
+    """The rule of a transform in a pipeline.
+
+    Raises:
+        ValueError: It has none.
+    """
+    name = transform_name(step)
+    if name not in RULES:
+        raise ValueError(
+            f'the train pipeline holds {name!r}, and multigrid does not know which of its arguments are pixels or '
+            f'frames. Say so once, in a module that custom_imports names: mmaction_multigrid.'
+            f"register_transform_rule({name!r}, pixels=[...], frames=[...]), both empty if it has none")
+    return RULES[name]

@@ -1,0 +1,92 @@
+"""The transform that is another one, rebuilt for the shape of the clip."""
+
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+
+from .grid import Grid, current_grid
+from .rules import find_rule, transform_name
+
+
+@TRANSFORMS.register_module()
+class MultigridTransform(BaseTransform):
+    """Applies a stock transform on the grid of the clip that is being loaded.
+
+    Per shape the wrapped transform is built once, with its pixels and frames scaled by the transform's rule.
+    At the base shape, and outside of multigrid training, it is the wrapped transform, to the random number.
+
+    Required Keys, Added Keys: those of the wrapped transform.
+
+    Args:
+        transform (dict): Config of the transform.
+
+    Raises:
+        ValueError: The transform has no rule.
+    """
+
+    def __init__(self, transform: dict) -> None:
+        self.config = dict(transform)
+        self.rule = find_rule(transform)
+        self.base = TRANSFORMS.build(self.config)
+        self._built: Dict[Grid, List[Any]] = {}
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Apply the wrapped transform, on the open grid."""
+        grid = current_grid()
+        if grid is None:
+            return self.base(results)
+        if grid not in self._built:
+            self._built[grid] = [
+                self.base if args == self.config else TRANSFORMS.build(args)
+                for args in self.rule.variants(self.config, grid)
+            ]
+        variants = self._built[grid]
+        # A draw only where there is a choice, so that the base shape sees the random numbers of the stock pipeline.
+        chosen = variants[np.random.randint(len(variants))] if len(variants) > 1 else variants[0]
+        return chosen(results)
+
+    @staticmethod
+    def wrap(step: dict) -> dict:
+        """Config of a pipeline step that works at every shape; ``step`` itself where its shape plays no role.
+
+        Raises:
+            ValueError: The transform has no rule.
+        """
+        if transform_name(step) == MultigridTransform.__name__ or not find_rule(step).depends_on_shape:
+            return step
+        return dict(type=MultigridTransform.__name__, transform=step)
+
+    @staticmethod
+    def base_shape(pipeline: Sequence[dict]) -> Tuple[int, int, Optional[int]]:
+        """Frames, crop (pixels; the shorter side) and frame interval (None: none) of a pipeline's clips.
+
+        Raises:
+            ValueError: The pipeline samples no frames, or its clips have no fixed size.
+        """
+        frames, interval, crop = None, None, None
+        for step in pipeline:
+            rule, name = find_rule(step), transform_name(step)
+            if rule.frames and frames is None:
+                length = step.get(rule.frames[0])
+                frames = max(length.values()) if isinstance(length, dict) else length
+                if rule.frame_interval:
+                    interval = step.get(rule.frame_interval, rule.default_interval)
+            if rule.crops:
+                crop = step.get(rule.pixels[-1])
+            elif name == 'Resize':
+                crop = None if step.get('keep_ratio', True) else step['scale']
+            elif name in ('RandomRescale', 'RandomResizedCrop'):
+                crop = None
+        if frames is None:
+            raise ValueError('the train pipeline samples no frames: multigrid needs one of SampleFrames, '
+                             'DenseSampleFrames, UniformSample, or a transform whose registered rule names its frames')
+        crop = min(crop) if isinstance(crop, (list, tuple)) else crop
+        if not isinstance(crop, int):
+            raise ValueError('the clips of the train pipeline have no fixed size: multigrid needs a crop, or a Resize '
+                             'with keep_ratio=False, at its end')
+        return frames, crop, interval
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self.base!r})'

@@ -1,0 +1,65 @@
+"""The train loop for epochs of different numbers of iterations."""
+
+from bisect import bisect_right
+from itertools import accumulate
+from typing import Dict, Union
+
+from mmaction.registry import LOOPS
+from mmengine.runner import EpochBasedTrainLoop
+from torch.utils.data import DataLoader
+
+
+@LOOPS.register_module()
+class MultigridTrainLoop(EpochBasedTrainLoop):
+    """``EpochBasedTrainLoop`` that counts the iterations of each epoch and validates per stage.
+
+    The stock loop takes the first epoch's length for every epoch's, and validates at fixed intervals of epochs,
+    which are not comparable across stages.
+
+    Args:
+        runner (Runner): The runner.
+        dataloader (DataLoader or dict): Its batch sampler must be a ``MultigridBatchSampler``.
+        max_epochs (int): Epochs of all stages.
+        eval_freq (int): Validations per stage, evenly spaced, one at its end. Defaults to 3.
+
+    Raises:
+        TypeError: The batch sampler has no stages.
+        ValueError: ``max_epochs`` is not the stages' sum.
+    """
+
+    def __init__(self, runner, dataloader: Union[DataLoader, Dict], max_epochs: int, eval_freq: int = 3) -> None:
+        super().__init__(runner, dataloader, max_epochs)
+        sampler = self.dataloader.batch_sampler
+        if not hasattr(sampler, 'stages'):
+            raise TypeError(f'{type(self).__name__} needs train_dataloader.batch_sampler of type '
+                            f"'MultigridBatchSampler', not {type(sampler).__name__}")
+        if max_epochs != sampler.max_epochs:
+            raise ValueError(f'train_cfg.max_epochs = {max_epochs}: the stages of train_dataloader.batch_sampler sum '
+                             f'up to {sampler.max_epochs} epochs, and the two must agree')
+        if isinstance(eval_freq, bool) or not isinstance(eval_freq, int) or eval_freq < 1:
+            raise ValueError(f'train_cfg.eval_freq = {eval_freq!r}: must be an integer of at least 1')
+        self.eval_epochs = frozenset(epoch for stage in sampler.stages for epoch in stage.eval_epochs(eval_freq))
+        # Iterations before each epoch, and, last, in all.
+        lengths = (sampler.num_batches(epoch) for epoch in range(max_epochs))
+        self.first_iters = [0, *accumulate(lengths)]
+        self._max_iters = self.first_iters[-1]
+
+    def is_eval_epoch(self, num_epochs: int) -> bool:
+        """Whether to validate, and to save a checkpoint, once ``num_epochs`` epochs are finished."""
+        return num_epochs in self.eval_epochs
+
+    def epoch_at(self, iteration: int) -> float:
+        """The fractional epoch at the start of an iteration, both counted from 0."""
+        epoch = min(bisect_right(self.first_iters, iteration) - 1, self._max_epochs - 1)
+        begin, end = self.first_iters[epoch:epoch + 2]
+        return epoch + (iteration - begin) / (end - begin)
+
+    def run(self):
+        """Train, and validate where a stage asks for it."""
+        self.runner.call_hook('before_train')
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            if self.runner.val_loop is not None and self.is_eval_epoch(self._epoch):
+                self.runner.val_loop.run()
+        self.runner.call_hook('after_train')
+        return self.runner.model

@@ -1,0 +1,98 @@
+"""The hook that tells the batch sampler the epoch and the norm layers their splits."""
+
+from typing import List, Optional
+
+from mmaction.registry import HOOKS
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+
+from ..models import SubBatchNorm3d, convert_sub_batch_norm, set_bn_splits
+from ..schedule import Stage, num_bn_splits
+from .dist import bn_process_group
+from .lr import MultigridLR
+
+
+@HOOKS.register_module()
+class MultigridHook(Hook):
+    """Keeps the batch sampler, the norm layers and the lr in step with the epoch, and says so in the log.
+
+    It holds no state: everything follows from the runner's epoch and iteration, so that resuming is free. Its
+    priority is NORMAL: the sampler must know its epoch before the loop asks for the first batch, and
+    ``LoggerHook`` (BELOW_NORMAL) must find the scalars.
+
+    Args:
+        bn_base_size (int): Clips over which batch-norm statistics are computed. Defaults to 8.
+
+    Raises:
+        ValueError: ``bn_base_size`` is impossible.
+    """
+    priority = 'NORMAL'
+
+    def __init__(self, bn_base_size: int = 8) -> None:
+        if isinstance(bn_base_size, bool) or not isinstance(bn_base_size, int) or bn_base_size < 1:
+            raise ValueError(f'bn_base_size = {bn_base_size!r}: must be an integer of at least 1')
+        self.bn_base_size = bn_base_size
+        self.layers: List[SubBatchNorm3d] = []
+        self._stage: Optional[Stage] = None
+
+    def before_train(self, runner) -> None:
+        """Swap the norm layers, take over the seed of a resumed run, connect the lr to the loop's clock.
+
+        Raises:
+            TypeError: The train loop has no exact clock.
+        """
+        loop = runner.train_loop
+        if not hasattr(loop, 'epoch_at'):
+            raise TypeError(f"MultigridHook needs train_cfg.type = 'MultigridTrainLoop', not {type(loop).__name__}")
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self.layers = convert_sub_batch_norm(model)
+        self._stage = None
+        sampler = loop.dataloader.batch_sampler.sampler
+        # Without a seed in the config a resumed run has the seed of the run before, but its sampler, built
+        # earlier, one of its own: the order of the clips would change.
+        if hasattr(sampler, 'seed') and not getattr(runner, '_randomness_cfg', {}).get('diff_rank_seed', False):
+            sampler.seed = runner.seed
+        for scheduler in runner.param_schedulers or []:
+            if isinstance(scheduler, MultigridLR):
+                scheduler.follow(loop.epoch_at, runner.iter)
+
+    def before_train_epoch(self, runner) -> None:
+        """Go to the epoch; at the first of a stage, and after a resume, set the splits and log what changed."""
+        sampler = runner.train_loop.dataloader.batch_sampler
+        sampler.set_epoch(runner.epoch)
+        if sampler.stage is self._stage:
+            return
+        self._stage = sampler.stage
+        batch_size = sampler.batch_size * self._stage.shape.batch_factor
+        splits, group = num_bn_splits(batch_size, self.bn_base_size), None
+        if batch_size < self.bn_base_size and get_world_size() > 1:
+            group = bn_process_group(-(-self.bn_base_size // batch_size))
+        set_bn_splits(self.layers, splits, group)
+        self._log(runner, batch_size, splits, group is not None)
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+        """Hand the batch's shape to the visualizer, as ``multigrid/num_frames``, ``/crop_size``, ``/batch_size``."""
+        sampler = runner.train_loop.dataloader.batch_sampler
+        shape = sampler.shape_at(batch_idx)
+        for name, value in (('num_frames', shape.num_frames), ('crop_size', shape.crop_size),
+                            ('batch_size', sampler.batch_size * shape.batch_factor)):
+            runner.message_hub.update_scalar(f'train/multigrid/{name}', value)
+
+    def _log(self, runner, batch_size: int, splits: int, synchronised: bool) -> None:
+        sampler, stage = runner.train_loop.dataloader.batch_sampler, self._stage
+        shapes = ', '.join(f'{sampler.batch_size * s.batch_factor} x {s.num_frames} x {s.crop_size}'
+                           for s in stage.shapes)
+        lr = ''
+        for scheduler in runner.param_schedulers or []:
+            if isinstance(scheduler, MultigridLR):
+                lr = f'lr factor {scheduler.schedule(stage.begin):.4g} at its start, '
+        norm = f'{splits} BN split{"s" if splits > 1 else ""} of {batch_size // splits} clips'
+        if synchronised:
+            norm += ', synchronised across processes'
+        elif batch_size < self.bn_base_size:
+            norm += f' (fewer than bn_base_size = {self.bn_base_size}, and no other process to share with: plain BN)'
+        runner.logger.info(
+            f'Multigrid stage {sampler.stages.index(stage) + 1}/{len(sampler.stages)}, epochs {stage.begin + 1} to '
+            f'{stage.end}: batches per GPU (clips x frames x crop) {shapes}; {lr}{norm}, {len(sampler)} iterations '
+            'per epoch')

@@ -1,0 +1,55 @@
+"""Precise batch-norm statistics before every validation and checkpoint."""
+
+from typing import Optional, Tuple
+
+import torch
+from mmaction.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+
+from ..models import PreciseBN
+from ..schedule import Shape
+
+
+@HOOKS.register_module()
+class PreciseBNHook(Hook):
+    """Recomputes batch-norm statistics over training clips of the *base* shape before validation and checkpoints.
+
+    Running statistics are those of the stage's coarse clips and do not fit the full clips that the model is
+    validated on. Training itself does not use them. Its priority is NORMAL: before ``CheckpointHook`` (VERY_LOW).
+
+    Args:
+        base_shape (tuple[int, int]): Frames and crop of the base config.
+        num_batches (int): Batches of the base batch size; at most one pass over the data. Defaults to 200.
+
+    Raises:
+        ValueError: A number is impossible.
+    """
+    priority = 'NORMAL'
+
+    def __init__(self, base_shape: Tuple[int, int], num_batches: int = 200) -> None:
+        if isinstance(num_batches, bool) or not isinstance(num_batches, int) or num_batches < 1:
+            raise ValueError(f'num_batches = {num_batches!r}: must be an integer of at least 1; leave the hook out to '
+                             'turn precise BN off')
+        self.shape = Shape(1, *base_shape)
+        self.num_batches = num_batches
+        self.last_count: Optional[int] = None
+
+    def after_train_epoch(self, runner) -> None:
+        """Update the statistics if the loop validates after this epoch."""
+        if not runner.train_loop.is_eval_epoch(runner.epoch + 1):
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        precise = PreciseBN(model)
+        if not precise.layers:
+            return
+        dataloader = runner.train_loop.dataloader
+        # The train loader itself, between two epochs: its workers serve on, and none is ever started for this.
+        with torch.no_grad(), dataloader.batch_sampler.fixed(self.shape, self.num_batches), precise.collect():
+            for data in dataloader:
+                with runner.optim_wrapper.optim_context(model):
+                    model._run_forward(model.data_preprocessor(data, True), mode='loss')
+                precise.update()
+        self.last_count = precise.count
+        runner.logger.info(f'Precise BN: statistics of {len(precise.layers)} layers over {precise.count} batches of '
+                           f'{dataloader.batch_sampler.batch_size} x {self.shape.num_frames} x {self.shape.crop_size}')

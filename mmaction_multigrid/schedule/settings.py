@@ -1,0 +1,172 @@
+"""The ``multigrid`` key of a config: defaults and checks."""
+
+from dataclasses import dataclass, fields
+from math import isfinite, sqrt
+from numbers import Integral, Real
+from typing import Any, Mapping, Optional, Sequence, Tuple
+
+STAGE_KEYS = ('epochs', 'batch_factor', 'num_frames', 'crop_size', 'lr_factor')
+
+
+def _fail(key: str, value: Any, allowed: str, error: type = ValueError) -> None:
+    raise error(f'multigrid.{key} = {value!r}: {allowed}')
+
+
+def _check_bool(key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        _fail(key, value, 'must be True or False', TypeError)
+    return value
+
+
+def _check_number(key: str, value: Any, low: float = 0., high: float = float('inf')) -> float:
+    allowed = f'must be a number above {low:g}' + ('' if high == float('inf') else f' and at most {high:g}')
+    if isinstance(value, bool) or not isinstance(value, Real):
+        _fail(key, value, allowed, TypeError)
+    if not isfinite(value) or not low < value <= high:
+        _fail(key, value, allowed)
+    return float(value)
+
+
+def _check_int(key: str, value: Any, low: int) -> int:
+    allowed = f'must be an integer of at least {low}'
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        _fail(key, value, allowed, TypeError)
+    if value < low:
+        _fail(key, value, allowed)
+    return int(value)
+
+
+def _check_sequence(key: str, value: Any, allowed: str) -> Sequence:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        _fail(key, value, allowed, TypeError)
+    if not value:
+        _fail(key, value, allowed)
+    return value
+
+
+def _check_long_factors(key: str, value: Any) -> tuple:
+    allowed = 'must be a list of (frames, crop) pairs, each above 0 and at most 1'
+    for pair in _check_sequence(key, value, allowed):
+        if isinstance(pair, str) or not isinstance(pair, Sequence):
+            _fail(key, value, allowed, TypeError)
+        if len(pair) != 2:
+            _fail(key, value, allowed)
+    return tuple(tuple(_check_number(key, number, 0, 1) for number in pair) for pair in value)
+
+
+def _check_short_factors(key: str, value: Any) -> tuple:
+    sequence = _check_sequence(key, value, 'must be a list of numbers, each above 0 and at most 1')
+    return tuple(_check_number(key, number, 0, 1) for number in sequence)
+
+
+def _check_cycle_ends(key: str, value: Any) -> tuple:
+    allowed = 'must be a rising list of shares of training, each above 0 and below 1'
+    ends = tuple(_check_number(key, number, 0, 1) for number in _check_sequence(key, value, allowed))
+    if any(b <= a for a, b in zip(ends, ends[1:])) or ends[-1] >= 1:
+        _fail(key, value, allowed)
+    return ends
+
+
+def _check_reference(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        _fail(key, value, "must be 'default' or 'stage'", TypeError)
+    if value not in ('default', 'stage'):
+        _fail(key, value, "must be 'default' or 'stage'")
+    return value
+
+
+def _check_stages(key: str, value: Any) -> tuple:
+    stages = _check_sequence(key, value, f'must be a list of dicts with the keys {", ".join(STAGE_KEYS)}')
+    for i, stage in enumerate(stages):
+        where = f'{key}[{i}]'
+        if not isinstance(stage, Mapping):
+            _fail(where, stage, f'must be a dict with the keys {", ".join(STAGE_KEYS)}', TypeError)
+        unknown = set(stage) - set(STAGE_KEYS)
+        if unknown:
+            _fail(where, dict(stage), f'unknown key {sorted(map(str, unknown))[0]!r}; '
+                  f'allowed are {", ".join(STAGE_KEYS)}')
+        if 'epochs' not in stage:
+            _fail(where, dict(stage), 'the key epochs is missing')
+        for name, number in stage.items():
+            if name == 'lr_factor':
+                _check_number(f'{where}.{name}', number)
+            else:
+                _check_int(f'{where}.{name}', number, 1)
+    return tuple(dict(stage) for stage in stages)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked ``multigrid`` key. The defaults are the paper's.
+
+    Attributes:
+        long_cycle (bool): Coarse-to-fine shapes within each lr step.
+        short_cycle (bool): A shape per iteration. Defaults to True; beside ``stages`` to False.
+        epoch_factor (float): Epochs relative to the base config's.
+        long_cycle_factors (tuple): (frames, crop) of each long-cycle shape relative to the base shape.
+        short_cycle_factors (tuple): Crops of the extra short-cycle shapes.
+        short_cycle_reference (str): ``'default'``: relative to the base crop; ``'stage'``: to the stage's.
+        bn_base_size (int): Clips over which batch-norm statistics are computed.
+        eval_freq (int): Validations and checkpoints per stage.
+        precise_bn (int): Batches for precise BN statistics; 0 turns it off.
+        stages (tuple, optional): An explicit schedule instead of both cycles.
+        cycle_ends (tuple, optional): Shares of training at which long cycles end, for lr schedules that
+            have no decay points. Defaults to (1/3, 2/3, 5/6) for those.
+    """
+    long_cycle: bool = True
+    short_cycle: bool = True
+    epoch_factor: float = 1.5
+    long_cycle_factors: Tuple[Tuple[float, float], ...] = ((1 / 4, sqrt(1 / 2)), (1 / 2, sqrt(1 / 2)), (1 / 2, 1.),
+                                                           (1., 1.))
+    short_cycle_factors: Tuple[float, ...] = (1 / 2, sqrt(1 / 2))
+    short_cycle_reference: str = 'default'
+    bn_base_size: int = 8
+    eval_freq: int = 3
+    precise_bn: int = 200
+    stages: Optional[Tuple[dict, ...]] = None
+    cycle_ends: Optional[Tuple[float, ...]] = None
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> 'Settings':
+        """Check the ``multigrid`` dict of a config.
+
+        Raises:
+            TypeError, ValueError: With the key, its value and what is allowed.
+        """
+        if not isinstance(values, Mapping):
+            raise TypeError(f'multigrid = {values!r}: must be a dict, as in multigrid = dict(short_cycle=False)')
+        names = [field.name for field in fields(cls)]
+        for key in values:
+            if key not in names:
+                raise ValueError(f'multigrid has no key {key!r} (value {values[key]!r}); allowed are '
+                                 f'{", ".join(names)}')
+        checked = {
+            key: _CHECKS[key](key, value)
+            for key, value in values.items() if not (value is None and key in ('stages', 'cycle_ends'))
+        }
+        if 'stages' in checked:
+            checked.setdefault('short_cycle', False)
+            for key in ('long_cycle_factors', 'epoch_factor', 'cycle_ends'):
+                if key in checked and checked[key] != getattr(cls, key):
+                    _fail(key, values[key], 'has no meaning beside multigrid.stages, which sets it; leave it out')
+        return cls(**checked)
+
+    @property
+    def active(self) -> bool:
+        """Whether there is anything to do."""
+        return self.long_cycle or self.short_cycle or self.stages is not None
+
+
+_CHECKS = dict(
+    long_cycle=_check_bool,
+    short_cycle=_check_bool,
+    epoch_factor=_check_number,
+    long_cycle_factors=_check_long_factors,
+    short_cycle_factors=_check_short_factors,
+    short_cycle_reference=_check_reference,
+    bn_base_size=lambda key, value: _check_int(key, value, 1),
+    eval_freq=lambda key, value: _check_int(key, value, 1),
+    precise_bn=lambda key, value: _check_int(key, value, 0),
+    stages=_check_stages,
+    cycle_ends=_check_cycle_ends,
+)

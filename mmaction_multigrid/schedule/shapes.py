@@ -1,0 +1,126 @@
+"""Grid shapes: how many clips, of how many frames and pixels, make a batch of the base batch's cost."""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import List, NamedTuple, Sequence, Tuple
+
+Factor = Tuple[float, float]
+
+
+class Shape(NamedTuple):
+    """One shape of the grid.
+
+    Attributes:
+        batch_factor (int): Clips in a batch, relative to the base batch.
+        num_frames (int): Frames in a clip.
+        crop_size (int): Side of the square crop, in pixels.
+    """
+    batch_factor: int
+    num_frames: int
+    crop_size: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Epochs ``begin`` to ``end`` (exclusive) of training, in which the short cycle runs over ``shapes``.
+
+    Attributes:
+        begin (int): First epoch.
+        end (int): First epoch after the stage.
+        shapes (tuple[Shape]): Iteration ``i`` of an epoch uses ``shapes[i % len(shapes)]``; the stage's own
+            shape, which sets the lr and the batch-norm splits, is the last.
+        average_batch_factor (float): Mean over the short cycle, as the schedule counts it.
+        lr_step (int): Decays of the base schedule before this stage.
+    """
+    begin: int
+    end: int
+    shapes: Tuple[Shape, ...]
+    average_batch_factor: float = 1.
+    lr_step: int = 0
+
+    @property
+    def shape(self) -> Shape:
+        """The stage's own shape."""
+        return self.shapes[-1]
+
+    @property
+    def epochs(self) -> int:
+        """Length of the stage."""
+        return self.end - self.begin
+
+    def eval_epochs(self, freq: int) -> List[int]:
+        """Numbers of finished epochs after which to validate: ``freq`` of them, evenly spaced, the end always."""
+        count = min(freq, self.epochs)
+        return [self.begin + -(-self.epochs * i // count) for i in range(1, count + 1)]
+
+
+def find_stage(stages: Sequence[Stage], epoch: int) -> int:
+    """Index of the stage that holds ``epoch``; the last stage's from its end on.
+
+    Args:
+        stages: Stages in order, without gaps.
+        epoch: Epoch, counted from 0.
+    """
+    return min(bisect_right([stage.end for stage in stages], epoch), len(stages) - 1)
+
+
+def cost_factor(base: Shape, num_frames: float, crop_size: float) -> int:
+    """Clips of the given size that cost as much as one of the base size, at least 1 (paper, section 3)."""
+    cost = base.num_frames * base.crop_size * base.crop_size
+    return max(1, int(round(float(cost) / (num_frames * crop_size * crop_size))))
+
+
+def scale_shape(base: Shape, factor: Factor) -> Shape:
+    """The base shape on a coarser grid, with the batch factor that keeps the cost."""
+    num_frames = max(1, int(round(base.num_frames * factor[0])))
+    crop_size = max(1, int(round(base.crop_size * factor[1])))
+    return Shape(cost_factor(base, num_frames, crop_size), num_frames, crop_size)
+
+
+def short_cycle(base: Shape, own: Shape, factors: Sequence[float], reference: str) -> Tuple[Shape, ...]:
+    """The shapes of the short cycle inside a stage, the stage's own last.
+
+    Args:
+        base: The base config's shape.
+        own: The stage's own shape.
+        factors: ``short_cycle_factors``; empty for no short cycle.
+        reference: ``'default'``: the factors apply to the base crop; ``'stage'``: to the stage's.
+    """
+    shapes = []
+    for factor in factors:
+        crop = factor * (base.crop_size if reference == 'default' else own.crop_size)
+        crop_size = min(max(1, int(round(crop))), own.crop_size)
+        repeat = max(1, int(round((own.crop_size / crop_size)**2)))
+        shapes.append(Shape(own.batch_factor * repeat, own.num_frames, crop_size))
+    return (*shapes, own)
+
+
+def average_batch_factor(base: Shape, own: Shape, exact_crop: float, factors: Sequence[float],
+                         reference: str) -> float:
+    """Mean batch factor over the short cycle of a stage, as the schedule counts it.
+
+    The arguments are those of :func:`short_cycle`, and ``exact_crop``, the stage's crop before it was rounded
+    to pixels: for this mean no crop of the short cycle is rounded (reference implementation,
+    ``slowfast/utils/multigrid.py``).
+    """
+    crops = [factor * (base.crop_size if reference == 'default' else own.crop_size) for factor in factors]
+    numbers = [cost_factor(base, own.num_frames, min(crop, exact_crop)) for crop in crops]
+    return sum(numbers + [own.batch_factor]) / (len(numbers) + 1)
+
+
+def frame_interval_range(frame_interval: int, base_frames: int, num_frames: int) -> Tuple[int, int]:
+    """Inclusive range that a clip of ``num_frames`` draws its frame interval from (paper, section 3.3).
+
+    The longest interval keeps the time span of the base clip.
+    """
+    return frame_interval, frame_interval * max(1, base_frames // num_frames)
+
+
+def num_bn_splits(batch_size: int, bn_base_size: int) -> int:
+    """Groups over which batch-norm statistics are computed.
+
+    Args:
+        batch_size: Clips per GPU in the stage's own batch.
+        bn_base_size: Clips in a group.
+    """
+    return max(1, batch_size // bn_base_size)
