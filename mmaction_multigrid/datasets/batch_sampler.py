@@ -5,6 +5,7 @@ from itertools import cycle, islice
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 from mmaction.registry import DATA_SAMPLERS
+from mmengine.dataset import InfiniteSampler
 from torch.utils.data import Sampler
 
 from ..schedule import Shape, Stage, find_stage
@@ -27,16 +28,16 @@ class MultigridBatchSampler(Sampler):
             implementation does; with shuffling they are others in every epoch. Defaults to True.
 
     Raises:
-        TypeError: The sampler has no length.
+        TypeError: The sampler has no length, or no end.
         ValueError: A setting is impossible, or a stage's largest batch exceeds the data set.
     """
 
     def __init__(self, sampler: Sampler, batch_size: int, stages: Sequence[dict], drop_last: bool = True) -> None:
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f'batch_size = {batch_size!r}: must be an integer of at least 1')
-        if not hasattr(sampler, '__len__'):
-            raise TypeError(f'multigrid trains in epochs and needs a sampler with a length, such as DefaultSampler; '
-                            f'{type(sampler).__name__} has none')
+        if not hasattr(sampler, '__len__') or isinstance(sampler, InfiniteSampler):
+            raise TypeError('train_dataloader.sampler: multigrid trains in epochs and needs a sampler with a length and '
+                            f'an end, such as DefaultSampler; {type(sampler).__name__} is none')
         self.sampler = sampler
         self.batch_size = batch_size
         self.stages = stages_from_config(stages)

@@ -1,0 +1,191 @@
+"""The resolved config: everything explicit, the argument untouched, one clear error for what cannot be."""
+
+import copy
+
+import pytest
+from mmaction_multigrid import MultigridRunner, apply_multigrid
+from mmengine.config import Config
+
+from ..toy import base_config
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    return base_config(tmp_path)
+
+
+def test_everything_is_explicit(cfg):
+    resolved = apply_multigrid(cfg)
+    assert 'multigrid' not in resolved
+    assert 'runner_type' not in resolved
+    assert resolved.train_cfg == dict(type='MultigridTrainLoop', max_epochs=9, eval_freq=3)
+    loader = resolved.train_dataloader
+    assert loader.batch_size == 2
+    assert loader.batch_sampler.type == 'MultigridBatchSampler'
+    # 8 x 16 x 16 pixels over 2 x 11 x 11 are 8.46; a crop of 8 in it takes 2 (1.9) times as many. Of 3 epochs
+    # (32/3) / 23 are at this shape; fine-tuning takes 7/3 * 4/23, and 5 + that is stretched to 9: 2.3 epochs.
+    assert loader.batch_sampler.stages[0] == dict(epochs=2, shapes=[(16, 2, 8), (8, 2, 11), (8, 2, 11)])
+    assert loader.dataset.type == 'MultigridDataset'
+    assert loader.dataset.base_shape == (8, 16)
+    types = [step.type for step in loader.dataset.dataset.pipeline]
+    assert types == ['MultigridTransform', 'ToyDecode', 'MultigridTransform', 'MultigridTransform', 'FormatShape',
+                     'PackActionInputs']
+    assert [hook.type for hook in resolved.custom_hooks] == ['RecordHook', 'MultigridHook', 'PreciseBNHook']
+    assert resolved.default_hooks.checkpoint == dict(type='MultigridCheckpointHook')
+    scheduler, = resolved.param_scheduler
+    assert (scheduler.type, scheduler.warmup_epochs, scheduler.warmup_factor) == ('MultigridLR', 2., 0.1)
+    assert scheduler.points[0] == (0, 8.)
+    assert scheduler.points[-1][1] == pytest.approx(0.01)
+
+
+def test_validation_and_test_are_untouched(cfg):
+    resolved = apply_multigrid(cfg)
+    for key in ('val_dataloader', 'val_evaluator', 'val_cfg', 'model', 'optim_wrapper', 'randomness', 'work_dir'):
+        assert resolved[key] == cfg[key]
+
+
+def test_the_argument_is_left_alone(cfg):
+    before = copy.deepcopy(cfg)
+    apply_multigrid(cfg)
+    assert cfg.pretty_text == before.pretty_text
+
+
+def test_applying_again_changes_nothing(cfg):
+    resolved = apply_multigrid(cfg)
+    assert apply_multigrid(resolved).pretty_text == resolved.pretty_text
+
+
+def test_a_dumped_resolved_config_is_the_same_one(cfg, tmp_path):
+    resolved = apply_multigrid(cfg)
+    resolved.dump(str(tmp_path / 'resolved.py'))
+    assert Config.fromfile(str(tmp_path / 'resolved.py')).to_dict() == resolved.to_dict()
+
+
+def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, caplog):
+    cfg.multigrid = dict(long_cycle=False, short_cycle=False)
+    resolved = apply_multigrid(cfg)
+    base = {key: value for key, value in cfg.to_dict().items() if key not in ('multigrid', 'runner_type')}
+    assert resolved.to_dict() == base
+
+
+def test_both_cycles_off_warns(cfg, capsys):
+    cfg.multigrid = dict(long_cycle=False, short_cycle=False)
+    apply_multigrid(cfg)
+    assert 'both long_cycle and short_cycle are off' in ''.join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(('setting', 'stages', 'last_shapes'), [
+    (dict(long_cycle=False), 3, 3), (dict(short_cycle=False), 9, 1), (dict(), 9, 3),
+    (dict(stages=[dict(epochs=1, crop_size=8), dict(epochs=1)]), 2, 1)])
+def test_cycles(cfg, setting, stages, last_shapes):
+    cfg.multigrid = setting
+    cfg.train_cfg.max_epochs = 60
+    cfg.param_scheduler[1].update(milestones=[20, 40], end=60)
+    found = apply_multigrid(cfg).train_dataloader.batch_sampler.stages
+    assert len(found) == stages
+    assert len(found[-1].shapes) == last_shapes
+
+
+def test_settings_reach_their_place(cfg):
+    cfg.multigrid = dict(bn_base_size=4, eval_freq=1, precise_bn=0)
+    resolved = apply_multigrid(cfg)
+    assert resolved.custom_hooks[-1] == dict(type='MultigridHook', bn_base_size=4)
+    assert resolved.train_cfg.eval_freq == 1
+
+
+def test_nested_data_sets_are_wrapped_inside(cfg):
+    toy = cfg.train_dataloader.dataset
+    cfg.train_dataloader.dataset = dict(type='RepeatDataset', times=2, dataset=dict(type='ConcatDataset',
+                                                                                    datasets=[toy, toy]))
+    dataset = apply_multigrid(cfg).train_dataloader.dataset
+    assert dataset.type == 'MultigridDataset'
+    for inner in dataset.dataset.dataset.datasets:
+        assert inner.pipeline[0].type == 'MultigridTransform'
+
+
+def test_workers_persist_and_the_package_is_imported(cfg):
+    cfg.train_dataloader.num_workers = 2
+    cfg.train_dataloader.persistent_workers = False
+    cfg.train_dataloader.drop_last = False
+    cfg.pop('custom_imports')
+    resolved = apply_multigrid(cfg)
+    assert resolved.train_dataloader.persistent_workers is True
+    assert 'drop_last' not in resolved.train_dataloader
+    assert resolved.custom_imports.imports == ['mmaction_multigrid']
+
+
+def test_a_checkpoint_hook_of_the_users_own_and_none(cfg):
+    cfg.default_hooks.checkpoint = dict(type='MyCheckpointHook', interval=5)
+    assert apply_multigrid(cfg).default_hooks.checkpoint == dict(type='MyCheckpointHook', interval=5)
+    cfg.default_hooks.checkpoint = None
+    assert apply_multigrid(cfg).default_hooks.checkpoint is None
+
+
+def change(path, value):
+    """Set a nested key of a config, or drop it."""
+    def apply(cfg):
+        *parents, last = path.split('.')
+        for key in parents:
+            cfg = cfg[int(key) if key.isdigit() else key]
+        if value is None:
+            cfg.pop(last)
+        else:
+            cfg[last] = value
+    return apply
+
+
+@pytest.mark.parametrize(('modify', 'error', 'message'), [
+    (change('multigrid.epochs', 3), ValueError, "no key 'epochs'"),
+    (change('multigrid.long_cycle', 'on'), TypeError, r"multigrid\.long_cycle = 'on'"),
+    (change('multigrid', 'default'), TypeError, "multigrid = 'default'"),
+    (change('multigrid.eval_freq', 0), ValueError, r'multigrid\.eval_freq = 0'),
+    (change('train_cfg', dict(type='IterBasedTrainLoop', max_iters=10)), ValueError, "'IterBasedTrainLoop'.*epochs"),
+    (change('train_cfg', dict(by_epoch=False, max_iters=10)), ValueError, 'IterBasedTrainLoop'),
+    (change('train_cfg', None), ValueError, 'train_cfg = None'),
+    (change('train_cfg.max_epochs', 0), ValueError, r'train_cfg\.max_epochs = 0'),
+    (change('train_dataloader', None), ValueError, 'train_dataloader = None'),
+    (change('train_dataloader.dataset.pipeline', None), ValueError, 'no pipeline'),
+    (change('train_dataloader.dataset.pipeline', []), ValueError, 'no pipeline'),
+    (change('train_dataloader.dataset.pipeline.2.type', 'PixelMagic'), ValueError, "'PixelMagic'"),
+    (change('train_dataloader.batch_sampler', dict(type='Other')), ValueError, r'train_dataloader\.batch_sampler'),
+    (change('train_dataloader.batch_size', 0), ValueError, r'train_dataloader\.batch_size = 0'),
+    (change('train_dataloader.batch_size', None), ValueError, r'train_dataloader\.batch_size = None'),
+    (change('param_scheduler.1.type', 'OneCycleLR'), ValueError, 'cannot follow OneCycleLR'),
+    (change('param_scheduler.0.by_epoch', False), ValueError, 'LinearLR counts iterations'),
+    (change('param_scheduler', dict(a=[], b=[])), ValueError, 'several optimizers'),
+])
+def test_one_clear_error(cfg, modify, error, message):
+    modify(cfg)
+    with pytest.raises(error, match=message):
+        apply_multigrid(cfg)
+
+
+def test_pipelines_of_different_clips(cfg):
+    toy = cfg.train_dataloader.dataset
+    other = copy.deepcopy(toy)
+    other.pipeline[0].clip_len = 4
+    cfg.train_dataloader.dataset = dict(type='ConcatDataset', datasets=[toy, other])
+    with pytest.raises(ValueError, match='different'):
+        apply_multigrid(cfg)
+
+
+def test_the_runner_is_the_stock_one_on_the_resolved_config(cfg):
+    runner = MultigridRunner.from_cfg(cfg)
+    expected = apply_multigrid(cfg)
+    assert type(runner).__name__ == 'Runner'
+    assert runner.cfg.train_cfg == expected.train_cfg
+    assert 'multigrid' not in runner.cfg
+
+
+@pytest.mark.parametrize(('scheduler', 'epochs', 'expected'), [
+    (dict(type='CosineAnnealingLR', eta_min=0.001, T_max=6, begin=0, end=6), 6, 0.1),
+    (dict(type='PolyLR', eta_min=0.001, power=0.9, begin=0, end=6), 6, 0.1),
+    (dict(type='ExponentialLR', gamma=0.5, begin=0, end=6), 6, 0.5**6),
+    (dict(type='LinearLR', start_factor=1., end_factor=0.25, begin=0, end=6), 6, 0.25),
+])
+def test_other_schedules_end_where_the_base_ends(cfg, scheduler, epochs, expected):
+    from mmaction_multigrid import multigrid_schedule
+    cfg.param_scheduler = [scheduler]
+    schedule, _ = multigrid_schedule(cfg)
+    assert schedule.lr(schedule.max_epochs) == pytest.approx(expected)
+    assert apply_multigrid(cfg).param_scheduler[0].curves[0]['type'] == scheduler['type']

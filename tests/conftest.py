@@ -1,0 +1,52 @@
+"""Fixtures that the rooms' tests share."""
+
+import json
+import logging
+from pathlib import Path
+
+import mmaction_multigrid  # noqa: F401  before anything imports mmaction.models
+import pytest
+import torch
+from hypothesis import settings
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
+from mmengine.visualization import Visualizer
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / 'shared'
+
+settings.register_profile('default', deadline=None, max_examples=100, derandomize=True)
+settings.load_profile('default')
+
+
+@pytest.fixture(autouse=True)
+def clean_globals():
+    """mmengine keeps the current scope, loggers and visualizers in globals: every test gets its own."""
+    from .toy import RecordHook
+    torch.set_num_threads(1)
+    managers = (DefaultScope, MessageHub, MMLogger, Visualizer)
+    saved = [dict(manager._instance_dict) for manager in managers]
+    RecordHook.records.clear()
+    DefaultScope.get_instance('test', scope_name='mmaction')
+    yield
+    for manager, instances in zip(managers, saved):
+        for logger in set(manager._instance_dict) - set(instances):
+            for handler in getattr(manager._instance_dict[logger], 'handlers', []):
+                if isinstance(handler, logging.FileHandler):
+                    handler.close()
+        manager._instance_dict.clear()
+        manager._instance_dict.update(instances)
+
+
+@pytest.fixture(scope='session', params=['k400_slowfast_8x8', 'i3d_100e', 'short_only'])
+def reference(request):
+    """Input and output of the method's reference implementation, copied as facts into tests/reference."""
+    return json.loads((ROOT / 'tests' / 'reference' / f'{request.param}.json').read_text())
+
+
+@pytest.fixture
+def shared_data():
+    """The folder of real video clips that the repository itself does not hold."""
+    if not (SHARED / 'data').is_dir():
+        pytest.skip('the real video clips are not on this machine')
+    return SHARED / 'data'

@@ -1,0 +1,103 @@
+"""A clip has its batch's shape, whatever the data set does to find it, in every worker."""
+
+import pickle
+
+import numpy as np
+import pytest
+from mmaction.registry import DATASETS
+from mmaction_multigrid.datasets import MultigridBatchSampler, MultigridDataset, MultigridTransform
+from mmaction_multigrid.datasets.rules import register_transform_rule
+from mmaction_multigrid.schedule import Shape
+from mmcv.transforms import TRANSFORMS, BaseTransform
+from mmengine.dataset import DefaultSampler, pseudo_collate
+from torch.utils.data import DataLoader
+
+from ..toy import pipeline
+
+COARSE, BASE = Shape(8, 2, 8), Shape(1, 8, 16)
+
+
+@TRANSFORMS.register_module()
+class FailOnOdd(BaseTransform):
+    """Fails on every odd clip, as a broken video does."""
+
+    def transform(self, results):
+        return None if results['clip'] % 2 else results
+
+
+register_transform_rule('FailOnOdd')
+
+
+def wrapped(dataset=None, extra=()):
+    steps = pipeline(extra=extra)
+    toy = dict(type='ToyDataset', num_clips=24, pipeline=[MultigridTransform.wrap(step) for step in steps])
+    config = dataset(toy) if dataset else toy
+    data = MultigridDataset(config, (8, 16))
+    data.full_init()
+    return data
+
+
+WRAPPERS = dict(
+    plain=None,
+    repeat=lambda toy: dict(type='RepeatDataset', dataset=toy, times=3),
+    concat=lambda toy: dict(type='ConcatDataset', datasets=[toy, toy]),
+    balanced=lambda toy: dict(type='RepeatDataset', dataset=dict(type='ConcatDataset', datasets=[toy, toy]), times=2))
+
+
+@pytest.mark.parametrize('kind', WRAPPERS)
+def test_shapes_go_through_wrappers(kind):
+    data = wrapped(WRAPPERS[kind])
+    last = len(data) - 1
+    assert data[(last, COARSE)]['inputs'].shape == (1, 3, 2, 8, 8)
+    assert data[(last, BASE)]['inputs'].shape == (1, 3, 8, 16, 16)
+    assert data[last]['inputs'].shape == (1, 3, 8, 16, 16)
+
+
+def test_a_replacement_of_a_broken_clip_has_the_same_shape():
+    data = wrapped(extra=[dict(type='FailOnOdd')])
+    np.random.seed(0)
+    for index in range(24):
+        assert data[(index, COARSE)]['inputs'].shape == (1, 3, 2, 8, 8)
+
+
+def test_everything_else_is_the_wrapped_data_sets():
+    data = wrapped()
+    assert len(data) == 24
+    assert data.metainfo == data.dataset.metainfo
+    assert data.get_data_info(3)['clip'] == 3
+    with pytest.raises(AttributeError, match='no_such_thing'):
+        data.no_such_thing  # noqa: B018
+    assert 'base_shape=(8, 16)' in repr(data)
+
+
+@pytest.mark.parametrize('base_shape', [(8, ), (8, 0), (8., 16), (True, 16)])
+def test_an_impossible_base_shape(base_shape):
+    with pytest.raises(ValueError, match='base_shape'):
+        MultigridDataset(dict(type='ToyDataset'), base_shape)
+
+
+def test_pickles_for_spawned_workers():
+    data = pickle.loads(pickle.dumps(wrapped()))
+    assert data[(0, COARSE)]['inputs'].shape == (1, 3, 2, 8, 8)
+
+
+@pytest.mark.parametrize('context', ['fork', 'spawn'])
+def test_persistent_workers_follow_the_stages(context):
+    """The same two processes serve every stage."""
+    data = wrapped()
+    sampler = MultigridBatchSampler(DefaultSampler(data, seed=0), 1,
+                                    [dict(epochs=1, shapes=[COARSE, (2, 8, 16)]), dict(epochs=1, shapes=[BASE])])
+    loader = DataLoader(data, batch_sampler=sampler, num_workers=2, persistent_workers=True,
+                        multiprocessing_context=context, collate_fn=pseudo_collate)
+    pids = set()
+    for epoch, expected in ((0, [(8, 2, 8), (2, 8, 16), (8, 2, 8), (2, 8, 16)]), (1, [(1, 8, 16)] * 24)):
+        sampler.set_epoch(epoch)
+        batches = [batch['inputs'] for batch in loader]
+        assert [(len(b), b[0].shape[-3], b[0].shape[-1]) for b in batches] == expected
+        assert all(clip.shape == batch[0].shape for batch in batches for clip in batch)
+        pids |= {worker.pid for worker in loader._iterator._workers}
+    assert len(pids) == 2
+
+
+def test_registered():
+    assert DATASETS.get('MultigridDataset') is MultigridDataset

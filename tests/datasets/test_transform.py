@@ -1,0 +1,244 @@
+"""Transforms on coarser grids: hand-written sizes, and the stock pipeline's random numbers at the base shape."""
+
+import pickle
+import random
+
+import mmaction.datasets  # noqa: F401
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mmaction.registry import TRANSFORMS
+from mmaction_multigrid import register_transform_rule
+from mmaction_multigrid.datasets import Grid, MultigridTransform, current_grid, open_grid
+from mmaction_multigrid.datasets.rules import RULES, find_rule, scale_frames, scale_pixels
+from mmcv.transforms import BaseTransform
+
+COARSE = Grid(8, 158, 32, 224)
+BASE = Grid(32, 224, 32, 224)
+SIZE = (240, 320)
+
+
+def frames_of(shape=SIZE, count=4, seed=0):
+    generator = np.random.RandomState(seed)
+    return dict(imgs=[generator.randint(0, 255, (*shape, 3), dtype=np.uint8) for _ in range(count)], img_shape=shape,
+                modality='RGB', num_clips=1, clip_len=count)
+
+
+def apply(config, grid, results, seed=0):
+    np.random.seed(seed)
+    random.seed(seed)
+    transform = MultigridTransform(config)
+    if grid is None:
+        return transform(results)
+    with open_grid(grid):
+        return transform(results)
+
+
+@pytest.mark.parametrize(('config', 'expected'), [
+    (dict(type='Resize', scale=(-1, 256)), (181, 241)),  # 256 * 158 / 224 = 180.6, and 4:3 of it
+    (dict(type='Resize', scale=(224, 224), keep_ratio=False), (158, 158)),
+    (dict(type='Resize', scale=(340, 256), keep_ratio=False), (181, 240)),
+    (dict(type='Resize', scale=0.5), (85, 113)),  # half of 240 x 320, times 158 / 224
+    (dict(type='RandomCrop', size=224), (158, 158)),
+    (dict(type='CenterCrop', crop_size=224), (158, 158)),
+    (dict(type='CenterCrop', crop_size=(224, 112)), (79, 158)),
+])
+def test_sizes_by_hand(config, expected):
+    assert tuple(apply(config, COARSE, frames_of())['img_shape']) == expected
+
+
+def test_random_rescale_jitters_in_the_scaled_range():
+    sizes = {min(apply(dict(type='RandomRescale', scale_range=(256, 320)), COARSE, frames_of(), seed)['img_shape'])
+             for seed in range(300)}
+    assert (min(sizes), max(sizes)) == (181, 226)
+
+
+def test_multi_scale_crop_takes_the_same_share_of_the_image():
+    config = dict(type='MultiScaleCrop', input_size=224, scales=(1, 0.8), random_crop=False, max_wh_scale_gap=0)
+    coarse = frames_of((158, 211))
+    sizes = {tuple(apply(config, COARSE, dict(coarse), seed)['img_shape']) for seed in range(40)}
+    assert sizes == {(158, 158), (126, 126)}
+
+
+def test_random_resized_crop_is_relative_and_left_alone():
+    step = dict(type='RandomResizedCrop')
+    assert MultigridTransform.wrap(step) is step
+
+
+def sample(config, grid, total_frames=300, seed=0):
+    results = apply(config, grid, dict(total_frames=total_frames, start_index=0), seed)
+    return results['frame_inds']
+
+
+def test_frames_of_a_coarse_clip_draw_their_interval():
+    config = dict(type='SampleFrames', clip_len=32, frame_interval=2, num_clips=1)
+    intervals = []
+    for seed in range(400):
+        inds = sample(config, COARSE, seed=seed)
+        assert len(inds) == 8
+        steps = set(np.diff(inds))
+        assert len(steps) == 1
+        intervals.append(steps.pop())
+    assert set(intervals) == {2, 3, 4, 5, 6, 7, 8}
+    counts = [intervals.count(value) for value in range(2, 9)]
+    assert min(counts) > 400 / 7 / 2  # uniform
+
+
+def test_dense_and_uniform_sampling():
+    dense = dict(type='DenseSampleFrames', clip_len=32, frame_interval=2, num_clips=1)
+    assert len(sample(dense, COARSE)) == 8
+    uniform = sample(dict(type='UniformSample', clip_len=32), Grid(16, 224, 32, 224))
+    assert len(uniform) == 16
+    assert uniform[-1] > 270  # still over the whole video
+    poses = apply(dict(type='UniformSampleFrames', clip_len=48), Grid(12, 28, 48, 56),
+                  dict(total_frames=100, start_index=0))
+    assert len(poses['frame_inds']) == 12
+
+
+PIPELINE = [
+    dict(type='SampleFrames', clip_len=32, frame_interval=2, num_clips=1),
+    dict(type='RandomRescale', scale_range=(256, 320)), dict(type='Resize', scale=(-1, 256)),
+    dict(type='MultiScaleCrop', input_size=224, scales=(1, 0.8), random_crop=True, max_wh_scale_gap=1),
+    dict(type='Resize', scale=(230, 230), keep_ratio=False), dict(type='RandomCrop', size=224),
+    dict(type='CenterCrop', crop_size=200)
+]
+
+
+@pytest.mark.parametrize('grid', [None, BASE])
+@pytest.mark.parametrize('config', PIPELINE, ids=lambda config: config['type'])
+def test_the_base_shape_is_the_stock_transform_to_the_random_number(config, grid):
+    inputs = dict(frames_of(), total_frames=300, start_index=0)
+    np.random.seed(7)
+    random.seed(7)
+    stock = TRANSFORMS.build(config)(dict(inputs))
+    state = np.random.get_state()[1].tolist(), random.getstate()
+    ours = apply(config, grid, dict(inputs), seed=7)
+    assert (np.random.get_state()[1].tolist(), random.getstate()) == state
+    assert stock.keys() == ours.keys()
+    for key in stock:
+        assert np.array_equal(np.asarray(stock[key]), np.asarray(ours[key])), key
+
+
+def test_coarse_crops_cover_the_same_share_of_the_image():
+    corners = []
+    for seed in range(300):
+        crop = apply(dict(type='RandomCrop', size=224), Grid(32, 112, 32, 224), frames_of((128, 170), 1), seed)
+        assert (crop['crop_bbox'][2:] - crop['crop_bbox'][:2]).tolist() == [112, 112]
+        corners.append(crop['crop_bbox'][:2])
+    # 224 of 341 x 256 pixels leaves 117 x 32 of play; 112 of 170 x 128 leaves half of it. RandomCrop never draws the end.
+    assert np.max(corners, axis=0).tolist() == [57, 15]
+    assert np.min(corners, axis=0).tolist() == [0, 0]
+
+
+def test_built_once_per_shape():
+    transform = MultigridTransform(dict(type='Resize', scale=(-1, 256)))
+    for grid in (COARSE, BASE, COARSE):
+        with open_grid(grid):
+            transform(frames_of())
+    assert set(transform._built) == {COARSE, BASE}
+    assert transform._built[BASE] == [transform.base]
+
+
+def test_pickles_for_spawned_workers():
+    transform = pickle.loads(pickle.dumps(MultigridTransform(dict(type='Resize', scale=(-1, 256)))))
+    with open_grid(COARSE):
+        assert transform(frames_of())['img_shape'][0] == 181
+
+
+@TRANSFORMS.register_module()
+class UserBlur(BaseTransform):
+    """A transform of a user's, in pixels."""
+
+    def __init__(self, radius, mode='box'):
+        self.radius = radius
+
+    def transform(self, results):
+        return dict(results, radius=self.radius)
+
+
+def test_an_unknown_transform_is_an_error_that_names_it():
+    with pytest.raises(ValueError, match=r"'UserBlur'.*register_transform_rule"):
+        MultigridTransform(dict(type='UserBlur', radius=8))
+    with pytest.raises(ValueError, match='UserBlur'):
+        MultigridTransform.wrap(dict(type='UserBlur', radius=8))
+
+
+def test_one_registered_rule_brings_it_in():
+    try:
+        register_transform_rule('UserBlur', pixels=['radius'])
+        assert apply(dict(type='UserBlur', radius=8), Grid(8, 112, 32, 224), {})['radius'] == 4
+        register_transform_rule('UserBlur')
+        step = dict(type=UserBlur, radius=8)
+        assert MultigridTransform.wrap(step) is step
+    finally:
+        RULES.pop('UserBlur', None)
+
+
+@pytest.mark.parametrize(('args', 'error'), [(dict(name=''), TypeError), (dict(name='A', pixels='size'), TypeError),
+                                             (dict(name='A', frames='clip_len'), TypeError)])
+def test_a_rule_must_make_sense(args, error):
+    with pytest.raises(error):
+        register_transform_rule(**args)
+
+
+@pytest.mark.parametrize(('pipeline', 'expected'), [
+    ([dict(type='SampleFrames', clip_len=32, frame_interval=2), dict(type='Resize', scale=(-1, 256)),
+      dict(type='RandomResizedCrop'), dict(type='Resize', scale=(224, 224), keep_ratio=False)], (32, 224, 2)),
+    ([dict(type='UniformSample', clip_len=16), dict(type='Resize', scale=(-1, 256)),
+      dict(type='MultiScaleCrop', input_size=224), dict(type='Resize', scale=(224, 224), keep_ratio=False)],
+     (16, 224, None)),
+    ([dict(type='SampleFrames', clip_len=16), dict(type='Resize', scale=(171, 128), keep_ratio=False),
+      dict(type='RandomCrop', size=112)], (16, 112, 1)),
+    ([dict(type='UniformSampleFrames', clip_len=dict(RGB=8, Pose=32)), dict(type='CenterCrop', crop_size=(56, 48))],
+     (32, 48, None)),
+])
+def test_base_shape(pipeline, expected):
+    assert MultigridTransform.base_shape(pipeline) == expected
+
+
+@pytest.mark.parametrize(('pipeline', 'message'), [
+    ([dict(type='RandomCrop', size=112)], 'samples no frames'),
+    ([dict(type='SampleFrames', clip_len=8)], 'no fixed size'),
+    ([dict(type='SampleFrames', clip_len=8), dict(type='CenterCrop', crop_size=64), dict(type='RandomResizedCrop')],
+     'no fixed size'),
+    ([dict(type='SampleFrames', clip_len=8), dict(type='MyOwn')], "'MyOwn'"),
+])
+def test_no_base_shape(pipeline, message):
+    with pytest.raises(ValueError, match=message):
+        MultigridTransform.base_shape(pipeline)
+
+
+@pytest.mark.parametrize('name', [
+    'Flip', 'ColorJitter', 'FormatShape', 'PackActionInputs', 'DecordInit', 'DecordDecode', 'PyAVInit', 'PyAVDecode',
+    'OpenCVInit', 'OpenCVDecode', 'RawFrameDecode'])
+def test_transforms_without_a_shape_stay_what_they_are(name):
+    assert not find_rule(dict(type=name)).depends_on_shape
+    assert find_rule(dict(type=f'mmaction.{name}')) is find_rule(dict(type=name))
+
+
+def test_scaling_values():
+    assert scale_pixels((-1, 256), 0.5) == (-1, 128)
+    assert scale_pixels([float('inf'), 256], 0.5) == [float('inf'), 128]
+    assert scale_pixels(1, 0.1) == 1
+    assert scale_pixels((16, 17), 0.5) == (8, 9)  # a range never closes
+    assert scale_frames(dict(RGB=8, Pose=32), Grid(8, 112, 32, 224)) == dict(RGB=2, Pose=8)
+
+
+@given(st.integers(1, 64), st.integers(1, 64), st.integers(1, 20))
+def test_intervals_never_exceed_the_base_span(base, frames, interval):
+    frames = min(base, frames)
+    rule = find_rule(dict(type='SampleFrames'))
+    variants = rule.variants(dict(clip_len=base, frame_interval=interval), Grid(frames, 1, base, 1))
+    assert {v['clip_len'] for v in variants} == {frames}
+    values = [v['frame_interval'] for v in variants]
+    assert values == list(range(interval, interval * (base // frames) + 1))
+    assert frames * values[-1] <= base * interval
+
+
+def test_a_grid_is_open_inside_its_block_only():
+    assert current_grid() is None
+    with pytest.raises(KeyError), open_grid(COARSE):
+        assert current_grid() is COARSE
+        raise KeyError
+    assert current_grid() is None

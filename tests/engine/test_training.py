@@ -1,0 +1,217 @@
+"""Whole toy runs on the stock Runner: shapes, lr, counts, checkpoints, resume."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction_multigrid import apply_multigrid, multigrid_schedule
+from mmengine.runner import Runner
+
+from ..toy import RecordHook, base_config
+
+
+def train(cfg, resolve=True):
+    """Run a config; what each iteration saw."""
+    RecordHook.records.clear()
+    runner = Runner.from_cfg(apply_multigrid(cfg) if resolve else cfg)
+    runner.train()
+    return runner, list(RecordHook.records)
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    return base_config(tmp_path)
+
+
+def test_every_iteration_has_its_shape_and_lr(cfg):
+    schedule, _ = multigrid_schedule(cfg)
+    runner, records = train(cfg)
+    for record in records:
+        loop, epoch = runner.train_loop, record['epoch']
+        stage = next(stage for stage in schedule.stages if stage.begin <= epoch < stage.end)
+        first = loop.first_iters[epoch]
+        shape = stage.shapes[(record['iter'] - first) % 3]
+        assert (record['batch'], record['frames'], record['crop']) == (2 * shape[0], shape[1], shape[2])
+        length = loop.first_iters[epoch + 1] - first
+        assert record['lr'] == pytest.approx(0.01 * schedule.lr(epoch + (record['iter'] - first) / length), rel=1e-12)
+    assert len(records) == runner.max_iters == runner.iter
+    assert records[-1]['epoch'] == runner.max_epochs - 1
+
+
+def test_validations_and_checkpoints_are_the_stages(cfg, tmp_path):
+    runner, _ = train(cfg)
+    expected = sorted(runner.train_loop.eval_epochs)
+    assert {stage.end for stage in multigrid_schedule(cfg)[0].stages} <= set(expected)
+    scalars = [json.loads(line) for path in tmp_path.rglob('scalars.json') for line in path.read_text().splitlines()]
+    assert [entry['step'] for entry in scalars if 'acc/top1' in entry] == expected
+    assert sorted(int(path.stem.split('_')[1]) for path in tmp_path.glob('epoch_*.pth')) == expected
+
+
+def test_log_and_visualizer_tell_what_changed(cfg, tmp_path):
+    train(cfg)
+    log = ''.join(path.read_text() for path in tmp_path.rglob('*.log'))
+    assert ('Multigrid stage 1/' in log) and ('2 BN splits of 8 clips' in log)
+    assert 'batches per GPU (clips x frames x crop) 32 x 2 x 8, 16 x 2 x 11, 16 x 2 x 11' in log
+    assert 'no other process to share with: plain BN' in log  # the last stage has 2 clips
+    scalars = [json.loads(line) for path in tmp_path.rglob('scalars.json') for line in path.read_text().splitlines()]
+    first = next(entry for entry in scalars if 'loss' in entry)
+    assert (first['multigrid/num_frames'], first['multigrid/crop_size'], first['multigrid/batch_size']) == (2, 8, 32)
+    assert {entry['multigrid/batch_size'] for entry in scalars if 'loss' in entry} >= {32, 16, 8, 4, 2}
+
+
+def test_the_resolved_config_is_in_the_work_dir(cfg, tmp_path):
+    train(cfg)
+    dumped = next(path for path in tmp_path.rglob('config.py')).read_text()
+    assert 'MultigridBatchSampler' in dumped
+    assert 'runner_type' not in dumped
+
+
+def test_runner_type_and_resolved_config_train_the_same(cfg, tmp_path):
+    from mmaction.registry import RUNNERS
+    RUNNERS.build(cfg).train()
+    short = list(RecordHook.records)
+    other = apply_multigrid(cfg)
+    other.work_dir = str(tmp_path / 'resolved')
+    _, explicit = train(other, resolve=False)
+    assert short == explicit
+
+
+def test_the_norm_layers_follow_the_stages(cfg):
+    seen = []
+    cfg.custom_hooks.append(dict(type=record_splits(seen)))
+    runner, _ = train(cfg)
+    # Stage batches of 2 x 8, 4, 2 and 1 clips over groups of 8.
+    by_stage = {runner.train_loop.dataloader.batch_sampler.stages[i].shape.batch_factor: splits for i, splits in seen}
+    assert by_stage == {8: 2, 4: 1, 2: 1, 1: 1}
+
+
+def record_splits(seen):
+    """A hook class that writes down the stage and the splits of each epoch."""
+    from mmaction_multigrid.schedule import find_stage
+    from mmengine.hooks import Hook
+
+    class SplitsHook(Hook):
+        priority = 'LOWEST'
+
+        def before_train_epoch(self, runner):
+            sampler = runner.train_loop.dataloader.batch_sampler
+            seen.append((find_stage(sampler.stages, runner.epoch), runner.model.backbone.bn.num_splits))
+
+    return SplitsHook
+
+
+def test_precise_bn_before_validation(cfg, tmp_path):
+    """The checkpoint holds the statistics of base-shape clips, and training gained no iteration by it."""
+    with_bn, records = train(cfg)
+    cfg.multigrid.precise_bn = 0
+    cfg.work_dir = str(tmp_path / 'without')
+    without, plain = train(cfg)
+    assert [r['indices'] for r in records] == [r['indices'] for r in plain]
+    bn, plain_bn = with_bn.model.backbone.bn, without.model.backbone.bn
+    assert torch.equal(bn.weight, plain_bn.weight)
+    assert not torch.equal(bn.running_var, plain_bn.running_var)
+    log = ''.join(path.read_text() for path in tmp_path.rglob('*.log'))
+    assert 'Precise BN: statistics of 1 layers over 2 batches of 2 x 8 x 16' in log
+
+
+def interrupted(cfg, epoch):
+    """Break a run off before an epoch, then resume it; what both saw together."""
+    RecordHook.records.clear()
+    cfg.custom_hooks.append(dict(type='StopHook', epoch=epoch))
+    with pytest.raises(KeyboardInterrupt):
+        Runner.from_cfg(apply_multigrid(cfg)).train()
+    cfg.custom_hooks.pop()
+    cfg.resume = True
+    Runner.from_cfg(apply_multigrid(cfg)).train()
+    return list(RecordHook.records)
+
+
+@pytest.mark.parametrize('epoch', range(1, 9))
+def test_resumed_in_any_epoch_equals_the_straight_run(tmp_path, epoch):
+    _, straight = train(base_config(tmp_path / 'straight'))
+    assert interrupted(base_config(tmp_path / 'resumed'), epoch) == straight
+
+
+def test_resumed_without_a_seed_goes_on_in_the_same_order(tmp_path):
+    """mmengine draws a seed then, and a resumed sampler has to take over the first run's."""
+    cfg = base_config(tmp_path)
+    cfg.randomness = dict(seed=None)
+    records = interrupted(cfg, 4)
+    seed = torch.load(tmp_path / 'epoch_4.pth', weights_only=False)['meta']['seed']
+    again = base_config(tmp_path / 'seeded')
+    again.randomness = dict(seed=seed)
+    assert train(again)[1] == records
+
+
+def test_a_resume_between_evaluations_repeats_the_epochs_since(tmp_path):
+    """Checkpoints are saved where a stage validates: what came after the last one is trained again, the same."""
+    cfg = base_config(tmp_path / 'resumed', eval_freq=1, stages=[dict(epochs=4, num_frames=4), dict(epochs=2)])
+    records = interrupted(cfg, 5)
+    cfg = base_config(tmp_path / 'straight', eval_freq=1, stages=[dict(epochs=4, num_frames=4), dict(epochs=2)])
+    straight = train(cfg)[1]
+    fifth = [record for record in straight if record['epoch'] == 4]
+    position = next(i for i, record in enumerate(straight) if record['epoch'] == 5)
+    assert records == straight[:position] + fifth + straight[position:]
+
+
+def test_checkpoint_is_an_ordinary_one(cfg, tmp_path):
+    """It loads strictly into the stock model, holds plain values only, and scores the same."""
+    from mmaction.registry import MODELS
+    runner, _ = train(cfg)
+    checkpoint = torch.load(next(iter(sorted(tmp_path.glob('epoch_*.pth')))), weights_only=False)
+    stock = MODELS.build(cfg.model)
+    stock.load_state_dict(checkpoint['state_dict'], strict=True)
+    assert 'mmaction_multigrid' not in str(checkpoint['param_schedulers'])
+    stock.load_state_dict(runner.model.state_dict(), strict=True)
+    clips = torch.randn(2, 3, 8, 16, 16)
+    with torch.no_grad():
+        expected = runner.model.eval().backbone(clips)
+        assert torch.equal(stock.eval().backbone(clips), expected)
+
+
+@pytest.mark.parametrize('workers', [1])
+def test_workers_are_never_restarted(tmp_path, workers):
+    pids = set()
+    cfg = base_config(tmp_path, workers=workers)
+    cfg.custom_hooks.append(dict(type=record_pids(pids)))
+    _, records = train(cfg)
+    assert len(pids) == workers
+    assert records == train(base_config(tmp_path / 'alone'))[1]
+
+
+def record_pids(pids):
+    """A hook class that collects the process ids of the loader's workers."""
+    from mmengine.hooks import Hook
+
+    class PidHook(Hook):
+
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            pids.update(worker.pid for worker in runner.train_dataloader._iterator._workers)
+
+    return PidHook
+
+
+@pytest.mark.parametrize('settings', [
+    dict(long_cycle=False), dict(short_cycle=False), dict(short_cycle_reference='stage'), dict(precise_bn=0),
+    dict(epoch_factor=1.), dict(bn_base_size=2), dict(stages=[dict(epochs=2, crop_size=8), dict(epochs=1)])], ids=str)
+def test_every_setting_trains(tmp_path, settings):
+    cfg = base_config(tmp_path)
+    cfg.multigrid.update(settings)
+    runner, records = train(cfg)
+    assert len(records) == runner.max_iters
+    assert all(torch.isfinite(p).all() for p in runner.model.parameters())
+
+
+def test_without_validation(cfg):
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    runner, _ = train(cfg)
+    assert Path(cfg.work_dir, f'epoch_{runner.max_epochs}.pth').exists()
+
+
+def test_learns_the_toy_problem(cfg, tmp_path):
+    """Label 1 is brighter: a run that trains at all tells the two apart."""
+    train(cfg)
+    scalars = [json.loads(line) for path in tmp_path.rglob('scalars.json') for line in path.read_text().splitlines()]
+    losses = [entry['loss'] for entry in scalars if 'loss' in entry]
+    assert sum(losses[-20:]) < sum(losses[:20])

@@ -1,0 +1,209 @@
+"""The schedule against hand-written numbers and the reference implementation's."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mmaction_multigrid import MultigridSchedule
+from mmaction_multigrid.schedule import BaseTraining, LRCurve, Settings, Shape, find_stage, frame_interval_range
+from mmaction_multigrid.schedule.schedule import stages_from_config, stages_to_config
+
+K400 = BaseTraining(32, 224, 239, (94, 154, 196), 0.1, 34., 0.1)
+
+
+def schedule(base=K400, **settings):
+    return MultigridSchedule(base, Settings.from_dict(settings))
+
+
+def reference_schedule(data):
+    given = data['input']
+    base = BaseTraining(given['num_frames'], given['crop_size'], given['max_epochs'], tuple(given['steps'][1:]),
+                        given['gamma'], given['warmup_epochs'], given['warmup_start_lr'] / given['base_lr'])
+    return schedule(base, long_cycle=given['long_cycle'], short_cycle=given['short_cycle'],
+                    epoch_factor=given['epoch_factor'], long_cycle_factors=given['long_cycle_factors'],
+                    short_cycle_factors=given['short_cycle_factors'])
+
+
+def test_stages_equal_the_reference(reference):
+    ours, output = reference_schedule(reference), reference['output']
+    assert ours.max_epochs == output['max_epochs']
+    assert ours.lr_factors == [(step, pytest.approx(lr, rel=1e-12))
+                               for step, lr in zip(output['steps'], output['lrs'])]
+    for lr_step, shape, end in output['schedule'] or []:
+        stage = ours.stages[find_stage(ours.stages, end - 1)]
+        assert (stage.end, stage.lr_step, list(stage.shape)) == (end, lr_step, shape)
+
+
+def test_batches_splits_and_intervals_equal_the_reference(reference):
+    ours, given = reference_schedule(reference), reference['input']
+    per_gpu = given['batch_size'] // given['num_gpus']
+    info = ours.to_dict(per_gpu, given['frame_interval'])
+    for row in reference['output']['stages']:
+        stage = info['stages'][find_stage(ours.stages, row['epoch'])]
+        assert [factor * per_gpu for factor, _, _ in stage['shapes']] == row['short_batch_sizes_per_gpu']
+        assert [crop for _, _, crop in stage['shapes']] == row['short_crops']
+        assert stage['shapes'][-1][1:] == [row['num_frames'], row['crop']]
+        # The reference leaves the last splits in place where it goes back to plain batch norm.
+        assert stage['bn_splits'] == (row['num_splits'] if row['norm'] == 'sub_batchnorm' else 1)
+        assert stage['frame_interval'] == [given['frame_interval'], row['max_interval'] or given['frame_interval']]
+
+
+def test_lr_at_every_half_epoch_equals_the_reference(reference):
+    ours = reference_schedule(reference)
+    for epoch, lr in reference['output']['lr']:
+        assert ours.lr(epoch) * reference['input']['base_lr'] == pytest.approx(lr, rel=1e-9)
+
+
+def test_default_schedule_by_hand():
+    default = schedule()
+    assert [stage.end for stage in default.stages] == [73, 110, 142, 158, 205, 228, 248, 259, 291, 308, 322, 329, 358]
+    assert default.stages[0].shapes == ((16, 8, 112), (8, 8, 158), (8, 8, 158))
+    assert default.stages[2].shapes == ((8, 16, 112), (4, 16, 158), (2, 16, 224))
+    # 152 epochs of 32/3 clips per base clip, 77 of 16/3, 66 of 14/3 and 63 of 7/3.
+    iterations = 152 / (32 / 3) + 77 / (16 / 3) + 66 / (14 / 3) + 63 / (7 / 3)
+    assert default.predicted_speedup == pytest.approx(239 / iterations)
+
+
+def test_stage_reference_gives_every_stage_its_own_short_cycle():
+    stage = schedule(short_cycle_reference='stage')
+    assert stage.stages[0].shapes == ((32, 8, 79), (16, 8, 112), (8, 8, 158))
+    assert stage.stages[3].shapes == schedule().stages[3].shapes
+    assert [s.end for s in stage.stages] == [s.end for s in schedule().stages]
+    assert stage.lr_factors == schedule().lr_factors
+    assert stage.predicted_speedup == pytest.approx(4.15, abs=0.01)
+
+
+def test_long_cycle_alone():
+    alone = schedule(short_cycle=False)
+    assert [len(stage.shapes) for stage in alone.stages] == [1] * len(alone.stages)
+    # Of 94 epochs shape k gets 94 b_k / (8 + 4 + 2 + 1); the last step saves 15/4 like the rest, then all is
+    # stretched to 358.5 epochs.
+    fine_tuning = 43 * 4 / 15
+    stretch = 358.5 / (196 + fine_tuning)
+    assert alone.stages[0].end == round(94 * 8 / 15 * stretch)
+    assert alone.stages[-1].epochs == 358 - round(196 * stretch)
+
+
+def test_a_schedule_without_decays_cycles_through_thirds():
+    curve = LRCurve('CosineAnnealingLR', 0., 90.)
+    cosine = schedule(BaseTraining(32, 224, 90, curves=(curve, )))
+    assert [stage.lr_step for stage in cosine.stages] == [0] * 4 + [1] * 4 + [2] * 4 + [3]
+    for stage in cosine.stages:
+        assert cosine.lr(stage.begin) / stage.shape.batch_factor == pytest.approx(
+            curve(dict(cosine.lr.clock)[stage.begin]))
+    # The first third of base training ends where the second long cycle begins.
+    assert dict(cosine.lr.clock)[cosine.stages[4].begin] == pytest.approx(30)
+    assert cosine.lr(cosine.max_epochs) == pytest.approx(0, abs=1e-12)
+
+
+def test_cycle_ends_replace_the_decays_as_ends_of_the_long_cycle():
+    ours = schedule(BaseTraining(32, 224, 100), cycle_ends=(0.5, ))
+    assert [stage.lr_step for stage in ours.stages] == [0, 0, 0, 0, 1]
+    assert {lr for _, lr in ours.lr_factors} == {8., 4., 2., 1.}
+
+
+def test_explicit_stages():
+    ours = schedule(stages=[dict(epochs=2, batch_factor=3, num_frames=16, crop_size=112, lr_factor=1.5),
+                            dict(epochs=4)])
+    assert [(s.begin, s.end, s.shapes) for s in ours.stages] == [(0, 2, ((3, 16, 112), )), (2, 6, ((1, 32, 224), ))]
+    assert ours.lr_factors == [(0, 1.5), (2, 1.)]
+    assert ours.predicted_speedup == pytest.approx(239 / (2 / 3 + 4))
+
+
+def test_explicit_stages_with_a_short_cycle():
+    ours = schedule(short_cycle=True, stages=[dict(epochs=1, batch_factor=2, num_frames=16, crop_size=224)])
+    assert ours.stages[0].shapes == ((8, 16, 112), (4, 16, 158), (2, 16, 224))
+
+
+def test_a_stage_of_no_epochs_is_left_out():
+    short = schedule(BaseTraining(32, 224, 4, (2, 3)))
+    assert all(stage.epochs > 0 for stage in short.stages)
+    assert [s.begin for s in short.stages] == [0, *[s.end for s in short.stages[:-1]]]
+    epochs = [epoch for epoch, _ in short.lr_factors]
+    assert epochs == sorted(set(epochs))
+
+
+def test_nothing_left_to_train():
+    with pytest.raises(ValueError, match=r'multigrid\.epoch_factor = 0\.1'):
+        schedule(BaseTraining(32, 224, 2), epoch_factor=0.1)
+
+
+def test_warmup_is_not_stretched_and_ends_at_the_scheduled_lr():
+    default = schedule()
+    assert default.lr(0) == pytest.approx(0.1)
+    assert default.lr(17) == pytest.approx((0.1 + 8) / 2)
+    assert default.lr(34) == 8.
+    assert default.lr(72.999) == 8.
+    assert default.lr(73) == 4.
+
+
+def test_fine_tuning_spends_its_first_half_at_the_lr_before():
+    factors = dict(schedule().lr_factors)
+    assert factors[329] == pytest.approx(0.1**2)
+    assert factors[(329 + 358) // 2] == pytest.approx(0.1**3)
+
+
+def test_evaluations_are_spread_over_a_stage_and_close_it():
+    stage = schedule().stages[0]
+    assert stage.eval_epochs(3) == [25, 49, 73]
+    assert stage.eval_epochs(1) == [73]
+    one = schedule(stages=[dict(epochs=2)]).stages[0]
+    assert one.eval_epochs(5) == [1, 2]
+
+
+def test_frame_intervals_keep_the_span_of_the_base_clip():
+    assert frame_interval_range(2, 32, 8) == (2, 8)
+    assert frame_interval_range(2, 32, 32) == (2, 2)
+    assert frame_interval_range(8, 8, 3) == (8, 16)
+
+
+def test_stages_survive_the_config():
+    stages = schedule().stages
+    again = stages_from_config(stages_to_config(stages))
+    assert [(s.begin, s.end, s.shapes) for s in again] == [(s.begin, s.end, s.shapes) for s in stages]
+
+
+@pytest.mark.parametrize('entry', [dict(epochs=1), dict(epochs=0, shapes=[(1, 8, 8)]), dict(epochs=1, shapes=[]),
+                                   dict(epochs=1, shapes=[(0, 8, 8)]), dict(epochs=1, shapes=[(1, 8)]), 3])
+def test_broken_stages_of_a_config(entry):
+    with pytest.raises((ValueError, TypeError, KeyError), match='stages'):
+        stages_from_config([entry])
+
+
+numbers = st.floats(0.05, 1)
+
+
+@st.composite
+def trainings(draw):
+    epochs = draw(st.integers(1, 400))
+    milestones = tuple(sorted(draw(st.sets(st.integers(1, max(1, epochs - 1)), max_size=4)) - {epochs}))
+    return BaseTraining(draw(st.integers(1, 64)), draw(st.integers(8, 320)), epochs, milestones,
+                        draw(st.floats(0.05, 0.9)), draw(st.floats(0, 40)), draw(st.floats(0.01, 1)))
+
+
+@given(trainings(), st.fixed_dictionaries(dict(
+    long_cycle=st.booleans(), short_cycle=st.booleans(), epoch_factor=st.floats(1, 3),
+    long_cycle_factors=st.lists(st.tuples(numbers, numbers), min_size=1, max_size=5),
+    short_cycle_factors=st.lists(numbers, min_size=1, max_size=3),
+    short_cycle_reference=st.sampled_from(['default', 'stage']))))
+def test_every_schedule_is_sound(base, settings):
+    ours = schedule(base, **settings)
+    begin = 0
+    for stage in ours.stages:
+        assert stage.begin == begin
+        assert stage.end > begin
+        begin = stage.end
+        assert all(min(shape) >= 1 for shape in stage.shapes)
+        assert all(shape.crop_size <= stage.shape.crop_size for shape in stage.shapes)
+        assert stage.eval_epochs(3)[-1] == stage.end
+    assert abs(ours.max_epochs - base.max_epochs * settings['epoch_factor']) <= 1
+    epochs = [epoch for epoch, _ in ours.lr_factors]
+    assert epochs[0] == 0
+    assert epochs == sorted(set(epochs))
+    for i in range(2 * ours.max_epochs):
+        assert 0 < ours.lr(i / 2) < math.inf
+
+
+def test_shape_is_a_plain_tuple():
+    assert Shape(2, 8, 16) == (2, 8, 16)
