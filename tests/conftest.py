@@ -38,6 +38,12 @@ def clean_globals():
         manager._instance_dict.update(instances)
 
 
+@pytest.fixture(autouse=True)
+def plain_config_text(monkeypatch):
+    """mmengine lays out the whole config anew for every checkpoint: seconds, of which a toy run has dozens."""
+    monkeypatch.setattr('mmengine.config.config.FormatCode', lambda text, **kwargs: (text, False))
+
+
 @pytest.fixture(scope='session', params=['k400_slowfast_8x8', 'i3d_100e', 'short_only'])
 def reference(request):
     """Input and output of the method's reference implementation, copied as facts into tests/reference."""

@@ -75,6 +75,26 @@ class RecordHook(Hook):
 
 
 @HOOKS.register_module()
+class SplitsHook(Hook):
+    """Writes down the stage's batch factor and the norm layer's splits of every epoch."""
+    priority = 'LOWEST'
+    seen = {}
+
+    def before_train_epoch(self, runner):
+        factor = runner.train_dataloader.batch_sampler.stage.shape.batch_factor
+        SplitsHook.seen[factor] = runner.model.backbone.bn.num_splits
+
+
+@HOOKS.register_module()
+class PidHook(Hook):
+    """Collects the process ids of the loader's workers."""
+    pids = set()
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        PidHook.pids.update(worker.pid for worker in runner.train_dataloader._iterator._workers)
+
+
+@HOOKS.register_module()
 class StopHook(Hook):
     """Breaks training off, as a pre-empted machine does, once an epoch is finished and saved."""
     priority = 'LOWEST'

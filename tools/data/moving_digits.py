@@ -125,7 +125,7 @@ def render(digit, label, settings, rng):
     centre = size / 2 + size * rng.uniform(-0.15, 0.15, 2)
     tilt = rng.uniform(-0.4, 0.4)
     padded = np.pad(digit, 1)
-    for frame, (x, y, zoom, spin) in zip(frames, poses(label, settings.num_frames, rng), strict=True):
+    for frame, (x, y, zoom, spin) in zip(frames, poses(label, settings.num_frames, rng)):
         scale, angle = pixel * 2**zoom, tilt + spin
         turn = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
         shift = centre + travel * np.array([x, y]) - turn @ np.full(2, (len(padded) - 1) / 2)
@@ -201,7 +201,7 @@ def make_dataset(out_dir, settings, processes=None):
     manifest.write_text(json.dumps(dict(state, finished=False), indent=1))
     work = partial(make_clip, out_dir=out_dir, settings=settings, digits=split_digits(settings.seed))
     with multiprocessing.get_context('spawn').Pool(processes or os.cpu_count()) as pool:
-        for split, num_clips in zip(SPLITS, (settings.num_train, settings.num_val), strict=True):
+        for split, num_clips in zip(SPLITS, (settings.num_train, settings.num_val)):
             (out_dir / 'videos' / split).mkdir(parents=True)
             jobs = [(split, index) for index in range(num_clips)]
             lines = track(pool.imap(work, jobs, chunksize=32), f'{split} clips', total=num_clips)

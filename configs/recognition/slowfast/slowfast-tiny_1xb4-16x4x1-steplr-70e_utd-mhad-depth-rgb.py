@@ -1,6 +1,5 @@
 _base_ = ['mmaction::_base_/default_runtime.py', '../../_base_/datasets/utd_mhad_depth.py']
 
-custom_imports = dict(imports=['mmaction_multigrid'], allow_failed_imports=False)
 
 # SlowFast with one basic block in each of three stages and a total spatial stride of 8, so that a crop of
 # 28x28 (half of 56x56, the smallest that multigrid takes) still leaves 4x4 positions

@@ -1,7 +1,6 @@
 # A SlowFast small enough to train on a CPU in minutes, on the data of tools/data/moving_digits.py: the baseline of the
 # demo. It can be trained with multigrid because its spatial stride is 8 and four frames leave it one slow frame.
 _base_ = ['mmaction::_base_/default_runtime.py']
-custom_imports = dict(imports=['mmaction_multigrid'], allow_failed_imports=False)
 
 num_classes = 8
 max_epochs = 10

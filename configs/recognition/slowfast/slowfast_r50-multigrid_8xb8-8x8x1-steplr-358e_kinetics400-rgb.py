@@ -1,2 +1,5 @@
-_base_ = ['mmaction::recognition/slowfast/slowfast_r50_8xb8-8x8x1-steplr-256e_kinetics400-rgb.py', '../../_base_/multigrid.py']
+_base_ = [
+    'mmaction::recognition/slowfast/slowfast_r50_8xb8-8x8x1-steplr-256e_kinetics400-rgb.py',
+    '../../_base_/multigrid.py'
+]
 train_cfg = dict(max_epochs=239)  # the reference's base; multigrid makes 358 epochs of it

@@ -1,0 +1,4 @@
+_base_ = [
+    'mmaction::recognition/i3d/i3d_imagenet-pretrained-r50-nl-dot-product_8xb8-32x2x1-100e_kinetics400-rgb.py',
+    '../../_base_/multigrid.py'
+]

@@ -1,0 +1,116 @@
+"""Healing what is broken in the installed stack, and nothing else."""
+
+import pickle
+import subprocess
+import sys
+import types
+
+import pytest
+import torch
+from mmaction_multigrid import compat
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import CheckpointLoader
+
+
+def test_a_missing_package_is_named_with_its_remedy(monkeypatch):
+    monkeypatch.setattr(compat, 'REQUIREMENTS', (('no_such_package', '1.0', 'pip install it'), ))
+    with pytest.raises(ImportError, match='no_such_package>=1.0, which is not installed: pip install it'):
+        compat.check_requirements()
+
+
+def test_an_old_package_is_named_with_its_remedy(monkeypatch):
+    monkeypatch.setattr(compat, 'REQUIREMENTS', (('mmengine', '99.0', 'pip install newer'), ))
+    with pytest.raises(ImportError, match=r'mmengine>=99.0, but [\d.]+ is installed: pip install newer'):
+        compat.check_requirements()
+
+
+def test_an_error_inside_a_package_is_not_hidden(monkeypatch, tmp_path):
+    (tmp_path / 'broken_package.py').write_text('import no_such_dependency')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(compat, 'REQUIREMENTS', (('broken_package', '1.0', ''), ))
+    with pytest.raises(ModuleNotFoundError, match='no_such_dependency'):
+        compat.check_requirements()
+
+
+def test_the_installed_stack_passes():
+    compat.check_requirements()
+
+
+@pytest.mark.parametrize(('version', 'release'), [('2.13.0+cpu', (2, 13, 0)), ('2.0', (2, 0, 0)),
+                                                  ('2.0.0rc4', (2, 0, 0)), ('1.2.0', (1, 2, 0))])
+def test_releases(version, release):
+    assert compat._release(version) == release
+
+
+def fake_mmaction(tmp_path, monkeypatch, with_drn, init='from .drn.drn import DRN'):
+    """A package mmaction with the part of it that matters."""
+    folder = tmp_path / 'mmaction' / 'models' / 'localizers'
+    folder.mkdir(parents=True)
+    (tmp_path / 'mmaction' / '__init__.py').write_text('')
+    (folder / '__init__.py').write_text(init)
+    if with_drn:
+        (folder / 'drn').mkdir()
+    spec = types.SimpleNamespace(origin=str(tmp_path / 'mmaction' / '__init__.py'))
+    monkeypatch.setattr(compat.importlib.util, 'find_spec', lambda name: spec)
+    for name in ('mmaction.models.localizers.drn', 'mmaction.models.localizers.drn.drn'):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+@pytest.mark.parametrize(('with_drn', 'init', 'healed'), [(False, 'from .drn.drn import DRN', True),
+                                                          (True, 'from .drn.drn import DRN', False),
+                                                          (False, 'from .bmn import BMN', False)])
+def test_drn_is_replaced_only_where_it_is_missing(tmp_path, monkeypatch, with_drn, init, healed):
+    fake_mmaction(tmp_path, monkeypatch, with_drn, init)
+    try:
+        assert compat.heal_missing_drn() is healed
+        name = 'mmaction.models.localizers.drn.drn'
+        assert (name in sys.modules) is healed
+        if healed:
+            assert compat.heal_missing_drn() is False
+            with pytest.raises(ImportError, match='2714'):
+                sys.modules[name].DRN()
+    finally:
+        for name in ('mmaction.models.localizers.drn', 'mmaction.models.localizers.drn.drn'):
+            sys.modules.pop(name, None)
+
+
+def test_import_heals_mmaction_models():
+    """In a fresh process the models import, and the log has one line on it."""
+    code = ('import logging; logging.basicConfig(level=logging.INFO); import mmaction_multigrid, mmaction.models, '
+            'mmaction.models.localizers as l; print(l.DRN.__module__)')
+    result = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True)
+    healed = result.stdout.strip().startswith('mmaction_multigrid')
+    assert result.stderr.count('stand-in') == (1 if healed else 0)
+
+
+@pytest.fixture
+def full_checkpoint(tmp_path):
+    """A file as mmengine writes it: with its log history."""
+    path = tmp_path / 'epoch_1.pth'
+    torch.save(dict(state_dict=dict(a=torch.ones(2)), message_hub=dict(log_scalars=HistoryBuffer([1.], [1]))), path)
+    return str(path)
+
+
+def test_full_checkpoints_load_on_every_torch(full_checkpoint):
+    checkpoint = CheckpointLoader.load_checkpoint(full_checkpoint, map_location='cpu')
+    assert checkpoint['state_dict']['a'].tolist() == [1, 1]
+
+
+def test_weights_are_read_the_safe_way_first(tmp_path, monkeypatch):
+    torch.save(dict(state_dict=dict(a=torch.ones(2))), tmp_path / 'weights.pth')
+    calls, load = [], torch.load
+    monkeypatch.setattr(torch, 'load', lambda *args, **kwargs: calls.append(kwargs['weights_only']) or
+                        load(*args, **kwargs))
+    compat.load_local_checkpoint(str(tmp_path / 'weights.pth'))
+    assert calls == [True]
+
+
+def test_full_checkpoints_can_be_refused(full_checkpoint, monkeypatch):
+    monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')
+    with pytest.raises(pickle.UnpicklingError):
+        compat.load_local_checkpoint(full_checkpoint)
+
+
+def test_a_missing_checkpoint(tmp_path):
+    with pytest.raises(FileNotFoundError, match='none.pth'):
+        compat.load_local_checkpoint(str(tmp_path / 'none.pth'))

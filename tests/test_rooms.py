@@ -1,0 +1,64 @@
+"""The rooms of the package and who may enter which."""
+
+import ast
+from pathlib import Path
+
+import mmaction_multigrid
+import pytest
+
+PACKAGE = Path(mmaction_multigrid.__file__).parent
+ROOMS = ('schedule', 'config', 'datasets', 'models', 'engine')
+# Each room, and what it may import: other rooms, and of the stack's packages those that matter.
+ALLOWED = dict(
+    schedule=set(),
+    models={'torch', 'mmengine'},
+    datasets={'schedule', 'torch', 'numpy', 'mmengine', 'mmcv', 'mmaction'},
+    config={'schedule', 'mmengine', 'mmaction'},
+    engine={'schedule', 'config', 'models', 'torch', 'mmengine', 'mmaction'})
+STANDARD = {'abc', 'bisect', 'contextlib', 'contextvars', 'copy', 'dataclasses', 'functools', 'itertools', 'logging',
+            'math', 'numbers', 'typing'}
+
+
+def imports(path: Path):
+    """Rooms and packages that a file imports, at any depth of the file."""
+    room = path.relative_to(PACKAGE).parts[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split('.')[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level == 0:
+                yield node.module.split('.')[0]
+            elif node.level == 2:
+                yield node.module.split('.')[0]
+            else:
+                assert node.level == 1
+                yield room
+
+
+@pytest.mark.parametrize('room', ROOMS)
+def test_imports(room):
+    files = sorted((PACKAGE / room).rglob('*.py'))
+    assert files
+    for path in files:
+        found = set(imports(path)) - STANDARD - {room}
+        assert found <= ALLOWED[room], f'{path.name} imports {found - ALLOWED[room]}'
+
+
+def test_every_room_is_known():
+    assert {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != '__pycache__'} == set(ROOMS)
+    assert {path.name for path in PACKAGE.glob('*.py')} == {'__init__.py', 'compat.py'}
+
+
+def test_files_stay_small():
+    long = {path.name: n for path in PACKAGE.rglob('*.py') if (n := len(path.read_text().splitlines())) > 260}
+    assert not long
+
+
+def test_registered_names():
+    from mmaction import registry
+    names = dict(RUNNERS=['MultigridRunner'], LOOPS=['MultigridTrainLoop'], HOOKS=['MultigridHook', 'PreciseBNHook'],
+                 DATA_SAMPLERS=['MultigridBatchSampler'], DATASETS=['MultigridDataset'],
+                 PARAM_SCHEDULERS=['MultigridLR'], TRANSFORMS=['MultigridTransform'])
+    for kind, members in names.items():
+        for name in members:
+            assert getattr(registry, kind).get(name).__module__.startswith('mmaction_multigrid.')
