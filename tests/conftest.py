@@ -4,13 +4,14 @@ import json
 import logging
 from pathlib import Path
 
-import mmaction_multigrid  # noqa: F401  before anything imports mmaction.models
 import pytest
 import torch
 from hypothesis import settings
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
+
+import mmaction_multigrid  # noqa: F401  before anything imports mmaction.models
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / 'shared'

@@ -7,9 +7,10 @@ import types
 
 import pytest
 import torch
-from mmaction_multigrid import compat
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
+
+from mmaction_multigrid import compat
 
 
 def test_a_missing_package_is_named_with_its_remedy(monkeypatch):

@@ -3,8 +3,9 @@
 import ast
 from pathlib import Path
 
-import mmaction_multigrid
 import pytest
+
+import mmaction_multigrid
 
 PACKAGE = Path(mmaction_multigrid.__file__).parent
 ROOMS = ('schedule', 'config', 'datasets', 'models', 'engine')
@@ -26,9 +27,7 @@ def imports(path: Path):
         if isinstance(node, ast.Import):
             yield from (alias.name.split('.')[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            if node.level == 0:
-                yield node.module.split('.')[0]
-            elif node.level == 2:
+            if node.level == 0 or node.level == 2:
                 yield node.module.split('.')[0]
             else:
                 assert node.level == 1

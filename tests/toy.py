@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from mmaction.datasets.base import BaseActionDataset
 from mmaction.registry import DATASETS, HOOKS, MODELS, TRANSFORMS
-from mmaction_multigrid import register_transform_rule
 from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from torch import nn
+
+from mmaction_multigrid import register_transform_rule
 
 HEIGHT, WIDTH, TOTAL_FRAMES = 24, 32, 40
 

@@ -12,7 +12,6 @@ import sys
 import time
 from pathlib import Path
 
-import mmaction_multigrid  # noqa: F401  heals and registers before a config asks for anything
 import torch
 from mmaction.registry import HOOKS, RUNNERS
 from mmengine.config import Config
@@ -21,6 +20,8 @@ from mmengine.runner import Runner
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+
+import mmaction_multigrid  # noqa: F401  heals and registers before a config asks for anything
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = dict(

@@ -6,10 +6,11 @@
 import argparse
 import json
 
-from mmaction_multigrid import MultigridSchedule, multigrid_schedule
 from mmengine.config import Config, DictAction
 from rich.console import Console
 from rich.table import Table
+
+from mmaction_multigrid import MultigridSchedule, multigrid_schedule
 
 
 def shape_text(shape: list, batch_size: int) -> str:

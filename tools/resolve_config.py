@@ -5,8 +5,9 @@
 
 import argparse
 
-from mmaction_multigrid import apply_multigrid
 from mmengine.config import Config, DictAction
+
+from mmaction_multigrid import apply_multigrid
 
 
 def main() -> None:

@@ -7,10 +7,11 @@ import argparse
 import os
 import os.path as osp
 
-import mmaction_multigrid  # noqa: F401  heals and registers before a config asks for anything
 from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
+
+import mmaction_multigrid  # noqa: F401  heals and registers before a config asks for anything
 
 
 def parse_args(argv=None) -> argparse.Namespace:

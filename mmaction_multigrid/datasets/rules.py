@@ -142,5 +142,5 @@ def find_rule(step: Any) -> TransformRule:
         raise ValueError(
             f'the train pipeline holds {name!r}, and multigrid does not know which of its arguments are pixels or '
             f'frames. Say so once, in a module that custom_imports names: mmaction_multigrid.'
-            f"register_transform_rule({name!r}, pixels=[...], frames=[...]), both empty if it has none")
+            f'register_transform_rule({name!r}, pixels=[...], frames=[...]), both empty if it has none')
     return RULES[name]

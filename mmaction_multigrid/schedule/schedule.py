@@ -5,8 +5,16 @@ from typing import List, Optional, Sequence, Tuple
 
 from .lr import LRCurve, PiecewiseLR, step_points
 from .settings import Settings
-from .shapes import (Shape, Stage, average_batch_factor, cost_factor, frame_interval_range, num_bn_splits,
-                     scale_shape, short_cycle)
+from .shapes import (
+    Shape,
+    Stage,
+    average_batch_factor,
+    cost_factor,
+    frame_interval_range,
+    num_bn_splits,
+    scale_shape,
+    short_cycle,
+)
 
 # Ends of the long cycles, as shares of training, for a base schedule that has no decay points.
 CYCLE_ENDS = (1 / 3, 2 / 3, 5 / 6)

@@ -3,8 +3,9 @@
 import copy
 
 import pytest
-from mmaction_multigrid import MultigridRunner, apply_multigrid
 from mmengine.config import Config
+
+from mmaction_multigrid import MultigridRunner, apply_multigrid
 
 from ..toy import base_config
 

@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mmengine.dataset import DefaultSampler, InfiniteSampler
+
 from mmaction_multigrid.datasets import MultigridBatchSampler
 from mmaction_multigrid.schedule import Shape
-from mmengine.dataset import DefaultSampler, InfiniteSampler
 
 STAGES = [dict(epochs=2, shapes=[(4, 4, 8), (2, 4, 11), (2, 4, 11)]), dict(epochs=1, shapes=[(1, 8, 16)])]
 

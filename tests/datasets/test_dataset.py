@@ -5,12 +5,13 @@ import pickle
 import numpy as np
 import pytest
 from mmaction.registry import DATASETS
-from mmaction_multigrid.datasets import MultigridBatchSampler, MultigridDataset, MultigridTransform
-from mmaction_multigrid.datasets.rules import register_transform_rule
-from mmaction_multigrid.schedule import Shape
 from mmcv.transforms import TRANSFORMS, BaseTransform
 from mmengine.dataset import DefaultSampler, pseudo_collate
 from torch.utils.data import DataLoader
+
+from mmaction_multigrid.datasets import MultigridBatchSampler, MultigridDataset, MultigridTransform
+from mmaction_multigrid.datasets.rules import register_transform_rule
+from mmaction_multigrid.schedule import Shape
 
 from ..toy import pipeline
 

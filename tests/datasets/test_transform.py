@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+
 from mmaction_multigrid import register_transform_rule
 from mmaction_multigrid.datasets import Grid, MultigridTransform, current_grid, open_grid
 from mmaction_multigrid.datasets.rules import RULES, find_rule, scale_frames, scale_pixels
-from mmcv.transforms import BaseTransform
 
 COARSE = Grid(8, 158, 32, 224)
 BASE = Grid(32, 224, 32, 224)

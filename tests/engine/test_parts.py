@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from mmengine.runner import Runner
+
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.engine import MultigridHook, MultigridLR, PreciseBNHook
 from mmaction_multigrid.engine.dist import group_ranks
-from mmengine.runner import Runner
 
 from ..toy import base_config
 

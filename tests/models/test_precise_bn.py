@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from mmaction_multigrid.models import PreciseBN, convert_sub_batch_norm
 from torch import nn
+
+from mmaction_multigrid.models import PreciseBN, convert_sub_batch_norm
 
 from ..toy import seeded_batches
 

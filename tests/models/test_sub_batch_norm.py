@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from mmaction_multigrid.models import SubBatchNorm3d, convert_sub_batch_norm, set_bn_splits
 from torch import nn
+
+from mmaction_multigrid.models import SubBatchNorm3d, convert_sub_batch_norm, set_bn_splits
 
 from ..toy import seeded_batches
 

@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mmaction_multigrid import MultigridSchedule
 from mmaction_multigrid.schedule import BaseTraining, LRCurve, Settings, Shape, find_stage, frame_interval_range
 from mmaction_multigrid.schedule.schedule import stages_from_config, stages_to_config

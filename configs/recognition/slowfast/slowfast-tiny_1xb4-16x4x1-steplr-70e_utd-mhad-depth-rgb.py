@@ -29,7 +29,8 @@ model = dict(
         speed_ratio=4,
         channel_ratio=4,
         slow_pathway=dict(
-            **pathway, lateral=True, lateral_norm=True, fusion_kernel=5, base_channels=32, conv1_kernel=(1, 5, 5), inflate=(0, 1, 1)),
+            **pathway, lateral=True, lateral_norm=True, fusion_kernel=5, base_channels=32, conv1_kernel=(1, 5, 5),
+            inflate=(0, 1, 1)),
         fast_pathway=dict(
             **pathway, lateral=False, base_channels=8, conv1_kernel=(3, 5, 5), inflate=(1, 1, 1))),
     cls_head=dict(
