@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 from mmaction_multigrid import MultigridRunner, apply_multigrid
 
-from ..toy import base_config
+from ..toy import base_config, new_name
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_pipelines_of_different_clips(cfg):
 
 
 def test_the_runner_is_the_stock_one_on_the_resolved_config(cfg):
-    runner = MultigridRunner.from_cfg(cfg)
+    runner = MultigridRunner.from_cfg(new_name(cfg))
     expected = apply_multigrid(cfg)
     assert type(runner).__name__ == 'Runner'
     assert runner.cfg.train_cfg == expected.train_cfg

@@ -8,11 +8,11 @@ from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.engine import MultigridHook, MultigridLR, PreciseBNHook
 from mmaction_multigrid.engine.dist import group_ranks
 
-from ..toy import base_config
+from ..toy import base_config, new_name
 
 
 def resolved(tmp_path):
-    return apply_multigrid(base_config(tmp_path))
+    return new_name(apply_multigrid(base_config(tmp_path)))
 
 
 def test_a_loop_without_stages(tmp_path):

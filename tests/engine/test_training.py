@@ -9,13 +9,13 @@ from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
 
-from ..toy import PidHook, RecordHook, SplitsHook, base_config
+from ..toy import PidHook, RecordHook, SplitsHook, base_config, new_name
 
 
 def train(cfg, resolve=True):
     """Run a config; what each iteration saw."""
     RecordHook.records.clear()
-    runner = Runner.from_cfg(apply_multigrid(cfg) if resolve else cfg)
+    runner = Runner.from_cfg(new_name(apply_multigrid(cfg) if resolve else cfg))
     runner.train()
     return runner, list(RecordHook.records)
 
@@ -70,7 +70,7 @@ def test_the_resolved_config_is_in_the_work_dir(cfg, tmp_path):
 
 def test_runner_type_and_resolved_config_train_the_same(cfg, tmp_path):
     from mmaction.registry import RUNNERS
-    RUNNERS.build(cfg).train()
+    RUNNERS.build(new_name(cfg)).train()
     short = list(RecordHook.records)
     other = apply_multigrid(cfg)
     other.work_dir = str(tmp_path / 'resolved')
@@ -101,10 +101,10 @@ def interrupted(cfg, epoch):
     RecordHook.records.clear()
     cfg.custom_hooks.append(dict(type='StopHook', epoch=epoch))
     with pytest.raises(KeyboardInterrupt):
-        Runner.from_cfg(apply_multigrid(cfg)).train()
+        Runner.from_cfg(new_name(apply_multigrid(cfg))).train()
     cfg.custom_hooks.pop()
     cfg.resume = True
-    Runner.from_cfg(apply_multigrid(cfg)).train()
+    Runner.from_cfg(new_name(apply_multigrid(cfg))).train()
     return list(RecordHook.records)
 
 
