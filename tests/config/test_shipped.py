@@ -1,0 +1,49 @@
+"""The configs that the repository ships."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmaction_multigrid import apply_multigrid
+
+from ..conftest import ROOT
+
+CONFIGS = ROOT / 'configs' / 'recognition'
+K400 = 'slowfast/slowfast_r50-multigrid{}_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py'
+
+
+def plain(value):
+    """Configs as dicts and lists, without the scope that mmengine notes in inherited ones."""
+    if isinstance(value, dict):
+        return {key: plain(entry) for key, entry in value.items() if key != '_scope_'}
+    return [plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value
+
+
+def test_the_explicit_form_is_the_short_form_resolved():
+    short = plain(apply_multigrid(Config.fromfile(CONFIGS / K400.format(''))).to_dict())
+    explicit = plain(Config.fromfile(CONFIGS / K400.format('-explicit')).to_dict())
+    assert {key: explicit[key] for key in short} == short
+    assert set(explicit) - set(short) <= {'stages', 'pipeline'}  # the file's own variables
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.rglob('*multigrid_*.py')), ids=lambda path: path.stem)
+def test_every_multigrid_config_resolves(path):
+    resolved = apply_multigrid(Config.fromfile(path))
+    assert resolved.train_cfg.type == 'MultigridTrainLoop'
+    assert f'-{resolved.train_cfg.max_epochs}e_' in Path(path).name
+
+
+def test_print_schedule_gives_the_references_numbers():
+    tool = str(ROOT / 'tools' / 'print_schedule.py')
+    result = subprocess.run([sys.executable, '-W', 'ignore', tool,
+                             str(CONFIGS / K400.format('')), '--format', 'json'], capture_output=True, text=True, check=True)
+    info = json.loads(result.stdout)
+    ends = [stage['end'] for stage in info['stages']]
+    assert ends == [73, 110, 142, 158, 205, 228, 248, 259, 291, 308, 322, 329, 358]
+    assert info['stages'][0] == dict(begin=0, end=73, lr_step=0, bn_splits=8, frame_interval=[2, 8],
+                                     shapes=[[16, 8, 112], [8, 8, 158], [8, 8, 158]])
+    assert info['lr_factors'][:2] == [[0, 8.0], [73, 4.0]]
