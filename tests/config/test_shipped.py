@@ -40,7 +40,8 @@ def test_every_multigrid_config_resolves(path):
 def test_print_schedule_gives_the_references_numbers():
     tool = str(ROOT / 'tools' / 'print_schedule.py')
     result = subprocess.run([sys.executable, '-W', 'ignore', tool,
-                             str(CONFIGS / K400.format('')), '--format', 'json'], capture_output=True, text=True, check=True)
+                             str(CONFIGS / K400.format('')), '--format', 'json'],
+                            capture_output=True, text=True, check=True)
     info = json.loads(result.stdout)
     ends = [stage['end'] for stage in info['stages']]
     assert ends == [73, 110, 142, 158, 205, 228, 248, 259, 291, 308, 322, 329, 358]
