@@ -85,7 +85,8 @@ class SplitsHook(Hook):
 
     def before_train_epoch(self, runner):
         factor = runner.train_dataloader.batch_sampler.stage.shape.batch_factor
-        SplitsHook.seen[factor] = runner.model.backbone.bn.num_splits
+        model = getattr(runner.model, 'module', runner.model)
+        SplitsHook.seen[factor] = model.backbone.bn.num_splits
 
 
 @HOOKS.register_module()

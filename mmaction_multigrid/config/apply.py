@@ -54,7 +54,7 @@ def apply_multigrid(cfg: Config) -> Config:
                   logger='current', level=logging.WARNING)
         cfg.pop('multigrid')
         return cfg
-    schedule, _ = multigrid_schedule(cfg)
+    schedule = MultigridSchedule(read_base(cfg)[0], settings)
     cfg.pop('multigrid')
     base_shape = (schedule.base.num_frames, schedule.base.crop_size)
     cfg['train_dataloader'] = _resolve_dataloader(cfg['train_dataloader'], schedule, base_shape)

@@ -7,7 +7,7 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from ..models import PreciseBN
+from ..models import PreciseBN, whole_batches
 from ..schedule import Shape
 
 
@@ -45,7 +45,8 @@ class PreciseBNHook(Hook):
             return
         dataloader = runner.train_loop.dataloader
         # The train loader itself, between two epochs: its workers serve on, and none is ever started for this.
-        with torch.no_grad(), dataloader.batch_sampler.fixed(self.shape, self.num_batches), precise.collect():
+        fixed = dataloader.batch_sampler.fixed(self.shape, self.num_batches)
+        with torch.no_grad(), fixed, whole_batches(model), precise.collect():
             for data in dataloader:
                 with runner.optim_wrapper.optim_context(model):
                     model._run_forward(model.data_preprocessor(data, True), mode='loss')

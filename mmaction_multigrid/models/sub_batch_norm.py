@@ -1,6 +1,7 @@
 """Batch norm whose statistics are over groups of clips of fixed size, whatever the batch (paper, section 3.4)."""
 
-from typing import List, Optional
+from contextlib import contextmanager
+from typing import Iterator, List, Optional
 
 import torch
 import torch.distributed as dist
@@ -126,3 +127,21 @@ def set_bn_splits(layers: List[SubBatchNorm3d], num_splits: int, process_group=N
     for layer in layers:
         layer.num_splits = num_splits
         layer.process_group = process_group
+
+
+@contextmanager
+def whole_batches(model: nn.Module) -> Iterator[None]:
+    """Inside the ``with`` block, statistics are over whole batches.
+
+    The splits are those of a stage's own batch; another batch, such as the base batch of precise BN, they would
+    cut into groups too small to have a variance between clips.
+    """
+    layers = [module for module in model.modules() if isinstance(module, SubBatchNorm3d)]
+    saved = [layer.num_splits for layer in layers]
+    for layer in layers:
+        layer.num_splits = 1
+    try:
+        yield
+    finally:
+        for layer, num_splits in zip(layers, saved):
+            layer.num_splits = num_splits

@@ -62,11 +62,12 @@ class PiecewiseLR:
     def __call__(self, epoch: float) -> float:
         """Factor at a fractional epoch; linear up to the end of the warm-up, at which the schedule takes over."""
         if epoch >= self.warmup_epochs:
-            return self._scheduled(epoch)
-        target = self._scheduled(self.warmup_epochs)
+            return self.without_warmup(epoch)
+        target = self.without_warmup(self.warmup_epochs)
         return self.warmup_factor + (target - self.warmup_factor) * epoch / self.warmup_epochs
 
-    def _scheduled(self, epoch: float) -> float:
+    def without_warmup(self, epoch: float) -> float:
+        """The factor that the schedule has at an epoch where no warm-up comes first."""
         factor = self.points[max(0, bisect_right([point[0] for point in self.points], epoch) - 1)][1]
         for curve in self.curves:
             factor *= curve(interpolate(self.clock, epoch))

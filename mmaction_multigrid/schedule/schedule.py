@@ -193,7 +193,7 @@ class MultigridSchedule:
         a step function the factor at the start of each stage."""
         if not self.lr.curves:
             return [(int(epoch), factor) for epoch, factor in self.lr.points]
-        return [(stage.begin, self.lr._scheduled(stage.begin)) for stage in self.stages]
+        return [(stage.begin, self.lr.without_warmup(stage.begin)) for stage in self.stages]
 
     def to_dict(self, batch_size: int, frame_interval: Optional[int] = None) -> dict:
         """The schedule in plain lists and numbers, as ``tools/print_schedule.py --format json`` prints it.

@@ -62,16 +62,11 @@ def test_a_dumped_resolved_config_is_the_same_one(cfg, tmp_path):
     assert Config.fromfile(str(tmp_path / 'resolved.py')).to_dict() == resolved.to_dict()
 
 
-def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, caplog):
+def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, capsys):
     cfg.multigrid = dict(long_cycle=False, short_cycle=False)
     resolved = apply_multigrid(cfg)
     base = {key: value for key, value in cfg.to_dict().items() if key not in ('multigrid', 'runner_type')}
     assert resolved.to_dict() == base
-
-
-def test_both_cycles_off_warns(cfg, capsys):
-    cfg.multigrid = dict(long_cycle=False, short_cycle=False)
-    apply_multigrid(cfg)
     assert 'both long_cycle and short_cycle are off' in ''.join(capsys.readouterr())
 
 

@@ -96,6 +96,20 @@ def test_precise_bn_before_validation(cfg, tmp_path):
     assert 'Precise BN: statistics of 1 layers over 2 batches of 2 x 8 x 16' in log
 
 
+def test_precise_bn_is_over_whole_batches(cfg):
+    """A stage's splits would leave one clip to a group of the base batch, and no variance between clips."""
+    seen = set()
+
+    def record(module, args):
+        if args[0].shape[2:] == (8, 16, 16) and runner.epoch < 2 and runner.model.training:
+            seen.add((module.num_splits, len(args[0])))
+
+    runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
+    runner.model.backbone.bn.register_forward_pre_hook(record)
+    runner.train()
+    assert seen == {(1, 2)}
+
+
 def interrupted(cfg, epoch):
     """Break a run off before an epoch, then resume it; what both saw together."""
     RecordHook.records.clear()

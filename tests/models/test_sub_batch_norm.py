@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmaction_multigrid.models import SubBatchNorm3d, convert_sub_batch_norm, set_bn_splits
+from mmaction_multigrid.models import SubBatchNorm3d, convert_sub_batch_norm, set_bn_splits, whole_batches
 
 from ..toy import seeded_batches
 
@@ -107,6 +107,14 @@ def test_splits_are_set_on_all_layers():
     model = nn.Sequential(nn.BatchNorm3d(5), nn.BatchNorm3d(5))
     set_bn_splits(convert_sub_batch_norm(model), 4)
     assert [layer.num_splits for layer in model] == [4, 4]
+
+
+def test_whole_batches_for_a_while():
+    stock, ours = pair(4)
+    with pytest.raises(KeyboardInterrupt), whole_batches(ours):
+        assert torch.equal(stock(clips()), ours(clips()))
+        raise KeyboardInterrupt
+    assert ours.num_splits == 4
 
 
 @pytest.mark.parametrize('splits', [0, -1, 2., True, None])

@@ -73,7 +73,7 @@ CYCLIC = ('circle_cw', 'circle_ccw', 'shake_x', 'shake_y')
 class Settings:
     """What a data set is made from: two equal settings give the same files."""
     num_train: int = 2000
-    num_val: int = 500
+    num_val: int = 240
     size: int = 64  # pixels, both sides
     num_frames: int = 24
     seed: int = 0

@@ -1,5 +1,7 @@
-_base_ = ['mmaction::_base_/default_runtime.py', '../../_base_/datasets/utd_mhad_depth.py']
-
+_base_ = [
+    'mmaction::_base_/default_runtime.py', '../../_base_/datasets/utd_mhad_depth.py',
+    '../../_base_/schedules/sgd_tiny_70e.py'
+]
 
 # I3D with one basic block in each of three stages and a total spatial stride of 8, so that a crop of
 # 28x28 (half of 56x56, the smallest that multigrid takes) still leaves 4x4 positions
@@ -34,17 +36,6 @@ model = dict(
         mean=[16.6, 16.6, 16.6],
         std=[48.4, 48.4, 48.4],
         format_shape='NCTHW'))
-
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=70, val_begin=7, val_interval=7)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=True, begin=0, end=2, convert_to_iter_based=True),
-    dict(type='MultiStepLR', begin=0, end=70, by_epoch=True, milestones=[35, 56], gamma=0.1)
-]
-optim_wrapper = dict(
-    optimizer=dict(type='SGD', lr=0.05, momentum=0.9, weight_decay=5e-4), clip_grad=dict(max_norm=40, norm_type=2))
 
 default_hooks = dict(checkpoint=dict(interval=7, max_keep_ckpts=1), logger=dict(interval=20))
 randomness = dict(seed=0)

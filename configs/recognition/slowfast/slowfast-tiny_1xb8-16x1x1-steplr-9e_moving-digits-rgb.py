@@ -3,7 +3,7 @@
 _base_ = ['mmaction::_base_/default_runtime.py']
 
 num_classes = 8
-max_epochs = 10
+max_epochs = 9
 
 pathway = dict(  # a ResNet-3D of 3 stages of one block each
     type='resnet3d',
@@ -54,8 +54,8 @@ train_pipeline = [
     dict(type='DecordInit'),
     dict(type='SampleFrames', clip_len=16, frame_interval=1, num_clips=1),
     dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 48)),
-    dict(type='RandomCrop', size=40),  # and no Flip: it would turn one class into another
+    dict(type='Resize', scale=(-1, 64)),
+    dict(type='RandomCrop', size=56),  # and no Flip: it would turn one class into another
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs')
 ]
@@ -63,8 +63,8 @@ val_pipeline = [
     dict(type='DecordInit'),
     dict(type='SampleFrames', clip_len=16, frame_interval=1, num_clips=1, test_mode=True),
     dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 48)),
-    dict(type='CenterCrop', crop_size=40),
+    dict(type='Resize', scale=(-1, 64)),
+    dict(type='CenterCrop', crop_size=56),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs')
 ]
@@ -106,7 +106,7 @@ param_scheduler = [
 ]
 
 default_hooks = dict(
-    checkpoint=dict(type='CheckpointHook', interval=1, save_best='auto', max_keep_ckpts=1),
+    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=1),
     logger=dict(type='LoggerHook', interval=50, ignore_last=False))
 visualizer = dict(type='ActionVisualizer', vis_backends=[dict(type='LocalVisBackend')])
 auto_scale_lr = dict(enable=False, base_batch_size=8)

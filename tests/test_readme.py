@@ -1,0 +1,50 @@
+"""What the README tells people to type."""
+
+import re
+
+import pytest
+from mmengine.config import Config
+
+from mmaction_multigrid import apply_multigrid
+
+from .conftest import ROOT
+
+README = (ROOT / 'README.md').read_text()
+
+
+def blocks(language):
+    return re.findall(rf'```{language}\n(.*?)```', README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize('text', blocks('python'))
+def test_configs_train(text, tmp_path):
+    (tmp_path / 'config.py').write_text(text)
+    resolved = apply_multigrid(Config.fromfile(tmp_path / 'config.py'))
+    assert resolved.train_cfg.type == 'MultigridTrainLoop'
+
+
+def test_commands_name_what_is_there():
+    commands = ' '.join(blocks('bash'))
+    paths = re.findall(r'\b(?:tools|configs)/[\w./-]+', commands)
+    assert len(paths) >= 5
+    for path in paths:
+        assert (ROOT / path).is_file(), path
+    targets = re.findall(r'^make (\w+)', commands, flags=re.MULTILINE)
+    assert targets
+    for target in targets:
+        assert f'\n{target}:' in (ROOT / 'Makefile').read_text()
+
+
+def test_links_lead_somewhere():
+    links = [link for link in re.findall(r'\]\(([^)]+)\)', README) if not link.startswith('http')]
+    assert links
+    for link in links:
+        assert (ROOT / link.split('#')[0]).exists(), link
+
+
+def test_settings_are_all_told():
+    from dataclasses import fields
+
+    from mmaction_multigrid.schedule import Settings
+    for field in fields(Settings):
+        assert f'`{field.name}`' in README, field.name
