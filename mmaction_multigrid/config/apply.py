@@ -111,7 +111,8 @@ def _resolve_lr(schedule: MultigridSchedule) -> dict:
 
 
 def _resolve_hooks(hooks: Optional[list], settings: Settings, base_shape: Tuple[int, int]) -> list:
-    hooks = list(hooks or []) + [dict(type='MultigridHook', bn_base_size=settings.bn_base_size)]
+    hooks = list(hooks or []) + [dict(type='MultigridHook', bn_base_size=settings.bn_base_size),
+                                 dict(type='BadVideosHook')]
     if settings.precise_bn:
         hooks.append(dict(type='PreciseBNHook', base_shape=base_shape, num_batches=settings.precise_bn))
     return hooks

@@ -1,23 +1,34 @@
 """The data set wrapper that opens a clip's shape for the pipeline."""
 
-from typing import Any, Tuple, Union
+from typing import Any, Optional, Tuple, Union
 
+import numpy as np
+import torch
 from mmaction.registry import DATASETS
 
 from ..schedule import Shape
 from .grid import Grid, open_grid
+from .seed import seeded
+
+MAX_TRIES = 100
 
 
 @DATASETS.register_module()
 class MultigridDataset:
     """Loads ``(index, shape)`` items from any data set whose pipeline holds :class:`MultigridTransform`.
 
-    A plain index loads the clip in the base shape. Everything else, ``metainfo`` and ``full_init`` among it,
+    A plain index loads the clip in the base shape. Once :meth:`set_epoch` was called, the random numbers of a clip
+    follow from seed, epoch and index alone: not from the number of workers, nor from what was loaded before, so
+    that a resumed run sees the very clips of an undisturbed one. A clip that cannot be loaded is replaced by another
+    of the same shape; see :meth:`report_to`. Everything else, ``metainfo`` and ``full_init`` among it,
     is the wrapped data set's.
 
     Args:
         dataset (dict or Dataset): The data set to wrap: repeat, concat and raw-frame data sets too.
         base_shape (tuple[int, int]): Frames and crop (pixels) of the base config.
+
+    Raises:
+        RuntimeError: A hundred clips in a row cannot be loaded.
     """
 
     def __init__(self, dataset: Union[dict, Any], base_shape: Tuple[int, int]) -> None:
@@ -25,6 +36,17 @@ class MultigridDataset:
         if len(base_shape) != 2 or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in base_shape):
             raise ValueError(f'base_shape = {base_shape!r}: must be frames and crop of the base config, above 0')
         self.base_shape = tuple(base_shape)
+        # Shared memory: workers are forked once and have to see the epoch change. Negative: not set.
+        self._clock = torch.full((2, ), -1, dtype=torch.int64).share_memory_()
+        self._report: Optional[str] = None
+
+    def set_epoch(self, seed: int, epoch: int) -> None:
+        """Draw the random numbers of every clip, in all workers, from ``(seed, epoch, index)`` from now on."""
+        self._clock[0], self._clock[1] = seed, epoch
+
+    def report_to(self, path: Optional[str]) -> None:
+        """Append a line, name and error, to this file for every clip that cannot be loaded. Before workers start."""
+        self._report = path
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -33,8 +55,32 @@ class MultigridDataset:
         if not isinstance(item, tuple):
             return self.dataset[item]
         index, shape = item
+        seed, epoch = self._clock.tolist()
         with open_grid(Grid(shape.num_frames, shape.crop_size, *self.base_shape)):
-            return self.dataset[index]
+            if epoch < 0:
+                return self._load(index)
+            with seeded(seed, epoch, index):
+                return self._load(index)
+
+    def _load(self, index: int) -> Any:
+        for _ in range(MAX_TRIES):
+            try:
+                return self.dataset[index]
+            except Exception as error:  # whatever a decoder makes of a broken file
+                last = f'{self._name(index)}\t{type(error).__name__}: {str(error).strip()}'.splitlines()[0]
+                cause = error
+            if self._report:
+                with open(self._report, 'a', encoding='utf-8') as file:
+                    file.write(last + '\n')
+            index = np.random.randint(len(self))
+        raise RuntimeError(f'{MAX_TRIES} clips in a row cannot be loaded; the last one: {last}') from cause
+
+    def _name(self, index: int) -> str:
+        try:
+            info = self.dataset.get_data_info(index)
+            return str(info.get('filename') or info['frame_dir'])
+        except Exception:  # a data set without such names
+            return f'clip {index}'
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith('__') or name == 'dataset':  # asked for by copy and pickle before __init__

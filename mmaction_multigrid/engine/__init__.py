@@ -1,12 +1,15 @@
 """Runner, loop, hooks and learning rate: the only room that knows the Runner."""
 
+from .bad_videos_hook import BadVideosHook
 from .checkpoint_hook import MultigridCheckpointHook
 from .loop import MultigridTrainLoop
 from .lr import MultigridLR
 from .multigrid_hook import MultigridHook
 from .precise_bn_hook import PreciseBNHook
 from .runner import MultigridRunner
+from .safe_backend import SafeLocalBackend
 
 __all__ = [
-    'MultigridCheckpointHook', 'MultigridHook', 'MultigridLR', 'MultigridRunner', 'MultigridTrainLoop', 'PreciseBNHook'
+    'BadVideosHook', 'MultigridCheckpointHook', 'MultigridHook', 'MultigridLR', 'MultigridRunner', 'MultigridTrainLoop',
+    'PreciseBNHook', 'SafeLocalBackend'
 ]

@@ -2,8 +2,9 @@
 
 from typing import List, Optional
 
+import torch
 from mmaction.registry import HOOKS
-from mmengine.dist import get_world_size
+from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
@@ -59,8 +60,11 @@ class MultigridHook(Hook):
 
     def before_train_epoch(self, runner) -> None:
         """Go to the epoch; at the first of a stage, and after a resume, set the splits and log what changed."""
-        sampler = runner.train_loop.dataloader.batch_sampler
+        dataloader = runner.train_loop.dataloader
+        sampler = dataloader.batch_sampler
         sampler.set_epoch(runner.epoch)
+        if hasattr(dataloader.dataset, 'set_epoch'):
+            dataloader.dataset.set_epoch(runner.seed, runner.epoch)
         if sampler.stage is self._stage:
             return
         self._stage = sampler.stage
@@ -73,6 +77,10 @@ class MultigridHook(Hook):
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         """Hand the batch's shape to the visualizer, as ``multigrid/num_frames``, ``/crop_size``, ``/batch_size``."""
+        if batch_idx == 0:
+            # The model's random numbers (dropout) follow from the epoch too, so that a resume needs no state. Not
+            # earlier: a data loader draws one for its workers when it starts them.
+            torch.manual_seed(runner.seed + 1000003 * runner.epoch + get_rank())
         sampler = runner.train_loop.dataloader.batch_sampler
         shape = sampler.shape_at(batch_idx)
         for name, value in (('num_frames', shape.num_frames), ('crop_size', shape.crop_size),

@@ -5,6 +5,8 @@ from math import isfinite, sqrt
 from numbers import Integral, Real
 from typing import Any, Mapping, Optional, Sequence, Tuple
 
+# Keys of MMAction2 0.x, and what to do with them.
+OLD_KEYS = dict(default_s='leave it out: the base crop is read from the train pipeline')
 STAGE_KEYS = ('epochs', 'batch_factor', 'num_frames', 'crop_size', 'lr_factor')
 
 
@@ -137,6 +139,8 @@ class Settings:
             raise TypeError(f'multigrid = {values!r}: must be a dict, as in multigrid = dict(short_cycle=False)')
         names = [field.name for field in fields(cls)]
         for key in values:
+            if key in OLD_KEYS:
+                raise ValueError(f'multigrid.{key} = {values[key]!r} is a key of MMAction2 0.x; {OLD_KEYS[key]}')
             if key not in names:
                 raise ValueError(f'multigrid has no key {key!r} (value {values[key]!r}); allowed are '
                                  f'{", ".join(names)}')

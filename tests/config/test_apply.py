@@ -31,7 +31,8 @@ def test_everything_is_explicit(cfg):
     types = [step.type for step in loader.dataset.dataset.pipeline]
     assert types == ['MultigridTransform', 'ToyDecode', 'MultigridTransform', 'MultigridTransform', 'FormatShape',
                      'PackActionInputs']
-    assert [hook.type for hook in resolved.custom_hooks] == ['RecordHook', 'MultigridHook', 'PreciseBNHook']
+    hooks = ['RecordHook', 'MultigridHook', 'BadVideosHook', 'PreciseBNHook']
+    assert [hook.type for hook in resolved.custom_hooks] == hooks
     assert resolved.default_hooks.checkpoint == dict(type='MultigridCheckpointHook')
     scheduler, = resolved.param_scheduler
     assert (scheduler.type, scheduler.warmup_epochs, scheduler.warmup_factor) == ('MultigridLR', 2., 0.1)
@@ -62,12 +63,14 @@ def test_a_dumped_resolved_config_is_the_same_one(cfg, tmp_path):
     assert Config.fromfile(str(tmp_path / 'resolved.py')).to_dict() == resolved.to_dict()
 
 
-def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, capsys):
+def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmaction_multigrid.config.apply.print_log', lambda text, **kwargs: said.append(text))
     cfg.multigrid = dict(long_cycle=False, short_cycle=False)
     resolved = apply_multigrid(cfg)
     base = {key: value for key, value in cfg.to_dict().items() if key not in ('multigrid', 'runner_type')}
     assert resolved.to_dict() == base
-    assert 'both long_cycle and short_cycle are off' in ''.join(capsys.readouterr())
+    assert 'both long_cycle and short_cycle are off' in said[0]
 
 
 @pytest.mark.parametrize(('setting', 'stages', 'last_shapes'), [
@@ -85,7 +88,7 @@ def test_cycles(cfg, setting, stages, last_shapes):
 def test_settings_reach_their_place(cfg):
     cfg.multigrid = dict(bn_base_size=4, eval_freq=1, precise_bn=0)
     resolved = apply_multigrid(cfg)
-    assert resolved.custom_hooks[-1] == dict(type='MultigridHook', bn_base_size=4)
+    assert resolved.custom_hooks[-2:] == [dict(type='MultigridHook', bn_base_size=4), dict(type='BadVideosHook')]
     assert resolved.train_cfg.eval_freq == 1
 
 

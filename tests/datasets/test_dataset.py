@@ -1,9 +1,11 @@
 """A clip has its batch's shape, whatever the data set does to find it, in every worker."""
 
 import pickle
+import random
 
 import numpy as np
 import pytest
+import torch
 from mmaction.registry import DATASETS
 from mmcv.transforms import TRANSFORMS, BaseTransform
 from mmengine.dataset import DefaultSampler, pseudo_collate
@@ -102,3 +104,55 @@ def test_persistent_workers_follow_the_stages(context):
 
 def test_registered():
     assert DATASETS.get('MultigridDataset') is MultigridDataset
+
+
+def frames_seen(data, *items):
+    return [int(data[item]['inputs'].float().sum()) for item in items]
+
+
+def test_random_numbers_follow_from_seed_epoch_and_index():
+    data = wrapped()
+    items = [(index, COARSE) for index in range(12)]
+    data.set_epoch(7, 3)
+    first = frames_seen(data, *items)
+    assert frames_seen(data, *reversed(items)) == first[::-1]
+    for other in ((7, 4), (8, 3)):
+        data.set_epoch(*other)
+        assert frames_seen(data, *items) != first
+    data.set_epoch(7, 3)
+    assert frames_seen(data, *items) == first
+
+
+def test_the_code_around_draws_what_it_would_have_drawn():
+    data = wrapped()
+    data.set_epoch(0, 0)
+
+    def draw():
+        return random.random(), np.random.rand(), float(torch.rand(()))
+
+    for generator in (random, np.random):
+        generator.seed(5)
+    torch.manual_seed(5)
+    expected = draw(), draw()
+    for generator in (random, np.random):
+        generator.seed(5)
+    torch.manual_seed(5)
+    first = draw()
+    data[(0, COARSE)]
+    assert (first, draw()) == expected
+
+
+def test_running_workers_see_the_epoch():
+    data = wrapped()
+    sampler = MultigridBatchSampler(DefaultSampler(data, shuffle=False), 1,
+                                    [dict(epochs=9, shapes=[tuple(COARSE)])])
+    loader = DataLoader(data, batch_sampler=sampler, num_workers=2, persistent_workers=True,
+                        collate_fn=pseudo_collate)
+
+    def epoch(number):
+        data.set_epoch(0, number)
+        return [float(clip.float().sum()) for batch in loader for clip in batch['inputs']]
+
+    first, second = epoch(0), epoch(1)
+    assert first != second
+    assert epoch(0) == first

@@ -66,10 +66,11 @@ def config(given, work_dir):
 
 def even_length(dataloader):
     """Clips with which every epoch has an even number of batches, so that an iteration starts at its middle."""
-    for length in itertools.count(300):
+    def fits(length):
         sampler = MultigridBatchSampler(range(length), dataloader.batch_size, dataloader.batch_sampler.stages)
-        if not any(sampler.num_batches(stage.begin) % 2 for stage in sampler.stages):
-            return length
+        return not any(sampler.num_batches(stage.begin) % 2 for stage in sampler.stages)
+
+    return next(filter(fits, itertools.count(300)))
 
 
 def test_lr_at_every_half_epoch(reference, tmp_path):

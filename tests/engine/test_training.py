@@ -122,10 +122,44 @@ def interrupted(cfg, epoch):
     return list(RecordHook.records)
 
 
+def last_weights(work_dir):
+    """The model in the last checkpoint."""
+    path = max(work_dir.glob('epoch_*.pth'), key=lambda path: int(path.stem.split('_')[1]))
+    return torch.load(path, weights_only=False)['state_dict']
+
+
+def assert_equal_weights(first, second):
+    first, second = last_weights(first), last_weights(second)
+    assert first.keys() == second.keys()
+    for key, value in first.items():
+        assert torch.equal(value, second[key]), key
+
+
+def with_dropout(work_dir, **settings):
+    cfg = base_config(work_dir, **settings)
+    cfg.model.cls_head.dropout_ratio = 0.5
+    return cfg
+
+
 @pytest.mark.parametrize('epoch', range(1, 9))
 def test_resumed_in_any_epoch_equals_the_straight_run(tmp_path, epoch):
-    _, straight = train(base_config(tmp_path / 'straight'))
-    assert interrupted(base_config(tmp_path / 'resumed'), epoch) == straight
+    """Records of every iteration, and the weights at the end, bit for bit."""
+    _, straight = train(with_dropout(tmp_path / 'straight'))
+    assert interrupted(with_dropout(tmp_path / 'resumed'), epoch) == straight
+    assert_equal_weights(tmp_path / 'straight', tmp_path / 'resumed')
+
+
+def test_the_number_of_workers_changes_nothing(tmp_path):
+    _, alone = train(with_dropout(tmp_path / '0'))
+    for workers in (1, 2):
+        assert train(with_dropout(tmp_path / str(workers), workers=workers))[1] == alone
+        assert_equal_weights(tmp_path / '0', tmp_path / str(workers))
+
+
+def test_resumed_with_workers_equals_the_straight_run(tmp_path):
+    _, straight = train(with_dropout(tmp_path / 'straight', workers=2))
+    assert interrupted(with_dropout(tmp_path / 'resumed', workers=2), 3) == straight
+    assert_equal_weights(tmp_path / 'straight', tmp_path / 'resumed')
 
 
 def test_resumed_without_a_seed_goes_on_in_the_same_order(tmp_path):

@@ -98,3 +98,44 @@ def test_the_resolved_config_is_printed_or_written(tmp_path):
     assert "type='MultigridBatchSampler'" in printed
     assert 'runner_type' not in printed
     assert printed.strip().endswith(out.read_text().strip())
+
+
+SCHEDULES = json.loads((ROOT / 'tests' / 'reference' / 'schedules.json').read_text())
+SLOWONLY = """
+_base_ = ['mmaction::recognition/slowonly/slowonly_r50_8xb16-8x8x1-256e_kinetics400-rgb.py']
+custom_imports = dict(imports=['mmaction_multigrid'], allow_failed_imports=False)
+runner_type = 'MultigridRunner'
+multigrid = dict()
+train_cfg = dict(max_epochs=239)
+param_scheduler = [dict(type='MultiStepLR', begin=0, end=239, by_epoch=True, milestones=[94, 154, 196], gamma=0.1)]
+"""
+
+
+def reference_stages(output):
+    """(end, lr step, shape) of the stages that last."""
+    stages, last = [], 0
+    for lr_step, shape, end in output['schedule']:
+        if end > last:
+            stages.append((end, lr_step, shape))
+        last = end
+    return stages
+
+
+@pytest.mark.parametrize(('name', 'pattern'), [
+    ('sthv2', 'slowfast_*-multigrid_*sthv2-rgb.py'), ('sthv2', 'slowfast_*-multigrid_*sthv1-rgb.py'),
+    ('sthv2', 'i3d_*-multigrid_*sthv2-rgb.py'), ('charades', 'slowfast_*-multigrid_*charades-rgb.py'),
+    ('slowonly_8x8', None)])
+def test_other_configs_equal_the_reference(name, pattern, tmp_path):
+    """Long cycle and lr of settings that the reference implementation was run on."""
+    if pattern:
+        path, = CONFIGS.rglob(pattern)
+    else:
+        path = tmp_path / 'config.py'
+        path.write_text(SLOWONLY)
+    info, output = json.loads(run(PRINT, path, '--format', 'json')), SCHEDULES[name]['output']
+    assert info['max_epochs'] == output['max_epochs']
+    found = [(stage['end'], stage['lr_step'], stage['shapes'][-1]) for stage in info['stages']]
+    assert found == reference_stages(output)
+    # Of several points at the same epoch the last is in force.
+    factors = dict(zip(output['steps'], output['lrs']))
+    assert info['lr_factors'] == [[epoch, pytest.approx(factors[epoch], rel=1e-12)] for epoch in sorted(factors)]

@@ -66,5 +66,6 @@ train_dataloader = dict(
 default_hooks = dict(checkpoint=dict(_delete_=True, type='MultigridCheckpointHook', save_best='auto', max_keep_ckpts=3))
 custom_hooks = [
     dict(type='MultigridHook', bn_base_size=8),
+    dict(type='BadVideosHook'),
     dict(type='PreciseBNHook', base_shape=(32, 224), num_batches=200)
 ]

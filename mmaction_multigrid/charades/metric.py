@@ -1,0 +1,35 @@
+"""Mean average precision over classes."""
+
+from typing import Any, List, Sequence
+
+import numpy as np
+from mmaction.registry import METRICS
+from mmengine.evaluator import BaseMetric
+
+
+@METRICS.register_module()
+class MultiLabelMAP(BaseMetric):
+    """Mean over the classes of average precision (scikit-learn's), of those classes that have a positive.
+
+    Gives ``mAP``, from 0 to 1.
+    """
+    default_prefix = ''
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep scores and labels of a batch."""
+        for sample in data_samples:
+            self.results.append((sample['pred_score'].cpu().numpy(), sample['gt_label'].cpu().numpy()))
+
+    def compute_metrics(self, results: List) -> dict:
+        """The metric of all clips.
+
+        Raises:
+            ValueError: No class has a positive.
+        """
+        from sklearn.metrics import average_precision_score
+
+        scores, labels = (np.stack(column) for column in zip(*results))
+        positive = labels.any(axis=0)
+        if not positive.any():
+            raise ValueError('MultiLabelMAP: no clip has a label, so that there is nothing to measure')
+        return dict(mAP=float(average_precision_score(labels[:, positive], scores[:, positive], average='macro')))

@@ -1,0 +1,164 @@
+"""One training step of a model at each grid shape, on made-up clips: does it work, and what does it cost?"""
+
+import copy
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterable, Iterator, List, Optional
+
+import torch
+from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
+from torch import Tensor, nn
+
+from ..models import convert_sub_batch_norm, set_bn_splits
+from ..schedule import Shape, num_bn_splits
+
+
+@dataclass
+class Probe:
+    """What a training step at one shape did.
+
+    Attributes:
+        shape (Shape): The shape.
+        clips (int): Clips in the batch.
+        seconds (float): Forward and backward; the fastest of the repeats. NaN after an error.
+        peak_memory (int, optional): Bytes at the peak beyond those before the step; None where it cannot be told.
+        loss (float): The loss; NaN after an error.
+        feature_size (int, optional): Shorter side of the smallest feature map that the head sees, in positions.
+        error (str, optional): First line of what went wrong.
+    """
+    shape: Shape
+    clips: int
+    seconds: float = math.nan
+    peak_memory: Optional[int] = None
+    loss: float = math.nan
+    feature_size: Optional[int] = None
+    error: Optional[str] = None
+
+    @property
+    def works(self) -> bool:
+        """Whether the step ran and its loss is finite."""
+        return self.error is None and math.isfinite(self.loss)
+
+
+def build_model(config: dict) -> nn.Module:
+    """Build a recognizer with random weights: nothing is downloaded."""
+    return MODELS.build(_without_weights(copy.deepcopy(config)))
+
+
+def _without_weights(config: Any) -> Any:
+    if isinstance(config, dict):
+        for key in config:
+            config[key] = None if key in ('pretrained', 'init_cfg') else _without_weights(config[key])
+    elif isinstance(config, (list, tuple)):
+        return [_without_weights(entry) for entry in config]
+    return config
+
+
+def synthetic_batch(model: nn.Module, channels: int, clips: int, num_frames: int, crop_size: int) -> dict:
+    """A batch of noise with random labels, as a data loader would yield it."""
+    head = model.cls_head
+    samples = []
+    for _ in range(clips):
+        label = torch.randint(head.num_classes, (1, ))
+        if getattr(head, 'multi_class', False):
+            label = nn.functional.one_hot(label[0], head.num_classes).float()
+        sample = ActionDataSample()
+        sample.gt_label = label
+        samples.append(sample)
+    inputs = [torch.randint(256, (1, channels, num_frames, crop_size, crop_size), dtype=torch.uint8)
+              for _ in range(clips)]
+    return dict(inputs=inputs, data_samples=samples)
+
+
+def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base_size: int = 8, device: str = 'cpu',
+                 repeats: int = 2, one_clip: bool = False) -> Iterator[Probe]:
+    """Run one training step, a few times, at every shape.
+
+    Args:
+        config: ``model`` of a config.
+        shapes: The shapes, each of a cost that ``batch_size`` base clips have.
+        batch_size: Base batch.
+        bn_base_size: Clips over which batch-norm statistics are computed.
+        device: Where to run.
+        repeats: Times; the fastest counts.
+        one_clip: Run a single clip instead of the shape's batch, to see only whether the shape works.
+    """
+    model = build_model(config).to(device).train()
+    layers = convert_sub_batch_norm(model)
+    preprocessor = config.get('data_preprocessor') or {}
+    channels = len(preprocessor.get('mean') or ()) or config['backbone'].get('in_channels', 3)
+    for shape in shapes:
+        clips = 1 if one_clip else batch_size * shape.batch_factor
+        set_bn_splits(layers, num_bn_splits(clips, bn_base_size))
+        probe = Probe(shape, clips)
+        try:
+            for _ in range(repeats):
+                _step(model, channels, probe, torch.device(device))
+        except Exception as error:  # whatever a model does with a shape that it cannot take
+            probe.error = f'{type(error).__name__}: {str(error).strip() or "no message"}'.splitlines()[0]
+        yield probe
+
+
+def _step(model: nn.Module, channels: int, probe: Probe, device: torch.device) -> None:
+    seen: List[int] = []
+    hook = model.cls_head.register_forward_pre_hook(lambda _, args: seen.extend(_sides(args[0])))
+    try:
+        data = synthetic_batch(model, channels, probe.clips, *probe.shape[1:])
+        memory = PeakMemory(device)
+        begin = time.perf_counter()
+        data = model.data_preprocessor(data, True)
+        loss, _ = model.parse_losses(model(**data, mode='loss'))
+        loss.backward()
+        probe.loss = float(loss.detach())  # waits for the device
+        seconds = time.perf_counter() - begin
+        probe.peak_memory = memory.read()
+    finally:
+        hook.remove()
+        model.zero_grad(set_to_none=True)
+    probe.seconds = seconds if math.isnan(probe.seconds) else min(seconds, probe.seconds)
+    probe.feature_size = min(seen, default=None)
+
+
+def _sides(features: Any) -> List[int]:
+    """Shorter spatial sides of the feature maps among a head's inputs."""
+    if isinstance(features, Tensor):
+        return [min(features.shape[-2:])] if features.dim() == 5 else []
+    return [side for entry in features for side in _sides(entry)] if isinstance(features, (list, tuple)) else []
+
+
+class PeakMemory:
+    """Peak memory beyond what was in use when it was made: of the GPU, or, on Linux, of this process."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        if device.type == 'cuda':
+            torch.cuda.synchronize(device)
+            torch.cuda.reset_peak_memory_stats(device)
+            self.before: Optional[int] = torch.cuda.memory_allocated(device)
+        else:
+            self.before = self._reset()
+
+    @staticmethod
+    def _reset() -> Optional[int]:
+        try:
+            Path('/proc/self/clear_refs').write_text('5')  # proc(5): resets the peak resident set size
+        except OSError:
+            return None
+        return _status('VmRSS')
+
+    def read(self) -> Optional[int]:
+        """Bytes, or None where the system does not tell."""
+        if self.before is None:
+            return None
+        peak = torch.cuda.max_memory_allocated(self.device) if self.device.type == 'cuda' else _status('VmHWM')
+        return None if peak is None else max(0, peak - self.before)
+
+
+def _status(key: str) -> Optional[int]:
+    for line in Path('/proc/self/status').read_text().splitlines():
+        if line.startswith(f'{key}:'):
+            return 1024 * int(line.split()[1])
+    return None

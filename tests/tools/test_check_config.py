@@ -1,0 +1,119 @@
+"""check_config.py: what it measures, and what it warns of."""
+
+import importlib.util
+import math
+import subprocess
+import sys
+
+import pytest
+from mmengine.config import Config
+
+from mmaction_multigrid import multigrid_schedule
+from mmaction_multigrid.engine.probe import Probe, probe_shapes
+from mmaction_multigrid.schedule import Shape
+
+from ..conftest import ROOT
+from ..toy import base_config
+from .conftest import run
+
+CHECK = ROOT / 'tools' / 'check_config.py'
+spec = importlib.util.spec_from_file_location('tool_check_config', CHECK)
+check = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(check)
+
+
+def good(shape):
+    return Probe(shape, shape.batch_factor, seconds=1., loss=0.7, feature_size=4)
+
+
+@pytest.fixture
+def schedule(tmp_path):
+    return multigrid_schedule(base_config(tmp_path, max_epochs=60, milestones=(20, 40)))[0]
+
+
+def warn(schedule, probes=(), batch_size=2, clips=100000, processes=1):
+    return check.warnings(schedule, list(probes), batch_size, clips, processes)
+
+
+def test_nothing_to_warn_of(schedule):
+    assert warn(schedule, [good(Shape(1, 8, 16))]) == []
+
+
+def test_a_crop_smaller_than_the_stride_survives(schedule):
+    probe = good(Shape(16, 2, 8))
+    probe.feature_size = 1
+    text, = warn(schedule, [probe])
+    assert 'a crop of 8 pixels leaves the head 1 x 1 positions' in text
+
+
+def test_a_shape_that_fails(schedule):
+    probe = Probe(Shape(16, 2, 8), 16, error='RuntimeError: no')
+    assert warn(schedule, [probe]) == ['2 frames x 8 pixels fails: RuntimeError: no']
+    assert 'loss = nan' in warn(schedule, [Probe(Shape(16, 2, 8), 16)])[0]
+
+
+def test_a_batch_of_more_than_a_tenth(schedule):
+    # The largest batch has 16 x 2 clips.
+    assert not any('tenth' in text for text in warn(schedule, clips=320))
+    assert any('batch of all processes, 32 clips' in text for text in warn(schedule, clips=319))
+    assert any('batch of all processes, 64 clips' in text for text in warn(schedule, clips=639, processes=2))
+
+
+def test_too_few_updates(schedule):
+    per_clip = sum(check.iterations(schedule, 2, 1).values())
+    enough = math.ceil(1500 / per_clip)
+    assert not any('updates' in text for text in warn(schedule, clips=enough))
+    assert any('updates, and less than 1500' in text for text in warn(schedule, clips=enough - 1))
+
+
+def test_iterations_are_counted_by_shape(schedule):
+    counts = check.iterations(schedule, 2, 1000)
+    assert set(counts) == {shape for stage in schedule.stages for shape in stage.shapes}
+    expected = sum(stage.epochs * 1000 / (2 * sum(s.batch_factor for s in stage.shapes) / len(stage.shapes))
+                   for stage in schedule.stages)
+    assert sum(counts.values()) == pytest.approx(expected)
+
+
+def test_clips_of_nested_data_sets(tmp_path):
+    (tmp_path / 'list.txt').write_text('a 0\nb 1\n\nc 2\n')
+    part = dict(ann_file=str(tmp_path / 'list.txt'))
+    assert check.count_clips(dict(dataset=part)) == 3
+    nested = dict(type='RepeatDataset', times=4, dataset=dict(type='ConcatDataset', datasets=[part, part]))
+    assert check.count_clips(dict(dataset=nested)) == 24
+    assert check.count_clips(dict(dataset=dict(ann_file='nowhere.txt'))) is None
+
+
+def test_probes_of_a_toy_model(tmp_path):
+    shapes = [Shape(16, 2, 8), Shape(1, 8, 16)]
+    coarse, base = probe_shapes(base_config(tmp_path).model, shapes, batch_size=2)
+    assert (coarse.clips, base.clips) == (32, 2)
+    assert coarse.works and base.works
+    assert 0 < coarse.loss < 5
+    assert coarse.feature_size == 8
+    assert base.seconds > 0
+
+
+def test_a_model_that_cannot_take_a_shape(tmp_path):
+    model = base_config(tmp_path).model
+    model.cls_head.in_channels = 5
+    probe, = probe_shapes(model, [Shape(1, 8, 16)], batch_size=1)
+    assert not probe.works
+    assert 'RuntimeError' in probe.error
+
+
+def test_the_command(small_config):
+    out = run(CHECK, small_config)
+    assert '16 x 4 x 28' in out and '1 x 16 x 56' in out
+    assert 'speed-up:' in out
+    assert 'wall-clock for 24 clips' in out
+    assert 'WARNING: the largest batch of all processes, 16 clips, is more than a tenth of the data set' in out
+    assert 'updates, and less than 1500' in out
+
+
+def test_the_command_fails_where_a_shape_does(small_config):
+    broken = Config.fromfile(small_config)
+    result = subprocess.run([sys.executable, str(CHECK), str(small_config), '--cfg-options',
+                             f'model.cls_head.in_channels={broken.model.cls_head.in_channels + 1}'],
+                            capture_output=True, text=True)
+    assert result.returncode == 1, result.stderr[-2000:]
+    assert 'fails: RuntimeError' in result.stdout

@@ -1,0 +1,108 @@
+"""Try multigrid on every 3D config that the installed MMAction2 ships, and write the table docs/configs.md.
+
+    python tools/survey_configs.py [--out docs/configs.md] [--cache work_dirs/survey.json] [--only PATTERN]
+
+Resolves each config and trains one step of one made-up clip at every shape of its schedule. Nothing is downloaded and
+no data set is needed. Results are kept in the cache as they come, so that a broken-off survey goes on where it was.
+"""
+
+import argparse
+import json
+from fnmatch import fnmatch
+from pathlib import Path
+
+import mmaction
+import mmengine
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from rich.progress import track
+
+from mmaction_multigrid import multigrid_schedule
+from mmaction_multigrid.engine.probe import probe_shapes
+
+ROOT = Path(__file__).resolve().parent.parent
+STOCK = Path(mmaction.__file__).parent / '.mim' / 'configs'
+HEADER = """# Stock configs with multigrid
+
+What the three lines of the README make of every train config of a `Recognizer3D` in MMAction2 {mmaction}: the number of
+stages, the shapes (frames x crop) at which one training step was run on a made-up clip, and why a config is refused or
+fails. {accepted} of {total} are accepted and ran at every shape. Made by `python tools/survey_configs.py` (torch {torch},
+mmengine {mmengine}); a single clip shows that a shape works and not what it costs: `tools/check_config.py` does.
+
+| config | result | predicted speed-up | shapes run |
+|---|---|---|---|
+"""
+
+
+def stock_configs() -> list:
+    """Paths, relative to the wheel's configs, of all train configs of a Recognizer3D."""
+    found = []
+    for path in sorted(STOCK.rglob('*.py')):
+        if path.is_relative_to(STOCK / '_base_'):
+            continue
+        try:
+            cfg = Config.fromfile(path)
+        except Exception:  # configs of other tasks may need what is not installed
+            continue
+        if cfg.get('model', {}).get('type') == 'Recognizer3D' and 'train_dataloader' in cfg and cfg.get('train_cfg'):
+            found.append(str(path.relative_to(STOCK)))
+    return found
+
+
+def survey(name: str) -> dict:
+    """Resolve one config and run all of its shapes."""
+    cfg = Config.fromfile(STOCK / name)
+    cfg.multigrid = dict()
+    try:
+        schedule, _ = multigrid_schedule(cfg)
+    except (TypeError, ValueError) as error:
+        return dict(refused=str(error))
+    by_size = {shape[1:]: shape for stage in schedule.stages for shape in stage.shapes}
+    shapes = [by_size[size] for size in sorted(by_size)]
+    result = dict(stages=len(schedule.stages), speedup=schedule.predicted_speedup, ran=[], failed=[])
+    try:
+        for probe in probe_shapes(cfg.model, shapes, batch_size=1, repeats=1, one_clip=True):
+            size = f'{probe.shape.num_frames} x {probe.shape.crop_size}'
+            if probe.works:
+                result['ran'].append(size)
+            else:
+                result['failed'].append(f'{size}: {probe.error or f"loss = {probe.loss}"}')
+    except Exception as error:  # the model cannot be built here
+        result['failed'].append(f'the model: {type(error).__name__}: {error}'.splitlines()[0])
+    return result
+
+
+def row(name: str, result: dict) -> str:
+    """One line of the table."""
+    short = name[:-len('.py')].split('/', 1)[1].replace('_', '\\_')
+    if 'refused' in result:
+        return f'| {short} | refused: {result["refused"]} | | |'
+    outcome = 'accepted' if not result['failed'] else 'fails at ' + '; '.join(result['failed'])
+    return f'| {short} | {outcome} | {result["speedup"]:.2f} | {", ".join(result["ran"])} |'
+
+
+def main() -> None:
+    """Survey all and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'configs.md', help='table to write')
+    parser.add_argument('--cache', type=Path, default=ROOT / 'work_dirs' / 'survey.json', help='results so far')
+    parser.add_argument('--only', default='*', help='pattern of the configs to try; default: all')
+    args = parser.parse_args()
+    init_default_scope('mmaction')
+    results = json.loads(args.cache.read_text()) if args.cache.is_file() else {}
+    names = [name for name in stock_configs() if fnmatch(name, args.only)]
+    for name in track(names, 'configs'):
+        if name not in results:
+            results[name] = survey(name)
+            args.cache.parent.mkdir(parents=True, exist_ok=True)
+            args.cache.write_text(json.dumps(results, indent=1))
+    accepted = sum('refused' not in results[name] and not results[name]['failed'] for name in names)
+    text = HEADER.format(mmaction=mmaction.__version__, torch=torch.__version__, mmengine=mmengine.__version__,
+                         accepted=accepted, total=len(names))
+    args.out.write_text(text + '\n'.join(row(name, results[name]) for name in names) + '\n')
+    print(f'{args.out}: {accepted} of {len(names)} accepted')
+
+
+if __name__ == '__main__':
+    main()
