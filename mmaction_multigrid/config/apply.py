@@ -3,7 +3,7 @@
 import copy
 import logging
 from dataclasses import asdict
-from typing import Any, Optional, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
 from mmaction.registry import TRANSFORMS
 from mmengine.config import Config
@@ -11,7 +11,8 @@ from mmengine.logging import print_log
 
 from ..schedule import MultigridSchedule, Settings
 from ..schedule.schedule import stages_to_config
-from .base import read_base, type_name
+from .base import read_base
+from .names import section, type_name
 
 PACKAGE = 'mmaction_multigrid'
 
@@ -61,10 +62,8 @@ def apply_multigrid(cfg: Config) -> Config:
     cfg['train_cfg'] = dict(type='MultigridTrainLoop', max_epochs=schedule.max_epochs, eval_freq=settings.eval_freq)
     cfg['param_scheduler'] = [_resolve_lr(schedule)]
     cfg['custom_hooks'] = _resolve_hooks(cfg.get('custom_hooks'), settings, base_shape)
-    default_hooks = cfg.get('default_hooks') or {}
-    checkpoint = _resolve_checkpoint(default_hooks.get('checkpoint', {}))
-    cfg['default_hooks'] = {**default_hooks, 'checkpoint': checkpoint}
-    cfg['custom_imports'] = _resolve_imports(cfg.get('custom_imports'))
+    cfg['default_hooks'] = _resolve_default_hooks(section(cfg, 'default_hooks'))
+    cfg['custom_imports'] = _resolve_imports(section(cfg, 'custom_imports'))
     return cfg
 
 
@@ -110,7 +109,9 @@ def _resolve_lr(schedule: MultigridSchedule) -> dict:
     return config
 
 
-def _resolve_hooks(hooks: Optional[list], settings: Settings, base_shape: Tuple[int, int]) -> list:
+def _resolve_hooks(hooks: Any, settings: Settings, base_shape: Tuple[int, int]) -> list:
+    if hooks is not None and not isinstance(hooks, (list, tuple)):
+        raise TypeError(f'custom_hooks = {hooks!r}: must be a list')
     hooks = list(hooks or []) + [dict(type='MultigridHook', bn_base_size=settings.bn_base_size),
                                  dict(type='BadVideosHook')]
     if settings.precise_bn:
@@ -118,20 +119,22 @@ def _resolve_hooks(hooks: Optional[list], settings: Settings, base_shape: Tuple[
     return hooks
 
 
-def _resolve_checkpoint(checkpoint: Optional[dict]) -> Optional[dict]:
-    if checkpoint is None:  # the base config saves none
-        return None
-    checkpoint = dict(checkpoint)
+def _resolve_default_hooks(hooks: Mapping) -> dict:
+    if 'checkpoint' in hooks and hooks['checkpoint'] is None:  # the base config saves none
+        return dict(hooks)
+    checkpoint = dict(section(hooks, 'checkpoint', 'default_hooks.'))
     if type_name(checkpoint.get('type', 'CheckpointHook')) == 'CheckpointHook':
         checkpoint['type'] = 'MultigridCheckpointHook'
         for key in ('interval', 'by_epoch'):
             checkpoint.pop(key, None)
-    return checkpoint
+    return {**hooks, 'checkpoint': checkpoint}
 
 
-def _resolve_imports(imports: Optional[dict]) -> dict:
-    imports = dict(imports or dict(imports=[], allow_failed_imports=False))
+def _resolve_imports(imports: Mapping) -> dict:
+    imports = dict(imports or dict(allow_failed_imports=False))
     names = imports.get('imports') or []
-    names = [names] if isinstance(names, str) else list(names)
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, (list, tuple)):
+        raise TypeError(f'custom_imports.imports = {names!r}: must be a list of modules')
     imports['imports'] = names if PACKAGE in names else [*names, PACKAGE]
     return imports

@@ -96,7 +96,11 @@ RULES: Dict[str, TransformRule] = dict(
     **dict.fromkeys(('RandomResizedCrop', 'Flip', 'ColorJitter', 'RandomErasing', 'PytorchVideoWrapper', 'FormatShape',
                      'PackActionInputs', 'Transpose', 'Fuse', 'DecordInit', 'DecordDecode', 'PyAVInit', 'PyAVDecode',
                      'OpenCVInit', 'OpenCVDecode', 'PIMSInit', 'PIMSDecode', 'RawFrameDecode', 'ArrayDecode',
-                     'ImageDecode', 'LoadHVULabel'), _ANY_SHAPE))
+                     'ImageDecode', 'LoadHVULabel', 'PoseDecode', 'PoseCompact', 'DecompressPose', 'MMDecode',
+                     'MMCompact'),
+                    _ANY_SHAPE),
+    # Its sigma is in pixels and stays: a narrower peak would fall between the points of a heatmap.
+    GeneratePoseTarget=_ANY_SHAPE)
 
 
 def register_transform_rule(name: str,

@@ -69,8 +69,7 @@ class MultigridTransform(BaseTransform):
         for step in pipeline:
             rule, name = find_rule(step), transform_name(step)
             if rule.frames and frames is None:
-                length = step.get(rule.frames[0])
-                frames = max(length.values()) if isinstance(length, dict) else length
+                frames = step.get(rule.frames[0])
                 if rule.frame_interval:
                     interval = step.get(rule.frame_interval, rule.default_interval)
             if rule.crops:
@@ -82,11 +81,22 @@ class MultigridTransform(BaseTransform):
         if frames is None:
             raise ValueError('the train pipeline samples no frames: multigrid needs one of SampleFrames, '
                              'DenseSampleFrames, UniformSample, or a transform whose registered rule names its frames')
-        crop = min(crop) if isinstance(crop, (list, tuple)) else crop
-        if not isinstance(crop, int):
+        lengths = list(frames.values()) if isinstance(frames, dict) else [frames]  # of several modalities
+        if not lengths or not all(map(_is_count, lengths)):
+            raise ValueError(f'the train pipeline samples {frames!r} frames: must be an integer of at least 1')
+        if interval is not None and not _is_count(interval):
+            raise ValueError(f'the train pipeline samples frames at an interval of {interval!r}: must be an integer of '
+                             'at least 1')
+        crop = crop if isinstance(crop, (list, tuple)) else [crop]
+        if not crop or not all(map(_is_count, crop)):
             raise ValueError('the clips of the train pipeline have no fixed size: multigrid needs a crop, or a Resize '
-                             'with keep_ratio=False, at its end')
+                             f'with keep_ratio=False, at its end, of integers of at least 1, and found {crop!r}')
+        frames, crop = max(lengths), min(crop)
         return frames, crop, interval
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self.base!r})'
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

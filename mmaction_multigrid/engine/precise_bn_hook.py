@@ -1,14 +1,29 @@
 """Precise batch-norm statistics before every validation and checkpoint."""
 
-from typing import Optional, Tuple
+from contextlib import contextmanager
+from typing import Iterator, Optional, Tuple
 
 import torch
 from mmaction.registry import HOOKS
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.model import is_model_wrapper
 
 from ..models import PreciseBN, whole_batches
 from ..schedule import Shape
+
+
+@contextmanager
+def averaged_weights(runner) -> Iterator[None]:
+    """With an ``EMAHook``, give the model the averaged weights, which are the ones to be validated and saved."""
+    hooks = [hook for hook in runner.hooks if isinstance(hook, EMAHook)]
+    for hook in hooks:
+        hook.before_val_epoch(runner)  # swaps them in
+    yield
+    for hook in hooks:
+        hook.after_val_epoch(runner)  # and out
+        if not hook.ema_model.update_buffers:  # then the swap leaves the statistics with the model
+            for average, buffer in zip(hook.ema_model.module.buffers(), hook.src_model.buffers()):
+                average.copy_(buffer)
 
 
 @HOOKS.register_module()
@@ -16,7 +31,8 @@ class PreciseBNHook(Hook):
     """Recomputes batch-norm statistics over training clips of the *base* shape before validation and checkpoints.
 
     Running statistics are those of the stage's coarse clips and do not fit the full clips that the model is
-    validated on. Training itself does not use them. Its priority is NORMAL: before ``CheckpointHook`` (VERY_LOW).
+    validated on. Training itself does not use them. With an ``EMAHook`` they are those of the averaged weights.
+    Its priority is NORMAL: before ``CheckpointHook`` (VERY_LOW).
 
     Args:
         base_shape (tuple[int, int]): Frames and crop of the base config.
@@ -46,7 +62,7 @@ class PreciseBNHook(Hook):
         dataloader = runner.train_loop.dataloader
         # The train loader itself, between two epochs: its workers serve on, and none is ever started for this.
         fixed = dataloader.batch_sampler.fixed(self.shape, self.num_batches)
-        with torch.no_grad(), fixed, whole_batches(model), precise.collect():
+        with torch.no_grad(), averaged_weights(runner), fixed, whole_batches(model), precise.collect():
             for data in dataloader:
                 with runner.optim_wrapper.optim_context(model):
                     model._run_forward(model.data_preprocessor(data, True), mode='loss')

@@ -21,6 +21,8 @@ def test_defaults_are_the_papers():
 
 @pytest.mark.parametrize(('values', 'error', 'message'), [
     (dict(longcycle=True), ValueError, "no key 'longcycle' .*allowed are long_cycle"),
+    (dict(default_s=(224, 224)), ValueError,
+     r'multigrid\.default_s = \(224, 224\) is a key of MMAction2 0\.x; leave it out'),
     (dict(long_cycle=1), TypeError, r'multigrid\.long_cycle = 1: must be True or False'),
     (dict(short_cycle='yes'), TypeError, r"multigrid\.short_cycle = 'yes'"),
     (dict(epoch_factor=0), ValueError, r'multigrid\.epoch_factor = 0: must be a number above 0'),

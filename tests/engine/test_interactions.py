@@ -1,0 +1,107 @@
+"""Multigrid beside the other things that a config asks for: each has the effect that it has without."""
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.models import PreciseBN
+
+from ..toy import RecordHook, base_config, new_name
+from .test_training import last_weights, train
+
+
+class StepCounter(Hook):
+    """Counts the steps that the optimizer really makes, and the norms of the gradients that it sees."""
+
+    def before_train(self, runner):
+        self.norms = []
+        optimizer = runner.optim_wrapper.optimizer
+        step = optimizer.step
+
+        def count(*args, **kwargs):
+            gradients = [p.grad for group in optimizer.param_groups for p in group['params'] if p.grad is not None]
+            self.norms.append(float(torch.stack([gradient.norm() for gradient in gradients]).norm()))
+            return step(*args, **kwargs)
+
+        optimizer.step = count
+
+
+def run_counted(cfg):
+    RecordHook.records.clear()
+    runner, counter = Runner.from_cfg(new_name(apply_multigrid(cfg))), StepCounter()
+    runner.register_hook(counter)
+    runner.train()
+    return runner, counter.norms
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    return base_config(tmp_path)
+
+
+def test_auto_scale_lr(cfg, tmp_path):
+    _, plain = train(cfg)
+    cfg.auto_scale_lr = dict(enable=True, base_batch_size=8)  # four times the config's batch of 2
+    cfg.work_dir = str(tmp_path / 'scaled')
+    _, scaled = train(cfg)
+    assert [record['lr'] for record in scaled] == pytest.approx([record['lr'] / 4 for record in plain], rel=1e-12)
+
+
+def test_gradient_accumulation(cfg):
+    cfg.optim_wrapper.accumulative_counts = 4
+    runner, norms = run_counted(cfg)
+    assert len(norms) == -(-runner.max_iters // 4)  # the last one, of fewer, included
+
+
+def test_gradient_clipping(cfg, tmp_path):
+    _, free = run_counted(cfg)
+    limit = min(free) / 2
+    cfg.optim_wrapper.clip_grad = dict(max_norm=limit)
+    cfg.work_dir = str(tmp_path / 'clipped')
+    _, clipped = run_counted(cfg)
+    assert max(clipped) == pytest.approx(limit, rel=1e-3)
+
+
+def test_paramwise_lr_and_decay(cfg):
+    cfg.optim_wrapper.optimizer.weight_decay = 0.1
+    cfg.optim_wrapper.paramwise_cfg = dict(norm_decay_mult=0., custom_keys={'cls_head': dict(lr_mult=10.)})
+    seen = []
+
+    class Groups(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            names = {id(p): name for name, p in runner.model.named_parameters()}
+            seen.append({names[id(group['params'][0])]: (group['lr'], group['weight_decay'])
+                         for group in runner.optim_wrapper.optimizer.param_groups})
+
+    runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
+    runner.register_hook(Groups())
+    runner.train()
+    for groups in seen:
+        assert groups['cls_head.fc_cls.weight'][0] == pytest.approx(10 * groups['backbone.conv.weight'][0])
+        assert groups['backbone.bn.weight'][1] == 0.
+        assert groups['backbone.conv.weight'][1] == 0.1
+    assert len({groups['backbone.conv.weight'][0] for groups in seen}) > 5
+
+
+@pytest.mark.parametrize('update_buffers', [False, True])
+def test_averaged_weights_have_their_own_precise_statistics(cfg, tmp_path, update_buffers):
+    """What is saved are the averages, with batch-norm statistics that are theirs."""
+    cfg.custom_hooks.append(dict(type='EMAHook', momentum=0.5, update_buffers=update_buffers))
+    cfg.multigrid.precise_bn = 4
+    runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
+    runner.train()
+    saved = last_weights(tmp_path)
+    trained = runner.model.state_dict()
+    assert not torch.equal(saved['backbone.conv.weight'], trained['backbone.conv.weight'])
+    runner.model.load_state_dict(saved)
+    runner.model.train()
+    precise, loader = PreciseBN(runner.model), runner.train_dataloader
+    with torch.no_grad(), loader.batch_sampler.fixed(loader.batch_sampler.stages[-1].shape, 4), precise.collect():
+        for data in loader:
+            runner.model._run_forward(runner.model.data_preprocessor(data, True), mode='loss')
+            precise.update()
+    bn = runner.model.backbone.bn
+    torch.testing.assert_close(bn.running_mean, saved['backbone.bn.running_mean'])
+    torch.testing.assert_close(bn.running_var, saved['backbone.bn.running_var'])
