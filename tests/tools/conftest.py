@@ -10,7 +10,7 @@ import pytest
 from ..conftest import ROOT
 
 SLOWFAST = ROOT / 'configs' / 'recognition' / 'slowfast'
-BASELINE = SLOWFAST / 'slowfast-tiny_1xb8-16x1x1-steplr-9e_moving-digits-rgb.py'
+BASELINE = SLOWFAST / 'slowfast-tiny_1xb8-16x1x1-steplr-6e_moving-digits-rgb.py'
 
 SMALL = """
 custom_imports = dict(imports=['mmaction_multigrid'], allow_failed_imports=False)
