@@ -1,6 +1,7 @@
 """Runner, loop, hooks and learning rate: the only room that knows the Runner."""
 
 from .bad_videos_hook import BadVideosHook
+from .bf16 import BFloat16OptimWrapper
 from .checkpoint_hook import MultigridCheckpointHook
 from .loop import MultigridTrainLoop
 from .lr import MultigridLR
@@ -10,6 +11,6 @@ from .runner import MultigridRunner
 from .safe_backend import SafeLocalBackend
 
 __all__ = [
-    'BadVideosHook', 'MultigridCheckpointHook', 'MultigridHook', 'MultigridLR', 'MultigridRunner', 'MultigridTrainLoop',
-    'PreciseBNHook', 'SafeLocalBackend'
+    'BFloat16OptimWrapper', 'BadVideosHook', 'MultigridCheckpointHook', 'MultigridHook', 'MultigridLR', 'MultigridRunner',
+    'MultigridTrainLoop', 'PreciseBNHook', 'SafeLocalBackend'
 ]

@@ -105,3 +105,27 @@ def test_averaged_weights_have_their_own_precise_statistics(cfg, tmp_path, updat
     bn = runner.model.backbone.bn
     torch.testing.assert_close(bn.running_mean, saved['backbone.bn.running_mean'])
     torch.testing.assert_close(bn.running_var, saved['backbone.bn.running_var'])
+
+
+def test_bfloat16(cfg, tmp_path):
+    """The convolution works in bfloat16, the losses stay close to float32's, and validation is in float32."""
+    losses, types = [], {True: set(), False: set()}
+
+    class Losses(Hook):
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            losses[-1].append(float(outputs['loss'].detach()))
+
+    for kind in ('OptimWrapper', 'BFloat16OptimWrapper'):
+        losses.append([])
+        cfg.optim_wrapper.type = kind
+        cfg.work_dir = str(tmp_path / kind)
+        runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
+        conv = runner.model.backbone.conv
+        if kind != 'OptimWrapper':
+            conv.register_forward_hook(lambda module, args, out: types[module.training].add(out.dtype))
+        runner.register_hook(Losses())
+        runner.train()
+    assert types == {True: {torch.bfloat16}, False: {torch.float32}}
+    assert losses[1] != losses[0]
+    assert losses[1] == pytest.approx(losses[0], rel=0.1, abs=0.05)
+    assert not runner.model.cls_head._forward_hooks

@@ -1,0 +1,47 @@
+"""Stock configs of the installed MMAction2, through the tool that surveys them."""
+
+import importlib.util
+
+import pytest
+from mmengine.config import Config
+
+from mmaction_multigrid import apply_multigrid
+
+from ..conftest import ROOT
+
+spec = importlib.util.spec_from_file_location('tool_survey', ROOT / 'tools' / 'survey_configs.py')
+tool = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tool)
+
+
+def test_a_refused_config():
+    name = 'recognition/timesformer/timesformer_divST_8xb8-8x32x1-15e_kinetics400-rgb.py'
+    result = tool.survey(name)
+    assert 'TimeSformer' in result['refused']
+    row = tool.row(name, result)
+    assert row.startswith('| timesformer/timesformer\\_divST\\_8xb8-8x32x1-15e\\_kinetics400-rgb | refused: ')
+
+
+def test_rows():
+    fine = dict(stages=9, speedup=3.456, ran=['8 x 112', '8 x 158'], failed=[])
+    assert tool.row('recognition/x3d/a.py', fine) == '| x3d/a | accepted | 3.46 | 8 x 112, 8 x 158 |'
+    bad = dict(fine, failed=['2 x 112: RuntimeError: no'])
+    assert 'fails at 2 x 112: RuntimeError: no' in tool.row('recognition/x3d/a.py', bad)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings('ignore')
+def test_every_stock_config_resolves_or_is_refused():
+    names = tool.stock_configs()
+    assert len(names) >= 60
+    refused = {}
+    for name in names:
+        cfg = Config.fromfile(tool.STOCK / name)
+        cfg.multigrid = dict()
+        try:
+            resolved = apply_multigrid(cfg)
+        except (TypeError, ValueError) as error:
+            refused[name] = str(error)
+        else:
+            assert resolved.train_cfg.type == 'MultigridTrainLoop'
+    assert len(names) - len(refused) >= 55, refused
