@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
 
-from ..toy import PidHook, RecordHook, SplitsHook, base_config, new_name
+from ..toy import PidHook, RecordHook, SplitsHook, base_config, close_workers, new_name
 
 
 def train(cfg, resolve=True):
@@ -17,6 +17,7 @@ def train(cfg, resolve=True):
     RecordHook.records.clear()
     runner = Runner.from_cfg(new_name(apply_multigrid(cfg) if resolve else cfg))
     runner.train()
+    close_workers(runner)
     return runner, list(RecordHook.records)
 
 
@@ -114,11 +115,15 @@ def interrupted(cfg, epoch):
     """Break a run off before an epoch, then resume it; what both saw together."""
     RecordHook.records.clear()
     cfg.custom_hooks.append(dict(type='StopHook', epoch=epoch))
+    runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
     with pytest.raises(KeyboardInterrupt):
-        Runner.from_cfg(new_name(apply_multigrid(cfg))).train()
+        runner.train()
+    close_workers(runner)
     cfg.custom_hooks.pop()
     cfg.resume = True
-    Runner.from_cfg(new_name(apply_multigrid(cfg))).train()
+    runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
+    runner.train()
+    close_workers(runner)
     return list(RecordHook.records)
 
 
