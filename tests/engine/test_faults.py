@@ -191,13 +191,17 @@ def test_killed_at_random_moments(tmp_path):
     (tmp_path / 'run.py').write_text(RUN)
 
     def start(folder):
-        return subprocess.Popen([sys.executable, '-W', 'ignore', str(tmp_path / 'run.py'), str(tmp_path / folder)],
-                                cwd=ROOT, env=dict(os.environ, PYTHONPATH=str(ROOT)), stdout=subprocess.DEVNULL,
-                                stderr=subprocess.PIPE, text=True, start_new_session=True)
+        with open(tmp_path / 'log.txt', 'w') as log:
+            return subprocess.Popen([sys.executable, '-W', 'ignore', str(tmp_path / 'run.py'), str(tmp_path / folder)],
+                                    cwd=ROOT, env=dict(os.environ, PYTHONPATH=str(ROOT)), stdout=log, stderr=log,
+                                    start_new_session=True)
+
+    def check_end(process):
+        assert process.wait() == 0, (tmp_path / 'log.txt').read_text()[-3000:]
 
     begin = time.monotonic()
     straight = start('straight')
-    assert straight.wait() == 0, straight.stderr.read()[-3000:]
+    check_end(straight)
     duration = time.monotonic() - begin
     generator = random.Random(0)
     kills = 0
@@ -210,11 +214,11 @@ def test_killed_at_random_moments(tmp_path):
             process.wait()
             kills += 1
         else:
-            assert process.returncode == 0, process.stderr.read()[-3000:]
+            check_end(process)
             assert_equal_weights(tmp_path / 'straight', tmp_path / 'killed')
             shutil.rmtree(tmp_path / 'killed')  # and once more from the start
         for path in (tmp_path / 'killed').glob('*.pth'):
             assert is_whole(path), path
     process = start('killed')
-    assert process.wait() == 0, process.stderr.read()[-3000:]
+    check_end(process)
     assert_equal_weights(tmp_path / 'straight', tmp_path / 'killed')
