@@ -103,7 +103,7 @@ def test_a_model_that_cannot_take_a_shape(tmp_path):
 
 def test_the_command(small_config):
     out = run(CHECK, small_config)
-    assert '16 x 4 x 28' in out and '1 x 16 x 56' in out
+    assert '16 x 4 x 24' in out and '1 x 16 x 48' in out
     assert 'speed-up:' in out
     assert 'wall-clock for 24 clips' in out
     assert 'WARNING: the largest batch of all processes, 16 clips, is more than a tenth of the data set' in out

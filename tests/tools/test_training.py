@@ -59,8 +59,8 @@ def checkpoint(trained):
 def test_the_run_goes_through_every_shape(trained):
     seen = [(entry['multigrid/batch_size'], entry['multigrid/num_frames'], entry['multigrid/crop_size'])
             for entry in scalars(trained)]
-    assert seen[:2] == [(16, 4, 28), (8, 4, 40)]
-    assert seen[-3:] == [(4, 16, 28), (2, 16, 40), (1, 16, 56)]
+    assert seen[:2] == [(16, 4, 24), (8, 4, 34)]
+    assert seen[-3:] == [(4, 16, 24), (2, 16, 34), (1, 16, 48)]
 
 
 def test_the_stock_train_script_trains_the_same(trained, small_config, tmp_path):
