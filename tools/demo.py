@@ -2,7 +2,7 @@
 
     python tools/demo.py [--work-dir work_dirs/demo] [--out demo.png]
 
-Makes a data set of real video files first (tools/data/moving_digits.py). Both runs take about eight minutes on two cores.
+Makes a data set of real video files first (tools/data/moving_digits.py). Both runs take about seven minutes on two cores.
 """
 
 import argparse

@@ -25,10 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'configs'
 HEADER = """# Stock configs with multigrid
 
-What the three lines of the README make of every train config of a `Recognizer3D` in MMAction2 {mmaction}: the number of
-stages, the shapes (frames x crop) at which one training step was run on a made-up clip, and why a config is refused or
-fails. {accepted} of {total} are accepted and ran at every shape. Made by `python tools/survey_configs.py` (torch {torch},
-mmengine {mmengine}); a single clip shows that a shape works and not what it costs: `tools/check_config.py` does.
+What the three lines of the README make of every train config of a `Recognizer3D` in MMAction2 {mmaction}: the shapes
+(frames x crop) at which one training step was run on a made-up clip, and why a config is refused or fails.
+{accepted} of {total} are accepted and ran at every shape. Made by `python tools/survey_configs.py` (torch {torch}, mmengine
+{mmengine}); a single clip shows that a shape works and not what it costs: `tools/check_config.py` does.
 
 | config | result | predicted speed-up | shapes run |
 |---|---|---|---|
@@ -60,7 +60,7 @@ def survey(name: str) -> dict:
         return dict(refused=str(error))
     by_size = {shape[1:]: shape for stage in schedule.stages for shape in stage.shapes}
     shapes = [by_size[size] for size in sorted(by_size)]
-    result = dict(stages=len(schedule.stages), speedup=schedule.predicted_speedup, ran=[], failed=[])
+    result = dict(speedup=schedule.predicted_speedup, ran=[], failed=[])
     try:
         for probe in probe_shapes(cfg.model, shapes, batch_size=1, repeats=1, one_clip=True):
             size = f'{probe.shape.num_frames} x {probe.shape.crop_size}'

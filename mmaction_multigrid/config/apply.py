@@ -9,7 +9,7 @@ from mmaction.registry import TRANSFORMS
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from ..schedule import MultigridSchedule, Settings
+from ..schedule import MultigridSchedule, Settings, check_count
 from ..schedule.schedule import stages_to_config
 from .base import read_base
 from .names import section, type_name
@@ -72,9 +72,7 @@ def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule, base_shap
     if dataloader.get('batch_sampler') is not None:
         raise ValueError(f'train_dataloader.batch_sampler = {dataloader["batch_sampler"]!r}: multigrid sets one of its '
                          'own; leave it out of the base config')
-    size = dataloader.get('batch_size')
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise ValueError(f'train_dataloader.batch_size = {size!r}: must be an integer of at least 1')
+    check_count('train_dataloader.batch_size', dataloader.get('batch_size'))
     # A partial batch would have another cost and lr than its shape stands for.
     dataloader.pop('drop_last', None)
     dataloader['batch_sampler'] = dict(type='MultigridBatchSampler', stages=stages_to_config(schedule.stages))

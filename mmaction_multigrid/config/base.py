@@ -4,7 +4,7 @@ from typing import Any, Iterator, List, Mapping, Optional, Tuple
 
 from mmaction.registry import TRANSFORMS
 
-from ..schedule import BaseTraining
+from ..schedule import BaseTraining, check_count
 from .names import section, type_name
 from .schedulers import read_lr
 
@@ -29,8 +29,7 @@ def read_epochs(train_cfg: Optional[Mapping]) -> int:
     if kind != 'EpochBasedTrainLoop':
         raise ValueError(f'train_cfg.type = {kind!r}: multigrid trains in epochs and needs EpochBasedTrainLoop')
     epochs = train_cfg.get('max_epochs')
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-        raise ValueError(f'train_cfg.max_epochs = {epochs!r}: must be an integer of at least 1')
+    check_count('train_cfg.max_epochs', epochs)
     return epochs
 
 
@@ -74,7 +73,7 @@ def read_base(cfg: Mapping) -> Tuple[BaseTraining, Optional[int]]:
     backbone = type_name(section(section(cfg, 'model'), 'backbone', 'model.').get('type', ''))
     if backbone in FIXED_SHAPE:
         raise ValueError(f'model.backbone.type = {backbone!r}: {FIXED_SHAPE[backbone]}; multigrid needs a network that '
-                         'takes clips of any number of frames and pixels, as ResNet3d, SlowFast, X3D, MViT or Swin do')
+                         'takes clips of any number of frames and pixels, as ResNet3d and ResNet3dSlowFast do')
     max_epochs = read_epochs(cfg.get('train_cfg'))
     num_frames, crop_size, interval = read_clip(cfg.get('train_dataloader'))
     optimizer = section(section(cfg, 'optim_wrapper'), 'optimizer', 'optim_wrapper.')

@@ -8,7 +8,7 @@ from mmaction.registry import DATA_SAMPLERS
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import Sampler
 
-from ..schedule import Shape, Stage, find_stage
+from ..schedule import Shape, Stage, check_count, find_stage
 from ..schedule.schedule import stages_from_config
 
 
@@ -33,8 +33,7 @@ class MultigridBatchSampler(Sampler):
     """
 
     def __init__(self, sampler: Sampler, batch_size: int, stages: Sequence[dict], drop_last: bool = True) -> None:
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f'batch_size = {batch_size!r}: must be an integer of at least 1')
+        check_count('batch_size', batch_size)
         if not hasattr(sampler, '__len__') or isinstance(sampler, InfiniteSampler):
             raise TypeError('train_dataloader.sampler: multigrid trains in epochs and needs a sampler with a length and '
                             f'an end, such as DefaultSampler; {type(sampler).__name__} is none')

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from mmaction.registry import DATASETS
 
-from ..schedule import Shape
+from ..schedule import Shape, is_count
 from .grid import Grid, open_grid
 from .seed import seeded
 
@@ -33,7 +33,7 @@ class MultigridDataset:
 
     def __init__(self, dataset: Union[dict, Any], base_shape: Tuple[int, int]) -> None:
         self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
-        if len(base_shape) != 2 or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in base_shape):
+        if len(base_shape) != 2 or not all(map(is_count, base_shape)):
             raise ValueError(f'base_shape = {base_shape!r}: must be frames and crop of the base config, above 0')
         self.base_shape = tuple(base_shape)
         # Shared memory: workers are forked once and have to see the epoch change. Negative: not set.
@@ -67,13 +67,13 @@ class MultigridDataset:
             try:
                 return self.dataset[index]
             except Exception as error:  # whatever a decoder makes of a broken file
-                last = f'{self._name(index)}\t{type(error).__name__}: {str(error).strip()}'.splitlines()[0]
                 cause = error
+            line = f'{self._name(index)}\t{type(cause).__name__}: {str(cause).strip()}'.splitlines()[0]
             if self._report:
                 with open(self._report, 'a', encoding='utf-8') as file:
-                    file.write(last + '\n')
+                    file.write(line + '\n')
             index = np.random.randint(len(self))
-        raise RuntimeError(f'{MAX_TRIES} clips in a row cannot be loaded; the last one: {last}') from cause
+        raise RuntimeError(f'{MAX_TRIES} clips in a row cannot be loaded; the last one: {line}') from cause
 
     def _name(self, index: int) -> str:
         try:

@@ -6,6 +6,7 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from ..schedule import is_count
 from .grid import Grid, current_grid
 from .rules import find_rule, transform_name
 
@@ -82,21 +83,16 @@ class MultigridTransform(BaseTransform):
             raise ValueError('the train pipeline samples no frames: multigrid needs one of SampleFrames, '
                              'DenseSampleFrames, UniformSample, or a transform whose registered rule names its frames')
         lengths = list(frames.values()) if isinstance(frames, dict) else [frames]  # of several modalities
-        if not lengths or not all(map(_is_count, lengths)):
+        if not lengths or not all(map(is_count, lengths)):
             raise ValueError(f'the train pipeline samples {frames!r} frames: must be an integer of at least 1')
-        if interval is not None and not _is_count(interval):
+        if interval is not None and not is_count(interval):
             raise ValueError(f'the train pipeline samples frames at an interval of {interval!r}: must be an integer of '
                              'at least 1')
         crop = crop if isinstance(crop, (list, tuple)) else [crop]
-        if not crop or not all(map(_is_count, crop)):
+        if not crop or not all(map(is_count, crop)):
             raise ValueError('the clips of the train pipeline have no fixed size: multigrid needs a crop, or a Resize '
                              f'with keep_ratio=False, at its end, of integers of at least 1, and found {crop!r}')
-        frames, crop = max(lengths), min(crop)
-        return frames, crop, interval
+        return max(lengths), min(crop), interval
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self.base!r})'
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Dict, Set
+from typing import Dict, Iterator, Tuple
 
 from mmaction.registry import HOOKS
 from mmengine.dist import get_rank, is_main_process
@@ -20,7 +20,9 @@ class BadVideosHook(Hook):
     priority = 'NORMAL'
 
     def __init__(self) -> None:
-        self._named: Set[str] = set()
+        self._read: Dict[Path, int] = {}  # bytes of each report that are counted
+        self._counts: Counter = Counter()
+        self._errors: Dict[str, str] = {}
 
     def before_train(self, runner) -> None:
         """Tell the data set where to report to, before its workers start."""
@@ -32,28 +34,30 @@ class BadVideosHook(Hook):
         """Sum up, and log what is new."""
         if not is_main_process():
             return
-        counts, errors = self._read(Path(runner.work_dir))
-        new = [name for name in errors if name not in self._named]
-        for name in new:
-            runner.logger.warning(f'cannot load {name} ({errors[name]}); another clip took its place')
-        self._named.update(new)
-        if counts:
-            lines = [f'{count}\t{name}\t{errors[name]}\n' for name, count in counts.most_common()]
-            (Path(runner.work_dir) / 'bad_videos.txt').write_text(''.join(lines), encoding='utf-8')
+        folder = Path(runner.work_dir)
+        for name, error in self._new_lines(folder):
+            if name not in self._counts:
+                runner.logger.warning(f'cannot load {name} ({error}); another clip took its place')
+                self._errors[name] = error
+            self._counts[name] += 1
+        if self._counts:
+            lines = [f'{count}\t{name}\t{self._errors[name]}\n' for name, count in self._counts.most_common()]
+            (folder / 'bad_videos.txt').write_text(''.join(lines), encoding='utf-8')
 
     def after_train(self, runner) -> None:
         """Say how many there were."""
-        if self._named and is_main_process():
-            runner.logger.warning(f'{len(self._named)} clips could not be loaded: '
+        if self._counts:
+            runner.logger.warning(f'{len(self._counts)} clips could not be loaded: '
                                   f'{Path(runner.work_dir) / "bad_videos.txt"}')
 
-    @staticmethod
-    def _read(folder: Path):
-        counts: Counter = Counter()
-        errors: Dict[str, str] = {}
+    def _new_lines(self, folder: Path) -> Iterator[Tuple[str, str]]:
+        """Name and error of what the workers of all ranks on this machine reported since the last call."""
         for path in sorted(folder.glob('bad_videos.rank*.txt')):
-            for line in path.read_text(encoding='utf-8').splitlines():
-                name, _, error = line.partition('\t')
-                counts[name] += 1
-                errors[name] = error
-        return counts, errors
+            with open(path, 'rb') as file:
+                file.seek(self._read.get(path, 0))
+                for line in file:
+                    if not line.endswith(b'\n'):  # still being written
+                        break
+                    self._read[path] = self._read.get(path, 0) + len(line)
+                    name, _, error = line.decode().rstrip('\n').partition('\t')
+                    yield name, error

@@ -43,7 +43,8 @@ class MultigridCheckpointHook(CheckpointHook):
     def _repair_note(self, runner) -> None:
         note = Path(runner.work_dir) / 'last_checkpoint'
         named = note.read_text().strip() if note.is_file() else ''
-        if named and is_whole(named):
+        # A folder (deepspeed) and a file elsewhere are not ours to judge.
+        if named and ('://' in named or Path(named).is_dir() or is_whole(named)):
             return
         found = {int(match.group(1)): path for path in self._folder(runner).glob('*.pth')
                  if (match := re.fullmatch(self._pattern(), path.name))}

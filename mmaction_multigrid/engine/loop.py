@@ -8,6 +8,8 @@ from mmaction.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import DataLoader
 
+from ..schedule import check_count
+
 
 @LOOPS.register_module()
 class MultigridTrainLoop(EpochBasedTrainLoop):
@@ -36,8 +38,7 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
         if max_epochs != sampler.max_epochs:
             raise ValueError(f'train_cfg.max_epochs = {max_epochs}: the stages of train_dataloader.batch_sampler sum '
                              f'up to {sampler.max_epochs} epochs, and the two must agree')
-        if isinstance(eval_freq, bool) or not isinstance(eval_freq, int) or eval_freq < 1:
-            raise ValueError(f'train_cfg.eval_freq = {eval_freq!r}: must be an integer of at least 1')
+        check_count('train_cfg.eval_freq', eval_freq)
         self.eval_epochs = frozenset(epoch for stage in sampler.stages for epoch in stage.eval_epochs(eval_freq))
         # Iterations before each epoch, and, last, in all.
         lengths = (sampler.num_batches(epoch) for epoch in range(max_epochs))

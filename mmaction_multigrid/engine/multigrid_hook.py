@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 from ..models import SubBatchNorm3d, convert_sub_batch_norm, set_bn_splits
-from ..schedule import Stage, num_bn_splits
+from ..schedule import Stage, check_count, num_bn_splits
 from .dist import bn_process_group
 from .lr import MultigridLR
 
@@ -31,8 +31,7 @@ class MultigridHook(Hook):
     priority = 'NORMAL'
 
     def __init__(self, bn_base_size: int = 8) -> None:
-        if isinstance(bn_base_size, bool) or not isinstance(bn_base_size, int) or bn_base_size < 1:
-            raise ValueError(f'bn_base_size = {bn_base_size!r}: must be an integer of at least 1')
+        check_count('bn_base_size', bn_base_size)
         self.bn_base_size = bn_base_size
         self.layers: List[SubBatchNorm3d] = []
         self._stage: Optional[Stage] = None

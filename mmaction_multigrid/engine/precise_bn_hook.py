@@ -9,7 +9,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.model import is_model_wrapper
 
 from ..models import PreciseBN, whole_batches
-from ..schedule import Shape
+from ..schedule import Shape, is_count
 
 
 @contextmanager
@@ -18,9 +18,12 @@ def averaged_weights(runner) -> Iterator[None]:
     hooks = [hook for hook in runner.hooks if isinstance(hook, EMAHook)]
     for hook in hooks:
         hook.before_val_epoch(runner)  # swaps them in
-    yield
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.after_val_epoch(runner)  # and out
     for hook in hooks:
-        hook.after_val_epoch(runner)  # and out
         if not hook.ema_model.update_buffers:  # then the swap leaves the statistics with the model
             for average, buffer in zip(hook.ema_model.module.buffers(), hook.src_model.buffers()):
                 average.copy_(buffer)
@@ -44,7 +47,7 @@ class PreciseBNHook(Hook):
     priority = 'NORMAL'
 
     def __init__(self, base_shape: Tuple[int, int], num_batches: int = 200) -> None:
-        if isinstance(num_batches, bool) or not isinstance(num_batches, int) or num_batches < 1:
+        if not is_count(num_batches):
             raise ValueError(f'num_batches = {num_batches!r}: must be an integer of at least 1; leave the hook out to '
                              'turn precise BN off')
         self.shape = Shape(1, *base_shape)

@@ -2,7 +2,6 @@
 
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -60,7 +59,7 @@ def test_a_file_is_whole_or_what_it_was(tmp_path, monkeypatch):
     assert (tmp_path / 'a.pth').read_bytes() == b'first'
 
 
-def test_what_is_outdated_goes_once_the_next_is_there(tmp_path, monkeypatch):
+def test_what_is_outdated_goes_once_the_next_is_there(tmp_path):
     backend = SafeLocalBackend()
     backend.put(b'first', tmp_path / '1.pth')
     backend.remove(tmp_path / '1.pth')
@@ -71,7 +70,6 @@ def test_what_is_outdated_goes_once_the_next_is_there(tmp_path, monkeypatch):
 
 def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(tmp_path):
     """A limit on the size of files, as a quota sets, that lets the first checkpoint through and not the second."""
-    train(base_config(tmp_path / 'measure', max_epochs=2, milestones=(1, )))
     script = tmp_path / 'run.py'
     script.write_text(textwrap.dedent(f"""
         import resource, signal
@@ -99,7 +97,6 @@ def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(tmp_path):
                             env=dict(os.environ, PYTHONPATH=str(ROOT)))
     assert result.returncode != 0
     assert 'File too large' in result.stderr
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 5000
     whole, = (tmp_path / 'run').glob('epoch_*.pth')
     assert is_whole(whole)
     assert not list((tmp_path / 'run').glob('.*.part'))
@@ -132,6 +129,19 @@ def test_a_damaged_last_checkpoint(tmp_path, damage):
     assert_equal_weights(tmp_path / 'straight', tmp_path / 'run')
     log = ''.join(path.read_text() for path in (tmp_path / 'run').rglob('*.log'))
     assert 'is missing or damaged; resuming from' in log
+
+
+@pytest.mark.parametrize('named', ['s3://bucket/epoch_3.pth', 'folder'])
+def test_checkpoints_that_are_not_local_files_are_left_alone(tmp_path, named):
+    """A remote one, and a folder as deepspeed writes."""
+    (tmp_path / 'folder').mkdir()
+    named = named if '://' in named else str(tmp_path / named)
+    (tmp_path / 'last_checkpoint').write_text(named)
+    cfg = base_config(tmp_path)
+    cfg.resume = True
+    runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
+    runner.call_hook('before_run')
+    assert (tmp_path / 'last_checkpoint').read_text() == named
 
 
 def test_nothing_whole_is_left(tmp_path):

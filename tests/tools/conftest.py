@@ -1,16 +1,21 @@
 """A data set of real video files and a multigrid config to train on it, for tools that run as a user runs them."""
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import mmaction
 import pytest
 
 from ..conftest import ROOT
 
 SLOWFAST = ROOT / 'configs' / 'recognition' / 'slowfast'
 BASELINE = SLOWFAST / 'slowfast-tiny_1xb8-16x1x1-steplr-6e_moving-digits-rgb.py'
+
+STOCK_TOOLS = Path(mmaction.__file__).parent / '.mim' / 'tools'
 
 SMALL = """
 custom_imports = dict(imports=['mmaction_multigrid'], allow_failed_imports=False)
@@ -28,6 +33,14 @@ param_scheduler = [dict(type='MultiStepLR', by_epoch=True, begin=0, end=4, miles
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(max_keep_ckpts=-1))
 randomness = dict(seed=0)
 """
+
+
+def load_tool(name):
+    """A script of tools/ as a module."""
+    spec = importlib.util.spec_from_file_location(f'tool_{Path(name).name}', ROOT / 'tools' / f'{name}.py')
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 def run(*command, **environment):

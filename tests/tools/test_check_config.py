@@ -1,6 +1,5 @@
 """check_config.py: what it measures, and what it warns of."""
 
-import importlib.util
 import math
 import subprocess
 import sys
@@ -14,12 +13,10 @@ from mmaction_multigrid.schedule import Shape
 
 from ..conftest import ROOT
 from ..toy import base_config
-from .conftest import run
+from .conftest import load_tool, run
 
 CHECK = ROOT / 'tools' / 'check_config.py'
-spec = importlib.util.spec_from_file_location('tool_check_config', CHECK)
-check = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(check)
+check = load_tool('check_config')
 
 
 def good(shape):

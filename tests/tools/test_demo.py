@@ -1,18 +1,15 @@
 """The demo, from making the videos to the table, with a handful of clips."""
 
-import importlib.util
 import json
 
 import pytest
 
-from ..conftest import ROOT
+from .conftest import load_tool
 
 
 @pytest.fixture
 def demo():
-    spec = importlib.util.spec_from_file_location('tool_demo', ROOT / 'tools' / 'demo.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_tool('demo')
     module.DemoHook.curves.clear()
     yield module
     module.HOOKS.module_dict.pop('DemoHook')

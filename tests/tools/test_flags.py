@@ -1,28 +1,18 @@
 """The flags of train.py and test.py, which are MMAction2's."""
 
-import importlib.util
 import re
 from pathlib import Path
 
-import mmaction
 import pytest
 
 from ..conftest import ROOT
+from .conftest import STOCK_TOOLS, load_tool
 
-STOCK_TOOLS = Path(mmaction.__file__).parent / '.mim' / 'tools'
 CONFIG = str(next((ROOT / 'configs').rglob('slowfast-tiny-multigrid_*moving-digits*')))
 
 
-def tool(name):
-    """A script of tools/ as a module."""
-    spec = importlib.util.spec_from_file_location(f'tool_{name}', ROOT / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def load(name, *flags):
-    module = tool(name)
+    module = load_tool(name)
     return module.load_config(module.parse_args([CONFIG, *flags]))
 
 
@@ -59,7 +49,7 @@ def test_amp(tmp_path):
     assert load('train', '--amp').optim_wrapper.type == 'AmpOptimWrapper'
     config = tmp_path / 'config.py'
     config.write_text(f"_base_ = ['{CONFIG}']\noptim_wrapper = dict(type='ApexOptimWrapper')\n")
-    module = tool('train')
+    module = load_tool('train')
     with pytest.raises(ValueError, match="--amp: optim_wrapper.type = 'ApexOptimWrapper'"):
         module.load_config(module.parse_args([str(config), '--amp']))
 
@@ -93,7 +83,7 @@ def test_show(tmp_path):
         load('test', 'a.pth', '--show')
     config = tmp_path / 'config.py'
     config.write_text(f"_base_ = ['{CONFIG}']\ndefault_hooks = dict(visualization=dict(type='VisualizationHook'))\n")
-    module = tool('test')
+    module = load_tool('test')
     args = module.parse_args([str(config), 'a.pth', '--show-dir', 'pictures', '--interval', '5'])
     hook = module.load_config(args).default_hooks.visualization
     assert (hook.enable, hook.out_dir, hook.interval, hook.show) == (True, 'pictures', 5, False)

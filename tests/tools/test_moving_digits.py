@@ -1,25 +1,19 @@
 """The demo's videos: real files, the same from the same seed, made once."""
 
-import importlib.util
-import sys
-
 import av
 import numpy as np
 import pytest
 
 from ..conftest import ROOT
-from .conftest import run
+from .conftest import load_tool, run
 
 TOOL = ROOT / 'tools' / 'data' / 'moving_digits.py'
 
 
 @pytest.fixture(scope='module')
 def digits_tool():
-    spec = importlib.util.spec_from_file_location('moving_digits', TOOL)
-    module = sys.modules['moving_digits'] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules['moving_digits']
+    return load_tool('data/moving_digits')
+
 
 
 def frames(path):

@@ -1,16 +1,12 @@
 """Whole runs as a user starts them: our tools, MMAction2's own, and a process that has never heard of us."""
 
 import pickle
-from pathlib import Path
 
-import mmaction
 import numpy as np
 import pytest
 
 from ..conftest import ROOT
-from .conftest import BASELINE, run, scalars
-
-STOCK_TOOLS = Path(mmaction.__file__).parent / '.mim' / 'tools'
+from .conftest import BASELINE, STOCK_TOOLS, run, scalars
 
 # Neither our package nor what it healed is there: where the wheel lacks mmaction.models.localizers.drn, whoever
 # uses MMAction2 without us has to supply it, here an empty stand-in.
