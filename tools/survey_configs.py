@@ -27,8 +27,8 @@ HEADER = """# Stock configs with multigrid
 
 What the three lines of the README make of every train config of a `Recognizer3D` in MMAction2 {mmaction}: the shapes
 (frames x crop) at which one training step was run on a made-up clip, and why a config is refused or fails.
-{accepted} of {total} are accepted and ran at every shape. Made by `python tools/survey_configs.py` (torch {torch}, mmengine
-{mmengine}); a single clip shows that a shape works and not what it costs: `tools/check_config.py` does.
+{accepted} of {total} are accepted and ran at every shape. Made by `python tools/survey_configs.py` (torch {torch},
+mmengine {mmengine}); a single clip shows that a shape works and not what it costs: `tools/check_config.py` does.
 
 | config | result | predicted speed-up | shapes run |
 |---|---|---|---|
