@@ -61,7 +61,8 @@ def apply_multigrid(cfg: Config) -> Config:
     cfg['train_dataloader'] = _resolve_dataloader(cfg['train_dataloader'], schedule, base_shape)
     cfg['train_cfg'] = dict(type='MultigridTrainLoop', max_epochs=schedule.max_epochs, eval_freq=settings.eval_freq)
     cfg['param_scheduler'] = [_resolve_lr(schedule)]
-    cfg['custom_hooks'] = _resolve_hooks(cfg.get('custom_hooks'), settings, base_shape)
+    cfg['custom_hooks'] = _resolve_hooks(cfg.get('custom_hooks'), settings, base_shape) + _resolve_compile(
+        cfg.pop('compile', None))
     cfg['default_hooks'] = _resolve_default_hooks(section(cfg, 'default_hooks'))
     cfg['custom_imports'] = _resolve_imports(section(cfg, 'custom_imports'))
     return cfg
@@ -115,6 +116,15 @@ def _resolve_hooks(hooks: Any, settings: Settings, base_shape: Tuple[int, int]) 
     if settings.precise_bn:
         hooks.append(dict(type='PreciseBNHook', base_shape=base_shape, num_batches=settings.precise_bn))
     return hooks
+
+
+def _resolve_compile(options: Any) -> list:
+    """mmengine's ``compile`` would compile the train step anew at every iteration."""
+    if options is None or options is False:
+        return []
+    if options is not True and not isinstance(options, Mapping):
+        raise TypeError(f'compile = {options!r}: must be True, False or a dict of arguments of torch.compile')
+    return [dict({} if options is True else options, type='CompileBackboneHook')]
 
 
 def _resolve_default_hooks(hooks: Mapping) -> dict:

@@ -3,6 +3,7 @@
 from .bad_videos_hook import BadVideosHook
 from .bf16 import BFloat16OptimWrapper
 from .checkpoint_hook import MultigridCheckpointHook
+from .compile_hook import CompileBackboneHook
 from .loop import MultigridTrainLoop
 from .lr import MultigridLR
 from .multigrid_hook import MultigridHook
@@ -11,6 +12,6 @@ from .runner import MultigridRunner
 from .safe_backend import SafeLocalBackend
 
 __all__ = [
-    'BFloat16OptimWrapper', 'BadVideosHook', 'MultigridCheckpointHook', 'MultigridHook', 'MultigridLR', 'MultigridRunner',
-    'MultigridTrainLoop', 'PreciseBNHook', 'SafeLocalBackend'
+    'BFloat16OptimWrapper', 'BadVideosHook', 'CompileBackboneHook', 'MultigridCheckpointHook', 'MultigridHook',
+    'MultigridLR', 'MultigridRunner', 'MultigridTrainLoop', 'PreciseBNHook', 'SafeLocalBackend'
 ]
