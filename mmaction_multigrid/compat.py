@@ -144,8 +144,33 @@ def heal_checkpoint_loading() -> bool:
     return True
 
 
+def heal_metafiles() -> bool:
+    """Have mmengine find ``mmaction::`` bases where mmaction2 is 1.1, one of whose metafiles it cannot read.
+
+    Such a base is read before ``custom_imports``: this helps tools that import the package first, as ours do.
+
+    Returns:
+        bool: Whether mmengine was changed.
+    """
+    import mmaction
+    from mmengine.config import config
+    if _release(mmaction.__version__) >= (1, 2, 0):
+        return False
+    find = config._get_external_cfg_path
+
+    def find_or_go_on(package_path: str, cfg_file: str) -> str:
+        try:
+            return find(package_path, cfg_file)
+        except AttributeError as error:  # at a ValueError mmengine goes on with the path itself
+            raise ValueError(f'{package_path}: a metafile cannot be read ({error})') from error
+
+    config._get_external_cfg_path = find_or_go_on
+    return True
+
+
 def prepare() -> None:
     """Check the stack, then mend what is known to be broken in it."""
     check_requirements()
     heal_missing_drn()
     heal_checkpoint_loading()
+    heal_metafiles()

@@ -4,9 +4,12 @@ import pickle
 import subprocess
 import sys
 import types
+from pathlib import Path
 
+import mmaction
 import pytest
 import torch
+from mmengine.config import Config, config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
@@ -78,10 +81,25 @@ def test_drn_is_replaced_only_where_it_is_missing(tmp_path, monkeypatch, with_dr
 def test_import_heals_mmaction_models():
     """In a fresh process the models import, and the log has one line on it."""
     code = ('import logging; logging.basicConfig(level=logging.INFO); import mmaction_multigrid, mmaction.models, '
-            'mmaction.models.localizers as l; print(l.DRN.__module__)')
+            'mmaction.models.localizers as l; print(l.DRN.__module__ if hasattr(l, "DRN") else "")')
     result = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True)
     healed = result.stdout.strip().startswith('mmaction_multigrid')
     assert result.stderr.count('stand-in') == (1 if healed else 0)
+
+
+def test_bases_are_found_beside_a_metafile_that_mmengine_cannot_read(monkeypatch):
+    """In mmaction2 1.1.0, whose BSN entry names three configs; a newer one is left alone."""
+    def find(package_path, cfg_file):
+        raise AttributeError("'list' object has no attribute 'partition'")
+
+    monkeypatch.setattr(config, '_get_external_cfg_path', find)
+    monkeypatch.setattr(mmaction, '__version__', '1.2.0')
+    assert compat.heal_metafiles() is False
+    assert config._get_external_cfg_path is find
+    monkeypatch.setattr(mmaction, '__version__', '1.1.0')
+    assert compat.heal_metafiles() is True
+    base = 'mmaction::recognition/slowfast/slowfast_r50_8xb8-8x8x1-steplr-256e_kinetics400-rgb.py'
+    assert Path(Config._get_cfg_path(base, 'a.py')[0]).is_file()
 
 
 @pytest.fixture

@@ -111,6 +111,12 @@ class StopHook(Hook):
             raise KeyboardInterrupt
 
 
+def label_of(sample):
+    """Label tensor of a packed clip, in mmaction2 1.1 too."""
+    sample = sample['data_samples']
+    return sample.gt_label if 'gt_label' in sample else sample.gt_labels.item
+
+
 def pipeline(train=True, frames=8, crop=16, extra=()):
     """A stock pipeline on toy frames."""
     return [

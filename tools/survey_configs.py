@@ -2,13 +2,18 @@
 
     python tools/survey_configs.py [--out docs/configs.md] [--cache work_dirs/survey.json] [--only PATTERN]
 
-Resolves each config and trains one step of one made-up clip at every shape of its schedule. Nothing is downloaded and
-no data set is needed. Results are kept in the cache as they come, so that a broken-off survey goes on where it was.
+Resolves each config and trains one step of one made-up clip at every shape of its schedule; a model and shapes that
+several configs share run once. Nothing is downloaded and no data set is needed. Results are kept in the cache as they
+come, so that a broken-off survey goes on where it was.
 """
 
 import argparse
 import json
+import os
+import resource
+from ast import literal_eval
 from fnmatch import fnmatch
+from functools import lru_cache
 from pathlib import Path
 
 import mmaction
@@ -19,7 +24,7 @@ from mmengine.registry import init_default_scope
 from rich.progress import track
 
 from mmaction_multigrid import multigrid_schedule
-from mmaction_multigrid.engine.probe import probe_shapes
+from mmaction_multigrid.engine.probe import probe_shapes, without_weights
 
 ROOT = Path(__file__).resolve().parent.parent
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'configs'
@@ -27,8 +32,9 @@ HEADER = """# Stock configs with multigrid
 
 What the three lines of the README make of every train config of a `Recognizer3D` in MMAction2 {mmaction}: the shapes
 (frames x crop) at which one training step was run on a made-up clip, and why a config is refused or fails.
-{accepted} of {total} are accepted and ran at every shape. Made by `python tools/survey_configs.py` (torch {torch},
-mmengine {mmengine}); a single clip shows that a shape works and not what it costs: `tools/check_config.py` does.
+{accepted} of {total} are accepted, and none of these failed at a shape. Shapes too large for {memory:.0f} GiB are
+marked. Made by `python tools/survey_configs.py` (torch {torch}, mmengine {mmengine}). A single clip shows that a
+shape works and not what it costs: `tools/check_config.py` does.
 
 | config | result | predicted speed-up | shapes run |
 |---|---|---|---|
@@ -50,6 +56,11 @@ def stock_configs() -> list:
     return found
 
 
+def limit_memory(gib: float) -> None:
+    """Have a step that needs more fail, instead of the system ending this process."""
+    resource.setrlimit(resource.RLIMIT_DATA, (int(gib * 2**30), resource.RLIM_INFINITY))
+
+
 def survey(name: str) -> dict:
     """Resolve one config and run all of its shapes."""
     cfg = Config.fromfile(STOCK / name)
@@ -59,13 +70,24 @@ def survey(name: str) -> dict:
     except (TypeError, ValueError) as error:
         return dict(refused=str(error))
     by_size = {shape[1:]: shape for stage in schedule.stages for shape in stage.shapes}
-    shapes = [by_size[size] for size in sorted(by_size)]
-    result = dict(speedup=schedule.predicted_speedup, ran=[], failed=[])
+    model = without_weights(cfg.model.to_dict())
+    if 'num_classes' in model.get('cls_head', {}):
+        model['cls_head']['num_classes'] = 400  # so that data sets with more of them share a run
+    return dict(speedup=schedule.predicted_speedup,
+                **run_shapes(repr(model), tuple(by_size[size] for size in sorted(by_size))))
+
+
+@lru_cache(maxsize=None)
+def run_shapes(model: str, shapes: tuple) -> dict:
+    """Train a step of one clip at every shape, coarse to fine."""
+    result: dict = dict(ran=[], failed=[], too_large=[])
     try:
-        for probe in probe_shapes(cfg.model, shapes, batch_size=1, repeats=1, one_clip=True):
+        for probe in probe_shapes(literal_eval(model), shapes, batch_size=1, repeats=1, one_clip=True):
             size = f'{probe.shape.num_frames} x {probe.shape.crop_size}'
             if probe.works:
                 result['ran'].append(size)
+            elif "can't allocate memory" in (probe.error or ''):
+                result['too_large'].append(size)
             else:
                 result['failed'].append(f'{size}: {probe.error or f"loss = {probe.loss}"}')
     except Exception as error:  # the model cannot be built here
@@ -79,7 +101,8 @@ def row(name: str, result: dict) -> str:
     if 'refused' in result:
         return f'| {short} | refused: {result["refused"]} | | |'
     outcome = 'accepted' if not result['failed'] else 'fails at ' + '; '.join(result['failed'])
-    return f'| {short} | {outcome} | {result["speedup"]:.2f} | {", ".join(result["ran"])} |'
+    shapes = result['ran'] + [f'{size} (too large to run here)' for size in result['too_large']]
+    return f'| {short} | {outcome} | {result["speedup"]:.2f} | {", ".join(shapes)} |'
 
 
 def main() -> None:
@@ -88,7 +111,11 @@ def main() -> None:
     parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'configs.md', help='table to write')
     parser.add_argument('--cache', type=Path, default=ROOT / 'work_dirs' / 'survey.json', help='results so far')
     parser.add_argument('--only', default='*', help='pattern of the configs to try; default: all')
+    has = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
+    parser.add_argument('--memory', type=float, default=0.7 * has,
+                        help='GiB that a step may take; default: 70 %% of what the machine has')
     args = parser.parse_args()
+    limit_memory(args.memory)
     init_default_scope('mmaction')
     results = json.loads(args.cache.read_text()) if args.cache.is_file() else {}
     names = [name for name in stock_configs() if fnmatch(name, args.only)]
@@ -99,7 +126,7 @@ def main() -> None:
             args.cache.write_text(json.dumps(results, indent=1))
     accepted = sum('refused' not in results[name] and not results[name]['failed'] for name in names)
     text = HEADER.format(mmaction=mmaction.__version__, torch=torch.__version__, mmengine=mmengine.__version__,
-                         accepted=accepted, total=len(names))
+                         accepted=accepted, total=len(names), memory=args.memory)
     args.out.write_text(text + '\n'.join(row(name, results[name]) for name in names) + '\n')
     print(f'{args.out}: {accepted} of {len(names)} accepted')
 

@@ -5,6 +5,7 @@ from typing import Any, List, Sequence
 import numpy as np
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
+from torch import Tensor
 
 
 @METRICS.register_module()
@@ -18,7 +19,11 @@ class MultiLabelMAP(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep scores and labels of a batch."""
         for sample in data_samples:
-            self.results.append((sample['pred_score'].cpu().numpy(), sample['gt_label'].cpu().numpy()))
+            self.results.append(tuple(self._read(sample, name).cpu().numpy() for name in ('pred_score', 'gt_label')))
+
+    @staticmethod
+    def _read(sample: dict, name: str) -> Tensor:
+        return sample[name] if name in sample else sample[f'{name}s']['item']  # the latter in mmaction2 1.1
 
     def compute_metrics(self, results: List) -> dict:
         """The metric of all clips.

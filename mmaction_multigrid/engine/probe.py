@@ -45,15 +45,16 @@ class Probe:
 
 def build_model(config: dict) -> nn.Module:
     """Build a recognizer with random weights: nothing is downloaded."""
-    return MODELS.build(_without_weights(copy.deepcopy(config)))
+    return MODELS.build(without_weights(copy.deepcopy(config)))
 
 
-def _without_weights(config: Any) -> Any:
+def without_weights(config: Any) -> Any:
+    """Strip the files of weights from the config of a model, in place."""
     if isinstance(config, dict):
         for key in config:
-            config[key] = None if key in ('pretrained', 'init_cfg') else _without_weights(config[key])
+            config[key] = None if key in ('pretrained', 'init_cfg') else without_weights(config[key])
     elif isinstance(config, (list, tuple)):
-        return [_without_weights(entry) for entry in config]
+        return [without_weights(entry) for entry in config]
     return config
 
 
@@ -66,7 +67,7 @@ def synthetic_batch(model: nn.Module, channels: int, clips: int, num_frames: int
         if getattr(head, 'multi_class', False):
             label = nn.functional.one_hot(label[0], head.num_classes).float()
         sample = ActionDataSample()
-        sample.gt_label = label
+        (sample.set_gt_label if hasattr(sample, 'set_gt_label') else sample.set_gt_labels)(label)  # the latter in 1.1
         samples.append(sample)
     inputs = [torch.randint(256, (1, channels, num_frames, crop_size, crop_size), dtype=torch.uint8)
               for _ in range(clips)]

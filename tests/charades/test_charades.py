@@ -16,7 +16,7 @@ import mmaction_multigrid.charades  # noqa: F401
 from mmaction_multigrid import apply_multigrid
 
 from ..conftest import ROOT
-from ..toy import RecordHook, base_config, new_name
+from ..toy import RecordHook, base_config, label_of, new_name
 
 HEADER = 'id,subject,scene,quality,relevance,verified,script,objects,descriptions,actions,length'
 ROW = '{id},AB1C,Kitchen,6,7,Yes,"A person, who eats.",food;plate,"Eats.\nThen leaves.",{actions},{length}'
@@ -81,13 +81,13 @@ def test_a_clip_has_the_actions_of_its_span(charades):
         sample = data[0]
         brightness = sample['inputs'].float().mean((0, 1, 3, 4))
         expected = {0} if brightness[-1] < 128 else {1} if brightness[0] > 128 else {0, 1}
-        assert set(sample['data_samples'].gt_label.nonzero().flatten().tolist()) == expected
+        assert set(label_of(sample).nonzero().flatten().tolist()) == expected
         seen.add(frozenset(expected))
     assert len(seen) == 3
 
 
 def test_without_the_transform_the_label_is_the_videos(charades):
-    label = dataset(charades, pipeline=steps(label=False))[0]['data_samples'].gt_label
+    label = label_of(dataset(charades, pipeline=steps(label=False))[0])
     assert label.nonzero().flatten().tolist() == [0, 1]
 
 

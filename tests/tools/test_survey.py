@@ -19,10 +19,12 @@ def test_a_refused_config():
 
 
 def test_rows():
-    fine = dict(speedup=3.456, ran=['8 x 112', '8 x 158'], failed=[])
+    fine = dict(speedup=3.456, ran=['8 x 112', '8 x 158'], failed=[], too_large=[])
     assert tool.row('recognition/x3d/a.py', fine) == '| x3d/a | accepted | 3.46 | 8 x 112, 8 x 158 |'
     bad = dict(fine, failed=['2 x 112: RuntimeError: no'])
     assert 'fails at 2 x 112: RuntimeError: no' in tool.row('recognition/x3d/a.py', bad)
+    large = dict(fine, too_large=['16 x 224'])
+    assert tool.row('recognition/x3d/a.py', large).endswith('8 x 112, 8 x 158, 16 x 224 (too large to run here) |')
 
 
 @pytest.mark.long
