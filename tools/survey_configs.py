@@ -12,8 +12,11 @@ import json
 import os
 import resource
 from ast import literal_eval
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from fnmatch import fnmatch
 from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 
 import mmaction
@@ -28,6 +31,7 @@ from mmaction_multigrid.engine.probe import probe_shapes, without_weights
 
 ROOT = Path(__file__).resolve().parent.parent
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'configs'
+OUT_OF_MEMORY = ("can't allocate memory", 'could not create a primitive')  # torch and oneDNN
 HEADER = """# Stock configs with multigrid
 
 What the three lines of the README make of every train config of a `Recognizer3D` in MMAction2 {mmaction}: the shapes
@@ -56,13 +60,8 @@ def stock_configs() -> list:
     return found
 
 
-def limit_memory(gib: float) -> None:
-    """Have a step that needs more fail, instead of the system ending this process."""
-    resource.setrlimit(resource.RLIMIT_DATA, (int(gib * 2**30), resource.RLIM_INFINITY))
-
-
-def survey(name: str) -> dict:
-    """Resolve one config and run all of its shapes."""
+def survey(name: str, memory: float) -> dict:
+    """Resolve one config and run all of its shapes, in ``memory`` GiB."""
     cfg = Config.fromfile(STOCK / name)
     cfg.multigrid = dict()
     try:
@@ -74,25 +73,38 @@ def survey(name: str) -> dict:
     if 'num_classes' in model.get('cls_head', {}):
         model['cls_head']['num_classes'] = 400  # so that data sets with more of them share a run
     return dict(speedup=schedule.predicted_speedup,
-                **run_shapes(repr(model), tuple(by_size[size] for size in sorted(by_size))))
+                **run_shapes(repr(model), tuple(by_size[size] for size in sorted(by_size)), memory))
 
 
 @lru_cache(maxsize=None)
-def run_shapes(model: str, shapes: tuple) -> dict:
+def run_shapes(model: str, shapes: tuple, memory: float) -> dict:
     """Train a step of one clip at every shape, coarse to fine."""
     result: dict = dict(ran=[], failed=[], too_large=[])
+    while shapes:  # each time in a process of its own: one that ran out of memory is of no use afterwards
+        with ProcessPoolExecutor(1, mp_context=get_context('fork')) as pool:
+            try:
+                found = pool.submit(run_while_it_fits, model, shapes, memory).result()
+            except BrokenProcessPool:
+                found = [('too_large', '')]
+        for shape, (kind, error) in zip(shapes, found):
+            result[kind].append(f'{shape.num_frames} x {shape.crop_size}{error}')
+        shapes = shapes[len(found):]
+    return result
+
+
+def run_while_it_fits(model: str, shapes: tuple, memory: float) -> list:
+    """Run shapes until one of them takes more than ``memory`` GiB; a (result, error) for each that was tried."""
+    resource.setrlimit(resource.RLIMIT_DATA, (int(memory * 2**30), resource.RLIM_INFINITY))
+    found = []
     try:
         for probe in probe_shapes(literal_eval(model), shapes, batch_size=1, repeats=1, one_clip=True):
-            size = f'{probe.shape.num_frames} x {probe.shape.crop_size}'
-            if probe.works:
-                result['ran'].append(size)
-            elif "can't allocate memory" in (probe.error or ''):
-                result['too_large'].append(size)
-            else:
-                result['failed'].append(f'{size}: {probe.error or f"loss = {probe.loss}"}')
+            error = probe.error or f'loss = {probe.loss}'
+            if any(text in error for text in OUT_OF_MEMORY):
+                return [*found, ('too_large', '')]
+            found.append(('ran', '') if probe.works else ('failed', f': {error}'))
     except Exception as error:  # the model cannot be built here
-        result['failed'].append(f'the model: {type(error).__name__}: {error}'.splitlines()[0])
-    return result
+        return [('failed', f': {type(error).__name__}: {error}'.splitlines()[0])] * len(shapes)
+    return found
 
 
 def row(name: str, result: dict) -> str:
@@ -115,13 +127,12 @@ def main() -> None:
     parser.add_argument('--memory', type=float, default=0.7 * has,
                         help='GiB that a step may take; default: 70 %% of what the machine has')
     args = parser.parse_args()
-    limit_memory(args.memory)
     init_default_scope('mmaction')
     results = json.loads(args.cache.read_text()) if args.cache.is_file() else {}
     names = [name for name in stock_configs() if fnmatch(name, args.only)]
     for name in track(names, 'configs'):
         if name not in results:
-            results[name] = survey(name)
+            results[name] = survey(name, args.memory)
             args.cache.parent.mkdir(parents=True, exist_ok=True)
             args.cache.write_text(json.dumps(results, indent=1))
     accepted = sum('refused' not in results[name] and not results[name]['failed'] for name in names)

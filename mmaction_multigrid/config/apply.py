@@ -25,7 +25,11 @@ def multigrid_schedule(cfg: Config) -> Tuple[MultigridSchedule, Optional[int]]:
     """
     settings = Settings.from_dict(cfg['multigrid'])
     base, frame_interval = read_base(cfg)
-    return MultigridSchedule(base, settings), frame_interval
+    schedule = MultigridSchedule(base, settings)
+    for wanted, got in schedule.clamped:
+        print_log(f'multigrid: clips of {wanted} frames have {got}: the network takes multiples of {base.frame_multiple}',
+                  logger='current', level=logging.WARNING)
+    return schedule, frame_interval
 
 
 def apply_multigrid(cfg: Config) -> Config:
@@ -55,7 +59,7 @@ def apply_multigrid(cfg: Config) -> Config:
                   logger='current', level=logging.WARNING)
         cfg.pop('multigrid')
         return cfg
-    schedule = MultigridSchedule(read_base(cfg)[0], settings)
+    schedule, _ = multigrid_schedule(cfg)
     cfg.pop('multigrid')
     base_shape = (schedule.base.num_frames, schedule.base.crop_size)
     cfg['train_dataloader'] = _resolve_dataloader(cfg['train_dataloader'], schedule, base_shape)

@@ -64,18 +64,31 @@ def read_clip(train_dataloader: Optional[Mapping]) -> Tuple[int, int, Optional[i
     return clips.pop()
 
 
+def read_frame_multiple(backbone: Mapping) -> int:
+    """Frames that the clips of a network must be a multiple of.
+
+    SlowFast's slow pathway sees one of ``resample_rate`` frames, and its lateral connections fit only then.
+    """
+    if type_name(backbone.get('type', '')) != 'ResNet3dSlowFast':
+        return 1
+    rate = backbone.get('resample_rate', 8)
+    check_count('model.backbone.resample_rate', rate)
+    return rate
+
+
 def read_base(cfg: Mapping) -> Tuple[BaseTraining, Optional[int]]:
     """The base training of a config, and the frame interval of its clips.
 
     Raises:
         ValueError: The config cannot be trained with multigrid; the message says why.
     """
-    backbone = type_name(section(section(cfg, 'model'), 'backbone', 'model.').get('type', ''))
-    if backbone in FIXED_SHAPE:
-        raise ValueError(f'model.backbone.type = {backbone!r}: {FIXED_SHAPE[backbone]}; multigrid needs a network that '
+    backbone = section(section(cfg, 'model'), 'backbone', 'model.')
+    kind = type_name(backbone.get('type', ''))
+    if kind in FIXED_SHAPE:
+        raise ValueError(f'model.backbone.type = {kind!r}: {FIXED_SHAPE[kind]}; multigrid needs a network that '
                          'takes clips of any number of frames and pixels, as ResNet3d and ResNet3dSlowFast do')
     max_epochs = read_epochs(cfg.get('train_cfg'))
     num_frames, crop_size, interval = read_clip(cfg.get('train_dataloader'))
     optimizer = section(section(cfg, 'optim_wrapper'), 'optimizer', 'optim_wrapper.')
     lr = read_lr(cfg.get('param_scheduler'), max_epochs, optimizer.get('lr'))
-    return BaseTraining(num_frames, crop_size, max_epochs, **lr), interval
+    return BaseTraining(num_frames, crop_size, max_epochs, frame_multiple=read_frame_multiple(backbone), **lr), interval

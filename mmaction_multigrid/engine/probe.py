@@ -1,6 +1,5 @@
 """One training step of a model at each grid shape, on made-up clips: does it work, and what does it cost?"""
 
-import copy
 import math
 import time
 from dataclasses import dataclass
@@ -45,17 +44,15 @@ class Probe:
 
 def build_model(config: dict) -> nn.Module:
     """Build a recognizer with random weights: nothing is downloaded."""
-    return MODELS.build(without_weights(copy.deepcopy(config)))
+    return MODELS.build(without_weights(config))
 
 
 def without_weights(config: Any) -> Any:
-    """Strip the files of weights from the config of a model, in place."""
+    """The config of a model without the files that its weights come from."""
     if isinstance(config, dict):
-        for key in config:
-            config[key] = None if key in ('pretrained', 'init_cfg') else without_weights(config[key])
-    elif isinstance(config, (list, tuple)):
-        return [without_weights(entry) for entry in config]
-    return config
+        kept = {key: without_weights(value) for key, value in config.items() if key != 'init_cfg'}
+        return {key: None if key == 'pretrained' else value for key, value in kept.items()}
+    return type(config)(map(without_weights, config)) if isinstance(config, (list, tuple)) else config
 
 
 def synthetic_batch(model: nn.Module, channels: int, clips: int, num_frames: int, crop_size: int) -> dict:

@@ -33,6 +33,7 @@ class BaseTraining:
         warmup_epochs (float): Length of the warm-up.
         warmup_factor (float): Factor of the lr at which the warm-up starts.
         curves (tuple[LRCurve]): Other schedules of the lr, in epochs of base training.
+        frame_multiple (int): The network takes clips of a multiple of so many frames.
     """
     num_frames: int
     crop_size: int
@@ -42,6 +43,7 @@ class BaseTraining:
     warmup_epochs: float = 0.
     warmup_factor: float = 1.
     curves: Tuple[LRCurve, ...] = ()
+    frame_multiple: int = 1
 
     @property
     def shape(self) -> Shape:
@@ -146,7 +148,7 @@ class MultigridSchedule:
         says: that setting changes the batches inside a stage, and neither stage ends nor the lr.
         """
         base = self.base.shape
-        shape, crop = scale_shape(base, factor), base.crop_size * factor[1]
+        shape, crop = scale_shape(base, factor, self.base.frame_multiple), base.crop_size * factor[1]
         return shape, crop, average_batch_factor(base, shape, crop, self._factors, 'default')
 
     def _decay(self, lr_step: int) -> float:
@@ -168,6 +170,9 @@ class MultigridSchedule:
         base, stages, points, begin = self.base, [], [], 0
         for entry in self.settings.stages:
             num_frames = entry.get('num_frames', base.num_frames)
+            if num_frames % base.frame_multiple:
+                raise ValueError(f'multigrid.stages: num_frames = {num_frames}: the network takes clips of a multiple of '
+                                 f'{base.frame_multiple} frames')
             crop_size = entry.get('crop_size', base.crop_size)
             factor = entry.get('batch_factor', cost_factor(base.shape, num_frames, crop_size))
             shapes, _ = self._cycle(Shape(factor, num_frames, crop_size), crop_size)
@@ -181,6 +186,15 @@ class MultigridSchedule:
     def max_epochs(self) -> int:
         """Epochs of the whole schedule."""
         return self.stages[-1].end
+
+    @property
+    def clamped(self) -> List[Tuple[int, int]]:
+        """Frames of the long cycle's clips as the factors have them, and as the network can take them, if others."""
+        if self.settings.stages is not None or not self.settings.long_cycle:
+            return []
+        shapes = [(scale_shape(self.base.shape, factor).num_frames, self._long_cycle_shape(factor)[0].num_frames)
+                  for factor in self.settings.long_cycle_factors]
+        return sorted({pair for pair in shapes if pair[0] != pair[1]})
 
     @property
     def predicted_speedup(self) -> float:

@@ -70,9 +70,15 @@ def cost_factor(base: Shape, num_frames: float, crop_size: float) -> int:
     return max(1, int(round(float(cost) / (num_frames * crop_size * crop_size))))
 
 
-def scale_shape(base: Shape, factor: Factor) -> Shape:
-    """The base shape on a coarser grid, with the batch factor that keeps the cost."""
-    num_frames = max(1, int(round(base.num_frames * factor[0])))
+def scale_shape(base: Shape, factor: Factor, frame_multiple: int = 1) -> Shape:
+    """The base shape on a coarser grid, with the batch factor that keeps the cost.
+
+    Args:
+        base: The base config's shape.
+        factor: Of frames and of crop.
+        frame_multiple: Frames come in multiples of it.
+    """
+    num_frames = frame_multiple * max(1, int(round(base.num_frames * factor[0] / frame_multiple)))
     crop_size = max(1, int(round(base.crop_size * factor[1])))
     return Shape(cost_factor(base, num_frames, crop_size), num_frames, crop_size)
 

@@ -43,6 +43,22 @@ def test_a_crop_smaller_than_the_stride_survives(schedule):
     assert 'a crop of 8 pixels leaves the head 1 x 1 positions' in text
 
 
+def test_slowfast_trains_on_clips_of_the_multiple_that_its_pathways_share(monkeypatch):
+    """A quarter of 24 frames is 6, of which the slow pathway would see one and the lateral connections two."""
+    said = []
+    monkeypatch.setattr('mmaction_multigrid.config.apply.print_log', lambda text, **kwargs: said.append(text))
+    cfg = Config.fromfile(ROOT / 'configs' / 'recognition' / 'slowfast' /
+                          'slowfast-tiny-multigrid_1xb4-16x4x1-steplr-105e_utd-mhad-depth-rgb.py')
+    sampler, = (step for step in cfg.train_dataloader.dataset.pipeline if step.type == 'SampleFrames')
+    sampler.clip_len = 24
+    schedule, _ = multigrid_schedule(cfg)
+    assert said == ['multigrid: clips of 6 frames have 8: the network takes multiples of 4']
+    shapes = {shape.num_frames: shape for stage in schedule.stages for shape in stage.shapes}
+    assert sorted(shapes) == [8, 12, 24]
+    probes = list(probe_shapes(cfg.model, [Shape(1, 6, 28), *shapes.values()], 1, repeats=1, one_clip=True))
+    assert [probe.works for probe in probes] == [False, True, True, True]
+
+
 def test_a_shape_that_fails(schedule):
     probe = Probe(Shape(16, 2, 8), 16, error='RuntimeError: no')
     assert warn(schedule, [probe]) == ['2 frames x 8 pixels fails: RuntimeError: no']
