@@ -82,23 +82,27 @@ def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule, base_shap
     dataloader.pop('drop_last', None)
     dataloader['batch_sampler'] = dict(type='MultigridBatchSampler', stages=stages_to_config(schedule.stages))
     dataloader['dataset'] = dict(
-        type='MultigridDataset', base_shape=base_shape, dataset=_resolve_dataset(dataloader['dataset']))
+        type='MultigridDataset', base_shape=base_shape,
+        dataset=_resolve_dataset(dataloader['dataset'], schedule.settings.grid_store))
     if dataloader.get('num_workers', 0):
         dataloader['persistent_workers'] = True
     return dataloader
 
 
-def _resolve_dataset(dataset: Any) -> Any:
+def _resolve_dataset(dataset: Any, grid_store: Optional[str]) -> Any:
     """Wrap the transforms of every pipeline in the config of a data set, those of wrapped data sets too."""
     if isinstance(dataset, (list, tuple)):
-        return [_resolve_dataset(entry) for entry in dataset]
+        return [_resolve_dataset(entry, grid_store) for entry in dataset]
     dataset = dict(dataset)
     if dataset.get('pipeline'):
         wrap = TRANSFORMS.get('MultigridTransform').wrap
-        dataset['pipeline'] = [wrap(step) for step in dataset['pipeline']]
+        pipeline = dataset['pipeline']
+        if grid_store:
+            pipeline = TRANSFORMS.get('UseGridStore').insert(pipeline, grid_store, dataset.get('data_prefix'))
+        dataset['pipeline'] = [wrap(step) for step in pipeline]
     for key in ('dataset', 'datasets'):
         if isinstance(dataset.get(key), (dict, list, tuple)):
-            dataset[key] = _resolve_dataset(dataset[key])
+            dataset[key] = _resolve_dataset(dataset[key], grid_store)
     return dataset
 
 

@@ -3,10 +3,11 @@
 from .batch_sampler import MultigridBatchSampler
 from .dataset import MultigridDataset
 from .grid import Grid, current_grid, open_grid
+from .grid_store import UseGridStore
 from .rules import TransformRule, register_transform_rule
 from .transform import MultigridTransform
 
 __all__ = [
-    'Grid', 'MultigridBatchSampler', 'MultigridDataset', 'MultigridTransform', 'TransformRule', 'current_grid',
-    'open_grid', 'register_transform_rule'
+    'Grid', 'MultigridBatchSampler', 'MultigridDataset', 'MultigridTransform', 'TransformRule', 'UseGridStore',
+    'current_grid', 'open_grid', 'register_transform_rule'
 ]

@@ -8,6 +8,7 @@ from mmaction.registry import DATASETS
 
 from ..schedule import Shape, is_count
 from .grid import Grid, open_grid
+from .grid_store import watch_copies
 from .seed import seeded
 
 MAX_TRIES = 100
@@ -20,8 +21,8 @@ class MultigridDataset:
     A plain index loads the clip in the base shape. Once :meth:`set_epoch` was called, the random numbers of a clip
     follow from seed, epoch and index alone: not from the number of workers, nor from what was loaded before, so
     that a resumed run sees the very clips of an undisturbed one. A clip that cannot be loaded is replaced by another
-    of the same shape; see :meth:`report_to`. Everything else, ``metainfo`` and ``full_init`` among it,
-    is the wrapped data set's.
+    of the same shape, a broken copy in a grid store by its original; see :meth:`report_to`. Everything else,
+    ``metainfo`` and ``full_init`` among it, is the wrapped data set's.
 
     Args:
         dataset (dict or Dataset): The data set to wrap: repeat, concat and raw-frame data sets too.
@@ -45,7 +46,10 @@ class MultigridDataset:
         self._clock[0], self._clock[1] = seed, epoch
 
     def report_to(self, path: Optional[str]) -> None:
-        """Append a line, name and error, to this file for every clip that cannot be loaded. Before workers start."""
+        """Append a line, (name, error, what was done), to this file for every file that cannot be loaded.
+
+        To be called before workers start.
+        """
         self._report = path
 
     def __len__(self) -> int:
@@ -65,15 +69,31 @@ class MultigridDataset:
     def _load(self, index: int) -> Any:
         for _ in range(MAX_TRIES):
             try:
-                return self.dataset[index]
+                return self._load_one(index)
             except Exception as error:  # whatever a decoder makes of a broken file
                 cause = error
-            line = f'{self._name(index)}\t{type(cause).__name__}: {str(cause).strip()}'.splitlines()[0]
-            if self._report:
-                with open(self._report, 'a', encoding='utf-8') as file:
-                    file.write(line + '\n')
+            name = self._name(index)
+            self._tell(name, cause, 'another clip took its place')
             index = np.random.randint(len(self))
-        raise RuntimeError(f'{MAX_TRIES} clips in a row cannot be loaded; the last one: {line}') from cause
+        raise RuntimeError(f'{MAX_TRIES} clips in a row cannot be loaded; the last one: {name}, '
+                           f'{type(cause).__name__}: {cause}') from cause
+
+    def _load_one(self, index: int) -> Any:
+        with watch_copies() as copy:
+            try:
+                return self.dataset[index]
+            except Exception as error:
+                if copy.get() is None:
+                    raise
+                self._tell(copy.get(), error, 'the original was read instead')
+        with watch_copies(originals=True):
+            return self.dataset[index]
+
+    def _tell(self, name: str, error: Exception, outcome: str) -> None:
+        if self._report:
+            text = ' '.join(f'{type(error).__name__}: {str(error).strip()}'.splitlines()[0].split('\t'))
+            with open(self._report, 'a', encoding='utf-8') as file:
+                file.write(f'{name}\t{text}\t{outcome}\n')
 
     def _name(self, index: int) -> str:
         try:

@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 
 @HOOKS.register_module()
 class BadVideosHook(Hook):
-    """Lists clips that could not be loaded, and were replaced by others, in ``work_dir/bad_videos.txt``.
+    """Lists files that could not be loaded, and were replaced by others, in ``work_dir/bad_videos.txt``.
 
     The workers of rank ``r`` append to ``bad_videos.rank{r}.txt`` as they meet them, so that a killed run leaves its
     list too. After every epoch rank 0 sums these files up, most frequent first, and names new clips in the log.
@@ -35,9 +35,9 @@ class BadVideosHook(Hook):
         if not is_main_process():
             return
         folder = Path(runner.work_dir)
-        for name, error in self._new_lines(folder):
+        for name, error, outcome in self._new_lines(folder):
             if name not in self._counts:
-                runner.logger.warning(f'cannot load {name} ({error}); another clip took its place')
+                runner.logger.warning(f'cannot load {name} ({error}); {outcome}')
                 self._errors[name] = error
             self._counts[name] += 1
         if self._counts:
@@ -47,11 +47,11 @@ class BadVideosHook(Hook):
     def after_train(self, runner) -> None:
         """Say how many there were."""
         if self._counts:
-            runner.logger.warning(f'{len(self._counts)} clips could not be loaded: '
+            runner.logger.warning(f'{len(self._counts)} files could not be loaded: '
                                   f'{Path(runner.work_dir) / "bad_videos.txt"}')
 
-    def _new_lines(self, folder: Path) -> Iterator[Tuple[str, str]]:
-        """Name and error of what the workers of all ranks on this machine reported since the last call."""
+    def _new_lines(self, folder: Path) -> Iterator[Tuple[str, str, str]]:
+        """Name, error and outcome of what the workers of all ranks on this machine reported since the last call."""
         for path in sorted(folder.glob('bad_videos.rank*.txt')):
             with open(path, 'rb') as file:
                 file.seek(self._read.get(path, 0))
@@ -59,5 +59,4 @@ class BadVideosHook(Hook):
                     if not line.endswith(b'\n'):  # still being written
                         break
                     self._read[path] = self._read.get(path, 0) + len(line)
-                    name, _, error = line.decode().rstrip('\n').partition('\t')
-                    yield name, error
+                    yield tuple(line.decode().rstrip('\n').rsplit('\t', 2))

@@ -77,6 +77,14 @@ def _check_reference(key: str, value: Any) -> str:
     return value
 
 
+def _check_folder(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        _fail(key, value, 'must be the path of a folder', TypeError)
+    if not value:
+        _fail(key, value, 'must be the path of a folder')
+    return value
+
+
 def _check_stages(key: str, value: Any) -> tuple:
     stages = _check_sequence(key, value, f'must be a list of dicts with the keys {", ".join(STAGE_KEYS)}')
     for i, stage in enumerate(stages):
@@ -114,6 +122,7 @@ class Settings:
         stages (tuple, optional): An explicit schedule instead of both cycles.
         cycle_ends (tuple, optional): Shares of training at which long cycles end, for lr schedules that
             have no decay points. Defaults to (1/3, 2/3, 5/6) for those.
+        grid_store (str, optional): Folder of the videos' smaller copies.
     """
     long_cycle: bool = True
     short_cycle: bool = True
@@ -127,6 +136,7 @@ class Settings:
     precise_bn: int = 200
     stages: Optional[Tuple[dict, ...]] = None
     cycle_ends: Optional[Tuple[float, ...]] = None
+    grid_store: Optional[str] = None
 
     @classmethod
     def from_dict(cls, values: Mapping) -> 'Settings':
@@ -146,7 +156,7 @@ class Settings:
                                  f'{", ".join(names)}')
         checked = {
             key: _CHECKS[key](key, value)
-            for key, value in values.items() if not (value is None and key in ('stages', 'cycle_ends'))
+            for key, value in values.items() if not (value is None and key in ('stages', 'cycle_ends', 'grid_store'))
         }
         if 'stages' in checked:
             checked.setdefault('short_cycle', False)
@@ -173,4 +183,5 @@ _CHECKS = dict(
     precise_bn=lambda key, value: _check_int(key, value, 0),
     stages=_check_stages,
     cycle_ends=_check_cycle_ends,
+    grid_store=_check_folder,
 )

@@ -164,7 +164,7 @@ def test_broken_files_are_replaced_and_listed(tmp_path, workers):
     assert all(int(count) >= 5 for count, _, _ in lines)
     log = next(tmp_path.rglob('*.log')).read_text()
     assert log.count('cannot load clip 35 ') == 1
-    assert '13 clips could not be loaded' in log
+    assert '13 files could not be loaded' in log
 
 
 def test_resumed_over_broken_files(tmp_path):
