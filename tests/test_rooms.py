@@ -18,7 +18,8 @@ ALLOWED = dict(
     engine={'schedule', 'config', 'models', 'torch', 'mmengine', 'mmaction'},
     charades={'datasets', 'torch', 'numpy', 'mmengine', 'mmcv', 'mmaction', 'sklearn'})
 STANDARD = {'abc', 'bisect', 'collections', 'contextlib', 'contextvars', 'copy', 'csv', 'dataclasses', 'functools',
-            'itertools', 'logging', 'math', 'numbers', 'os', 'pathlib', 'random', 're', 'time', 'typing', 'zipfile'}
+            'itertools', 'json', 'logging', 'math', 'numbers', 'os', 'pathlib', 'random', 're', 'time', 'typing',
+            'zipfile'}
 
 
 def imports(path: Path):

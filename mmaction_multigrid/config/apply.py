@@ -95,11 +95,10 @@ def _resolve_dataset(dataset: Any, grid_store: Optional[str]) -> Any:
         return [_resolve_dataset(entry, grid_store) for entry in dataset]
     dataset = dict(dataset)
     if dataset.get('pipeline'):
-        wrap = TRANSFORMS.get('MultigridTransform').wrap
         pipeline = dataset['pipeline']
         if grid_store:
             pipeline = TRANSFORMS.get('UseGridStore').insert(pipeline, grid_store, dataset.get('data_prefix'))
-        dataset['pipeline'] = [wrap(step) for step in pipeline]
+        dataset['pipeline'] = TRANSFORMS.get('MultigridTransform').wrap_pipeline(pipeline)
     for key in ('dataset', 'datasets'):
         if isinstance(dataset.get(key), (dict, list, tuple)):
             dataset[key] = _resolve_dataset(dataset[key], grid_store)

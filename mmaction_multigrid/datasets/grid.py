@@ -23,6 +23,11 @@ class Grid(NamedTuple):
     base_frames: int
     base_crop: int
 
+    @property
+    def is_base(self) -> bool:
+        """Whether this is the base shape."""
+        return (self.num_frames, self.crop_size) == (self.base_frames, self.base_crop)
+
 
 _grid: ContextVar[Optional[Grid]] = ContextVar('multigrid_grid', default=None)
 

@@ -22,12 +22,14 @@ class TransformRule:
         frame_interval (str, optional): Argument that a clip of fewer frames draws anew, uniformly.
         default_interval (int): Its value where the config leaves it out.
         crops (bool): Whether the (last) argument in pixels is the size of what comes out.
+        lazy (bool): Whether the stock transform can leave its work to MMAction2's ``Fuse``.
     """
     pixels: Tuple[str, ...] = ()
     frames: Tuple[str, ...] = ()
     frame_interval: Optional[str] = None
     default_interval: int = 1
     crops: bool = False
+    lazy: bool = False
 
     @property
     def depends_on_shape(self) -> bool:
@@ -85,19 +87,20 @@ RULES: Dict[str, TransformRule] = dict(
     UniformSample=_UNIFORM,
     UniformSampleFrames=_UNIFORM,
     MMUniformSampleFrames=_UNIFORM,
-    Resize=TransformRule(pixels=('scale', )),
+    Resize=TransformRule(pixels=('scale', ), lazy=True),
     RandomRescale=TransformRule(pixels=('scale_range', )),
-    RandomCrop=TransformRule(pixels=('size', ), crops=True),
-    CenterCrop=TransformRule(pixels=('crop_size', ), crops=True),
+    RandomCrop=TransformRule(pixels=('size', ), crops=True, lazy=True),
+    CenterCrop=TransformRule(pixels=('crop_size', ), crops=True, lazy=True),
     ThreeCrop=TransformRule(pixels=('crop_size', ), crops=True),
     TenCrop=TransformRule(pixels=('crop_size', ), crops=True),
-    MultiScaleCrop=TransformRule(pixels=('input_size', ), crops=True),
-    # Relative to the image, or not about its size at all.
-    **dict.fromkeys(('RandomResizedCrop', 'Flip', 'ColorJitter', 'RandomErasing', 'PytorchVideoWrapper', 'FormatShape',
+    MultiScaleCrop=TransformRule(pixels=('input_size', ), crops=True, lazy=True),
+    RandomResizedCrop=TransformRule(lazy=True),  # relative to the image
+    # Not about its size at all, or relative to it.
+    **dict.fromkeys(('Flip', 'ColorJitter', 'RandomErasing', 'PytorchVideoWrapper', 'FormatShape',
                      'PackActionInputs', 'Transpose', 'Fuse', 'DecordInit', 'DecordDecode', 'PyAVInit', 'PyAVDecode',
                      'OpenCVInit', 'OpenCVDecode', 'PIMSInit', 'PIMSDecode', 'RawFrameDecode', 'ArrayDecode',
                      'ImageDecode', 'LoadHVULabel', 'PoseDecode', 'PoseCompact', 'DecompressPose', 'MMDecode',
-                     'MMCompact', 'UseGridStore'),
+                     'MMCompact', 'UseGridStore', 'FuseOnGrid'),
                     _ANY_SHAPE),
     # Its sigma is in pixels and stays: a narrower peak would fall between the points of a heatmap.
     GeneratePoseTarget=_ANY_SHAPE)

@@ -3,12 +3,28 @@
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
+from mmaction.datasets.transforms import Fuse
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
 from ..schedule import is_count
 from .grid import Grid, current_grid
 from .rules import find_rule, transform_name
+
+# Transforms after which there are images and no key points, which cannot be cropped lazily.
+DECODERS = ('DecordDecode', 'PyAVDecode', 'OpenCVDecode', 'PIMSDecode', 'RawFrameDecode', 'ImageDecode', 'ArrayDecode')
+
+
+@TRANSFORMS.register_module()
+class FuseOnGrid(Fuse):
+    """MMAction2's ``Fuse`` where there is lazy work to do: on a grid coarser than the base shape.
+
+    Required Keys, Modified Keys: those of ``Fuse``.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Crop, then resize."""
+        return super().transform(results) if 'lazy' in results else results
 
 
 @TRANSFORMS.register_module()
@@ -22,14 +38,18 @@ class MultigridTransform(BaseTransform):
 
     Args:
         transform (dict): Config of the transform.
+        lazy (bool): On a coarser grid, leave the work to a :class:`FuseOnGrid` further on. Defaults to False.
 
     Raises:
-        ValueError: The transform has no rule.
+        ValueError: The transform has no rule, or cannot be lazy.
     """
 
-    def __init__(self, transform: dict) -> None:
+    def __init__(self, transform: dict, lazy: bool = False) -> None:
         self.config = dict(transform)
         self.rule = find_rule(transform)
+        if lazy and not self.rule.lazy:
+            raise ValueError(f'lazy = True: {transform_name(transform)} cannot leave its work to Fuse')
+        self.lazy = lazy
         self.base = TRANSFORMS.build(self.config)
         self._built: Dict[Grid, List[Any]] = {}
 
@@ -39,9 +59,10 @@ class MultigridTransform(BaseTransform):
         if grid is None:
             return self.base(results)
         if grid not in self._built:
+            lazy = dict(lazy=True) if self.lazy and not grid.is_base else {}
             self._built[grid] = [
                 self.base if args == self.config else TRANSFORMS.build(args)
-                for args in self.rule.variants(self.config, grid)
+                for args in ({**variant, **lazy} for variant in self.rule.variants(self.config, grid))
             ]
         variants = self._built[grid]
         # A draw only where there is a choice, so that the base shape sees the random numbers of the stock pipeline.
@@ -58,6 +79,30 @@ class MultigridTransform(BaseTransform):
         if transform_name(step) == MultigridTransform.__name__ or not find_rule(step).depends_on_shape:
             return step
         return dict(type=MultigridTransform.__name__, transform=step)
+
+    @classmethod
+    def wrap_pipeline(cls, pipeline: Sequence[dict]) -> list:
+        """Config of a pipeline that works at every shape.
+
+        On a coarser grid, frames are cropped before they are resized, once, where the steps behind the decoder allow
+        it: what is cropped away need not be resized first.
+
+        Raises:
+            ValueError: A transform has no rule.
+        """
+        begin = next((i for i, step in enumerate(pipeline) if transform_name(step) in DECODERS), -2) + 1
+        end = begin
+        while 0 < end < len(pipeline) and find_rule(pipeline[end]).lazy and 'lazy' not in pipeline[end]:
+            end += 1
+        fused = pipeline[begin:end] if begin > 0 else []
+        if len({transform_name(step) == 'Resize' for step in fused}) < 2:  # nothing to crop, or nothing to resize
+            return [cls.wrap(step) for step in pipeline]
+        return [
+            *map(cls.wrap, pipeline[:begin]),
+            *(dict(type=cls.__name__, transform=step, lazy=True) for step in fused),
+            dict(type=FuseOnGrid.__name__),
+            *map(cls.wrap, pipeline[end:])
+        ]
 
     @staticmethod
     def base_shape(pipeline: Sequence[dict]) -> Tuple[int, int, Optional[int]]:

@@ -67,6 +67,71 @@ def test_random_resized_crop_is_relative_and_left_alone():
     assert MultigridTransform.wrap(step) is step
 
 
+KINETICS = [
+    dict(type='SampleFrames', clip_len=32, frame_interval=2, num_clips=1), dict(type='RawFrameDecode'),
+    dict(type='Resize', scale=(-1, 256)), dict(type='RandomResizedCrop'),
+    dict(type='Resize', scale=(224, 224), keep_ratio=False), dict(type='Flip', flip_ratio=0.5)]
+SSV2 = [
+    dict(type='UniformSample', clip_len=16), dict(type='RawFrameDecode'), dict(type='Resize', scale=(-1, 256)),
+    dict(type='MultiScaleCrop', input_size=224, scales=(1, .875, .75), random_crop=False, max_wh_scale_gap=1),
+    dict(type='Resize', scale=(224, 224), keep_ratio=False)]
+DEMO = [dict(type='RawFrameDecode'), dict(type='Resize', scale=(-1, 56)), dict(type='RandomCrop', size=48)]
+
+
+@pytest.mark.parametrize(('pipeline', 'lazy'), [
+    (KINETICS, [2, 3, 4]), (SSV2, [2, 3, 4]), (DEMO, [1, 2]),
+    (KINETICS[:3], []),  # nothing to crop
+    (DEMO[:1] + DEMO[2:], []),  # nothing to resize
+    ([dict(type='PoseDecode'), *KINETICS[2:]], []),  # key points
+    ([DEMO[0], dict(type='ColorJitter'), *DEMO[1:]], []),  # has to see the whole frame
+    ([DEMO[0], dict(type='Resize', scale=(-1, 56), lazy=True), dict(type='RandomCrop', size=48, lazy=True),
+      dict(type='Fuse')], [])])  # the user's own
+def test_what_is_cropped_before_it_is_resized(pipeline, lazy):
+    wrapped = MultigridTransform.wrap_pipeline(pipeline)
+    assert [i for i, step in enumerate(wrapped) if step.get('lazy')] == lazy
+    at = [i for i, step in enumerate(wrapped) if step['type'] == 'FuseOnGrid']
+    assert at == ([lazy[-1] + 1] if lazy else [])
+    stock = [step.get('transform', step) for step in wrapped if step['type'] != 'FuseOnGrid']
+    assert stock == pipeline
+
+
+def smooth_frames():
+    """Waves of some twenty pixels: where a frame is cropped shows, and how it is resampled hardly."""
+    y, x = np.mgrid[:480, :640] / 20
+    waves = [np.stack([np.sin(x + t), np.cos(y - t), np.sin(x + y)], axis=-1) for t in range(2)]
+    return dict(imgs=[(127 + 100 * wave).astype(np.uint8) for wave in waves], img_shape=(480, 640), modality='RGB',
+                num_clips=1, clip_len=2)
+
+
+@pytest.mark.parametrize('grid', [Grid(8, 112, 32, 224), COARSE, BASE, None])
+@pytest.mark.parametrize('pipeline', [KINETICS[2:], SSV2[2:]])
+def test_cropped_first_is_the_same_clip(pipeline, grid):
+    """Same box, flip and random numbers; pixels within 4 of 255 on average, and at the base shape the very same."""
+    steps = MultigridTransform.wrap_pipeline([dict(type='RawFrameDecode'), *pipeline])[1:]
+    assert steps[-1 if 'Flip' not in str(steps) else -2]['type'] == 'FuseOnGrid'
+    with open_grid(grid or BASE):
+        for seed in range(6):
+            outcomes = []
+            for chain in (steps, [MultigridTransform.wrap(step) for step in pipeline]):
+                np.random.seed(seed), random.seed(seed)
+                results = smooth_frames()
+                for step in chain:
+                    results = TRANSFORMS.build(step)(results)
+                outcomes.append((results, np.random.get_state()[1].tolist(), random.getstate()))
+            (ours, *random_numbers), (stock, *expected) = outcomes
+            assert random_numbers == expected
+            assert 'lazy' not in ours
+            for key in ('crop_bbox', 'img_shape', 'flip', 'scale_factor'):
+                assert np.array_equal(ours.get(key, 0), stock.get(key, 0)), key
+            distance = np.abs(np.array(ours['imgs'], dtype=float) - np.array(stock['imgs'])).mean()
+            assert distance < 4 if grid not in (BASE, None) else distance == 0
+
+
+def test_not_everything_can_wait():
+    with pytest.raises(ValueError, match='ColorJitter cannot leave its work to Fuse'):
+        MultigridTransform(dict(type='ColorJitter'), lazy=True)
+
+
 def sample(config, grid, total_frames=300, seed=0):
     results = apply(config, grid, dict(total_frames=total_frames, start_index=0), seed)
     return results['frame_inds']

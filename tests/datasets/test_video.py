@@ -45,7 +45,7 @@ def dataset(clips, decoder):
     steps = [dict(type='SampleFrames', clip_len=16, frame_interval=1, num_clips=1), decode,
              dict(type='Resize', scale=(-1, 48)), dict(type='RandomCrop', size=40),
              dict(type='FormatShape', input_format='NCTHW'), dict(type='PackActionInputs')]
-    steps = [MultigridTransform.wrap(step) for step in ([init] if init else []) + steps]
+    steps = MultigridTransform.wrap_pipeline(([init] if init else []) + steps)
     if decoder == 'frames':
         config = dict(type='RawframeDataset', ann_file=str(clips / 'frames.txt'), data_prefix=dict(img=str(clips)),
                       filename_tmpl='img_{:05}.jpg', pipeline=steps)
