@@ -2,13 +2,16 @@
 
     python tools/benchmark_overheads.py [--repeats 20]
 
-Sub-batch norm against BatchNorm3d, the work per iteration of batch sampler, hook and lr, the batch sampler's memory on
-a hundred million clips, and the time to resolve a config. Alternates what it compares, and prints medians and quartiles.
+Sub-batch norm against BatchNorm3d, the work per iteration of batch sampler, hook and lr, a change of stage against an
+ordinary epoch change, the batch sampler's memory on a hundred million clips, and the time to resolve a config and to
+print a schedule. Alternates what it compares, and prints medians and quartiles.
 """
 
 import argparse
 import logging
 import statistics
+import subprocess
+import sys
 import time
 import tracemalloc
 from pathlib import Path
@@ -21,14 +24,16 @@ from mmengine.logging import MessageHub
 from rich.console import Console
 from rich.table import Table
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.datasets import MultigridBatchSampler
+from mmaction_multigrid.datasets import MultigridBatchSampler, MultigridDataset, current_grid
 from mmaction_multigrid.engine import MultigridHook, MultigridLR
 from mmaction_multigrid.models import convert_sub_batch_norm, set_bn_splits
 
-CONFIG = Path(__file__).resolve().parent.parent / 'configs/recognition/slowfast' / \
-    'slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py'
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = ROOT / 'configs/recognition/slowfast/slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py'
+PRINT_SCHEDULE = ROOT / 'tools/print_schedule.py'
 
 
 def seconds(function: Callable) -> float:
@@ -80,6 +85,67 @@ def iteration_rows(stages: list, points: list, repeats: int) -> list:
     return [('batch sampler, hook and lr, ms an iteration', spread(times))]  # s for a thousand
 
 
+class Blank(Dataset):
+    """Clips without content, of the open grid, so that a batch of any shape costs the same to load."""
+
+    def __len__(self) -> int:
+        return 64
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        grid = current_grid()
+        return torch.zeros(3, grid.num_frames, grid.crop_size, grid.crop_size)
+
+
+def change_rows(stages: list, repeats: int) -> list:
+    """From the last batch of an epoch to the first of the next: base training, a new stage, and new workers."""
+    dataset, base = MultigridDataset(Blank(), (32, 224)), stages[-1]['shapes'][-1]
+    plain = [dict(epochs=1, shapes=[base])] * 2
+    coarse_to_fine = [dict(epochs=1, shapes=stage['shapes'][-1:]) for stage in stages[:4]]
+
+    def make(stages: list) -> DataLoader:
+        return DataLoader(dataset, batch_sampler=MultigridBatchSampler(range(64), 2, stages), num_workers=1,
+                          persistent_workers=True)
+
+    def change(loader: DataLoader, epoch: int) -> float:
+        """Finish an epoch; the time to the first batch of the next."""
+        loader.batch_sampler.set_epoch(epoch)
+        for _ in loader:
+            pass
+        begin = time.perf_counter()
+        loader.batch_sampler.set_epoch(epoch + 1)
+        iterator = iter(loader)
+        next(iterator)
+        seconds = time.perf_counter() - begin
+        for _ in iterator:
+            pass
+        return seconds
+
+    def rebuild(loader: DataLoader) -> float:
+        begin = time.perf_counter()
+        del loader
+        next(iter(make(plain)))
+        return time.perf_counter() - begin
+
+    ordinary, multigrid = make(plain), make(coarse_to_fine)
+    found: dict = dict(stage=[], rebuilt=[])
+    for repeat in range(repeats):
+        usual = change(ordinary, 0)
+        found['stage'].append(change(multigrid, repeat % 3) / usual)
+        found['rebuilt'].append(rebuild(make(plain)) / usual)
+    return [('change to another stage, over an ordinary epoch change', spread(found['stage'])),
+            ('new loader and workers, over an ordinary epoch change', spread(found['rebuilt'], '{:.1f}'))]
+
+
+def start_up_row(repeats: int) -> tuple:
+    """Time of ``print_schedule.py``, beside importing what it stands on."""
+    def call(*command: str) -> None:
+        subprocess.run([sys.executable, '-W', 'ignore', *command], check=True, capture_output=True)
+
+    printed, imported = (str(PRINT_SCHEDULE), str(CONFIG)), ('-c', 'import mmaction.datasets')
+    found = ratios(lambda: call(*printed), lambda: call(*imported), repeats)
+    return 'print_schedule.py, over importing mmaction.datasets', spread(found, '{:.2f}')
+
+
 def memory_row(stages: list) -> tuple:
     """Memory of the batch sampler, beyond the sampler that it wraps, on 10^8 clips, while it yields."""
     clips = range(10**8)
@@ -106,6 +172,7 @@ def main() -> None:
     rows = batch_norm_rows(args.repeats) + iteration_rows(stages, points, args.repeats) + [memory_row(stages)]
     times = [seconds(lambda: apply_multigrid(cfg)) for _ in range(args.repeats)]
     rows.append(('apply_multigrid on the Kinetics-400 config, s', spread(times)))
+    rows += change_rows(stages, args.repeats) + [start_up_row(max(2, args.repeats // 4))]
     table = Table(title='what multigrid itself costs: median (quartiles)')
     table.add_column('what')
     table.add_column('figure', justify='right')

@@ -1,6 +1,7 @@
 """See what a multigrid config will do before a week of GPU time: one training step at every grid shape.
 
-    python tools/check_config.py CONFIG [--batch-size N] [--clips N] [--device cuda] [--cfg-options KEY=VALUE ...]
+    python tools/check_config.py CONFIG [--batch-size N] [--clips N] [--clips-per-second N] [--device cuda]
+                                         [--cfg-options KEY=VALUE ...]
 
 Prints the time, peak memory and loss of each shape, the predicted wall-clock and speed-up of the whole schedule, and
 warnings. Clips are made up, so that no data set is needed, and nothing is downloaded. Ends with 1 if a shape fails.
@@ -105,6 +106,31 @@ def print_forecast(schedule: MultigridSchedule, probes: List[Probe], batch_size:
         print(f'wall-clock for {clips} clips on this device: {hours:.3g} h, base {base_hours:.3g} h')
 
 
+def loader_rows(schedule: MultigridSchedule, probes: List[Probe], clips_per_second: float) -> List[tuple]:
+    """Epochs, clips a second that training eats, and workers that load so many, of each stage and of base training.
+
+    A worker loads ``clips_per_second``. A stage is bound by its data where it has fewer workers than that.
+    """
+    by_shape = {probe.shape: probe for probe in probes}
+    rows = []
+    for epochs, shapes in [('base', [schedule.base.shape]), *((f'{stage.begin + 1}-{stage.end}', stage.shapes)
+                                                             for stage in schedule.stages)]:
+        cycle = [by_shape[shape] for shape in shapes]
+        needed = sum(probe.clips for probe in cycle) / sum(probe.seconds for probe in cycle)
+        rows.append((epochs, needed, math.ceil(needed / clips_per_second)))
+    return rows
+
+
+def print_loader_table(rows: List[tuple], clips_per_second: float) -> None:
+    """Print one row per stage."""
+    table = Table(title=f'workers that keep up, a process, of {clips_per_second:g} clips a second each')
+    for column in ('epochs', 'clips a second', 'workers'):
+        table.add_column(column, justify='right')
+    for epochs, needed, workers in rows:
+        table.add_row(epochs, f'{needed:.1f}', str(workers))
+    Console(width=140).print(table)
+
+
 def main() -> int:
     """Check a config."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -112,12 +138,16 @@ def main() -> int:
     parser.add_argument('--batch-size', type=int, help="base batch to run; default: the config's on a GPU, 1 on a CPU")
     parser.add_argument('--clips', type=int, help='clips in the data set; default: lines of its list, where it is there')
     parser.add_argument('--processes', type=int, default=1, help='processes that will train; default: 1')
+    parser.add_argument('--clips-per-second', type=float,
+                        help='clips that one worker loads, as tools/benchmark_data.py tells: prints the workers needed')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='where to run')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config settings to override: key=value')
     args = parser.parse_args()
     cfg = Config.fromfile(args.config)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+    if args.clips_per_second is not None and args.clips_per_second <= 0:
+        parser.error(f'--clips-per-second {args.clips_per_second:g}: must be above 0')
     if 'multigrid' not in cfg:
         parser.error(f'{args.config} has no multigrid key: it is a plain or a resolved config')
     init_default_scope('mmaction')
@@ -132,6 +162,8 @@ def main() -> int:
     print_table(probes, base)
     if all(math.isfinite(probe.seconds) for probe in probes):
         print_forecast(schedule, probes, batch_size, clips // args.processes if clips else None)
+        if args.clips_per_second:
+            print_loader_table(loader_rows(schedule, probes, args.clips_per_second), args.clips_per_second)
     if not clips:
         print('the data set is not here: give --clips for its wall-clock and the warnings about its size')
     for text in warnings(schedule, probes, configured, clips, args.processes):

@@ -36,6 +36,16 @@ def test_nothing_to_warn_of(schedule):
     assert warn(schedule, [good(Shape(1, 8, 16))]) == []
 
 
+def test_workers_that_keep_up(schedule):
+    """Every step takes a second and base batches have one clip, so that a stage eats its average batch factor."""
+    probes = [good(shape) for stage in schedule.stages for shape in stage.shapes] + [good(schedule.base.shape)]
+    base, first, *_ = check.loader_rows(schedule, probes, clips_per_second=3)
+    assert base == ('base', 1., 1)
+    # 16, 8 and 8 clips in three seconds are 10.7 a second: four workers of three.
+    assert [shape.batch_factor for shape in schedule.stages[0].shapes] == [16, 8, 8]
+    assert first == (f'1-{schedule.stages[0].end}', pytest.approx(32 / 3), 4)
+
+
 def test_a_crop_smaller_than_the_stride_survives(schedule):
     probe = good(Shape(16, 2, 8))
     probe.feature_size = 1
@@ -115,7 +125,8 @@ def test_a_model_that_cannot_take_a_shape(tmp_path):
 
 
 def test_the_command(small_config):
-    out = run(CHECK, small_config)
+    out = run(CHECK, small_config, '--clips-per-second', 10)
+    assert 'workers that keep up' in out
     assert '16 x 4 x 24' in out and '1 x 16 x 48' in out
     assert 'speed-up:' in out
     assert 'wall-clock for 24 clips' in out
