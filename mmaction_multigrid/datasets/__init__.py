@@ -3,10 +3,11 @@
 from .batch_sampler import MultigridBatchSampler
 from .dataset import MultigridDataset
 from .grid import Grid, current_grid, open_grid
+from .inside_root import InsideRoot
 from .rules import TransformRule, register_transform_rule
 from .transform import MultigridTransform
 
 __all__ = [
-    'Grid', 'MultigridBatchSampler', 'MultigridDataset', 'MultigridTransform', 'TransformRule', 'current_grid',
-    'open_grid', 'register_transform_rule'
+    'Grid', 'InsideRoot', 'MultigridBatchSampler', 'MultigridDataset', 'MultigridTransform', 'TransformRule',
+    'current_grid', 'open_grid', 'register_transform_rule'
 ]
