@@ -4,7 +4,7 @@
 
 Two weeks of training are some dozens of stage changes; here every epoch is one, of two batches. Everything that a stage
 change touches runs: batch sampler, transforms, data set, the loader's workers, norm layers. A first tenth fills caches;
-what grows after it would be a leak. Reads /proc, so Linux only. Prints a row per setting, and ends with 1 where
+what grows after it would be a leak. Reads /proc, so Linux only. Prints a line per setting (memory in MiB), and ends with 1 where
 anything but the memory grew, or the memory by more than 20 MiB.
 """
 
@@ -16,8 +16,6 @@ from typing import Dict, List
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -87,16 +85,13 @@ def main() -> int:
     args = parser.parse_args()
     torch.set_num_threads(1)
     keys = ('memory', 'files', 'threads', 'semaphores')
-    table = Table(title=f'{args.stages} stage changes: after a tenth of them -> after all')
-    for column in ('workers', 'started by', 'memory (MiB)', 'open files', 'threads', 'semaphores'):
-        table.add_column(column, justify='right')
     leaks = 0
     for workers in args.workers:
         for context in args.contexts if workers else ['-']:
             before, after = run(args.stages, workers, context)
-            table.add_row(str(workers), context, *(f'{before[key]} -> {after[key]}' for key in keys))
+            print(f'{args.stages} stage changes, {workers} workers ({context}): ' + ', '.join(
+                f'{key} {before[key]} -> {after[key]}' for key in keys), flush=True)
             leaks += after['memory'] - before['memory'] > MAX_GROWTH or any(after[key] > before[key] for key in keys[1:])
-    Console(width=122).print(table)
     print(f'{leaks} settings leak')
     return 1 if leaks else 0
 
