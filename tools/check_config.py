@@ -59,8 +59,8 @@ def warnings(schedule: MultigridSchedule, probes: List[Probe], batch_size: int, 
     found = []
     memory = {probe.shape: probe.peak_memory for probe in probes if probe.peak_memory}
     base = memory.get(schedule.base.shape)
-    found += [f'{shape.num_frames} frames x {shape.crop_size} pixels needs {peak / base:.2f} times the memory of the base '
-              'shape' for shape, peak in memory.items() if base and peak > MAX_MEMORY * base]
+    found += [f'{shape.num_frames} frames x {shape.crop_size} pixels needs {peak / base:.2f} times the memory of the '
+              'base shape' for shape, peak in memory.items() if base and peak > MAX_MEMORY * base]
     for probe in probes:
         if not probe.works:
             found.append(f'{probe.shape.num_frames} frames x {probe.shape.crop_size} pixels fails: '

@@ -4,8 +4,8 @@
 
 Two weeks of training are some dozens of stage changes; here every epoch is one, of two batches. Everything that a stage
 change touches runs: batch sampler, transforms, data set, the loader's workers, norm layers. A first tenth fills caches;
-what grows after it would be a leak. Reads /proc, so Linux only. Prints a line per setting (memory in MiB), and ends with 1 where
-anything but the memory grew, or the memory by more than 20 MiB.
+what grows after it would be a leak. Reads /proc, so Linux only. Prints a line per setting, memory in MiB,
+and ends with 1 where anything but the memory grew, or the memory by more than 20 MiB.
 """
 
 import argparse
