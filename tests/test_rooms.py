@@ -17,9 +17,9 @@ ALLOWED = dict(
     config={'schedule', 'mmengine', 'mmaction'},
     engine={'schedule', 'config', 'models', 'torch', 'mmengine', 'mmaction'},
     charades={'datasets', 'torch', 'numpy', 'mmengine', 'mmcv', 'mmaction', 'sklearn'})
-STANDARD = {'abc', 'bisect', 'collections', 'contextlib', 'contextvars', 'copy', 'csv', 'dataclasses', 'functools',
-            'itertools', 'json', 'logging', 'math', 'numbers', 'os', 'pathlib', 'random', 're', 'time', 'typing',
-            'zipfile'}
+STANDARD = {'abc', 'bisect', 'collections', 'contextlib', 'contextvars', 'copy', 'csv', 'ctypes', 'dataclasses',
+            'functools', 'gc', 'itertools', 'json', 'logging', 'math', 'numbers', 'os', 'pathlib', 'random', 're', 'time',
+            'typing', 'zipfile'}
 
 
 def imports(path: Path):

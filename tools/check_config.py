@@ -25,6 +25,7 @@ from mmaction_multigrid.schedule import Shape
 
 MIN_FEATURE_SIZE = 3  # positions: below, a network pools what it should look at
 MAX_SHARE = 0.1  # of the data set, in one batch
+MAX_MEMORY = 1.15  # peak of a shape, of the base shape's
 MIN_UPDATES = 1500  # measured on UTD-MHAD: a small network lost 40 points with 1,257, another one point with 2,112
 
 
@@ -57,6 +58,10 @@ def warnings(schedule: MultigridSchedule, probes: List[Probe], batch_size: int, 
              processes: int) -> List[str]:
     """What a user should know before training."""
     found = []
+    memory = {probe.shape: probe.peak_memory for probe in probes if probe.peak_memory}
+    base = memory.get(schedule.base.shape)
+    found += [f'{shape.num_frames} frames x {shape.crop_size} pixels needs {peak / base:.2f} times the memory of the '
+              'base shape' for shape, peak in memory.items() if base and peak > MAX_MEMORY * base]
     for probe in probes:
         if not probe.works:
             found.append(f'{probe.shape.num_frames} frames x {probe.shape.crop_size} pixels fails: '

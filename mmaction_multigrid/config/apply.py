@@ -15,6 +15,7 @@ from .base import read_base
 from .names import section, type_name
 
 PACKAGE = 'mmaction_multigrid'
+LOADER_TIMEOUT = 600  # seconds for one batch
 
 
 def multigrid_schedule(cfg: Config) -> Tuple[MultigridSchedule, Optional[int]]:
@@ -86,6 +87,7 @@ def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule, base_shap
         dataset=_resolve_dataset(dataloader['dataset'], schedule.settings.grid_store))
     if dataloader.get('num_workers', 0):
         dataloader['persistent_workers'] = True
+        dataloader.setdefault('timeout', LOADER_TIMEOUT)  # a decoder that hangs would hold the run up for ever
     return dataloader
 
 

@@ -4,10 +4,11 @@ from .batch_sampler import MultigridBatchSampler
 from .dataset import MultigridDataset
 from .grid import Grid, current_grid, open_grid
 from .grid_store import UseGridStore
+from .inside_root import InsideRoot
 from .rules import TransformRule, register_transform_rule
 from .transform import MultigridTransform
 
 __all__ = [
-    'Grid', 'MultigridBatchSampler', 'MultigridDataset', 'MultigridTransform', 'TransformRule', 'UseGridStore',
-    'current_grid', 'open_grid', 'register_transform_rule'
+    'Grid', 'InsideRoot', 'MultigridBatchSampler', 'MultigridDataset', 'MultigridTransform', 'TransformRule',
+    'UseGridStore', 'current_grid', 'open_grid', 'register_transform_rule'
 ]

@@ -100,7 +100,7 @@ RULES: Dict[str, TransformRule] = dict(
                      'PackActionInputs', 'Transpose', 'Fuse', 'DecordInit', 'DecordDecode', 'PyAVInit', 'PyAVDecode',
                      'OpenCVInit', 'OpenCVDecode', 'PIMSInit', 'PIMSDecode', 'RawFrameDecode', 'ArrayDecode',
                      'ImageDecode', 'LoadHVULabel', 'PoseDecode', 'PoseCompact', 'DecompressPose', 'MMDecode',
-                     'MMCompact', 'UseGridStore', 'FuseOnGrid'),
+                     'MMCompact', 'UseGridStore', 'FuseOnGrid', 'InsideRoot'),
                     _ANY_SHAPE),
     # Its sigma is in pixels and stays: a narrower peak would fall between the points of a heatmap.
     GeneratePoseTarget=_ANY_SHAPE)

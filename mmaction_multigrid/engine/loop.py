@@ -57,6 +57,8 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
 
     def run(self):
         """Train, and validate where a stage asks for it."""
+        # A checkpoint of another batch size or number of processes counts other iterations; its epochs are ours.
+        self._iter = self.first_iters[min(self._epoch, self._max_epochs)]
         self.runner.call_hook('before_train')
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()

@@ -83,6 +83,10 @@ class MultigridLR(_ParamScheduler):
         factor = self.schedule(epoch)
         return [value * factor for value in self.base_values]
 
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Take over the position, not the base lr: that is the config's, scaled to this run's batch (auto_scale_lr)."""
+        super().load_state_dict({key: value for key, value in state_dict.items() if key != 'base_values'})
+
     def state_dict(self) -> dict:
         """Plain numbers only: the rest follows from the config."""
         return {key: self.__dict__[key] for key in ('last_step', '_global_step', '_last_value', 'base_values')}

@@ -57,6 +57,30 @@ class MultigridHook(Hook):
             if isinstance(scheduler, MultigridLR):
                 scheduler.follow(loop.epoch_at, runner.iter)
 
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Write down the batch of all processes that the lr is for."""
+        checkpoint['meta']['multigrid_batch'] = _joint_batch(runner)
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Refuse to resume with another joint batch at the same lr.
+
+        Raises:
+            ValueError: The batch of all processes is another than the checkpoint's, and ``auto_scale_lr`` is off.
+        """
+        before = checkpoint.get('meta', {}).get('multigrid_batch') if runner._resume else None
+        if before is None or runner._train_loop is None:
+            return
+        now = _joint_batch(runner)
+        if now == before:
+            return
+        if not (runner.auto_scale_lr or {}).get('enable', False):
+            raise ValueError(
+                f'train_dataloader.batch_size x processes = {now}: the checkpoint was trained with {before}, which the '
+                'lr is for. Keep that product, or let the lr follow it: auto_scale_lr = dict(enable=True, '
+                f'base_batch_size={before}), or tools/train.py --auto-scale-lr')
+        runner.logger.info(f'Resuming with {now} instead of {before} clips in the base batch of all processes; the lr '
+                           f'follows auto_scale_lr = {dict(runner.auto_scale_lr)}')
+
     def before_train_epoch(self, runner) -> None:
         """Go to the epoch; at the first of a stage, and after a resume, set the splits and log what changed."""
         dataloader = runner.train_loop.dataloader
@@ -103,3 +127,8 @@ class MultigridHook(Hook):
             f'Multigrid stage {sampler.stages.index(stage) + 1}/{len(sampler.stages)}, epochs {stage.begin + 1} to '
             f'{stage.end}: batches per GPU (clips x frames x crop) {shapes}; {lr}{norm}, {len(sampler)} iterations '
             'per epoch')
+
+
+def _joint_batch(runner) -> int:
+    """Clips in the base batch of all processes."""
+    return runner.train_loop.dataloader.batch_sampler.batch_size * get_world_size()

@@ -1,7 +1,10 @@
 """One training step of a model at each grid shape, on made-up clips: does it work, and what does it cost?"""
 
+import ctypes
+import gc
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterable, Iterator, List, Optional
@@ -141,6 +144,10 @@ class PeakMemory:
 
     @staticmethod
     def _reset() -> Optional[int]:
+        gc.collect()
+        # What earlier steps freed stays with the process until it is handed back, and would hide what this one takes.
+        with suppress(AttributeError, OSError):  # a C library other than glibc
+            ctypes.CDLL(None).malloc_trim(0)
         try:
             Path('/proc/self/clear_refs').write_text('5')  # proc(5): resets the peak resident set size
         except OSError:

@@ -46,6 +46,14 @@ def test_workers_that_keep_up(schedule):
     assert first == (f'1-{schedule.stages[0].end}', pytest.approx(32 / 3), 4)
 
 
+@pytest.mark.parametrize(('peak', 'warns'), [(114, False), (116, True)])
+def test_a_shape_that_needs_more_memory_than_the_base(schedule, peak, warns):
+    base, other = good(Shape(1, 8, 16)), good(Shape(16, 2, 8))
+    base.peak_memory, other.peak_memory = 100, peak
+    expected = ['2 frames x 8 pixels needs 1.16 times the memory of the base shape'] if warns else []
+    assert warn(schedule, [base, other]) == expected
+
+
 def test_a_crop_smaller_than_the_stride_survives(schedule):
     probe = good(Shape(16, 2, 8))
     probe.feature_size = 1

@@ -54,6 +54,7 @@ pipeline = [
     dict(type='PackActionInputs'),
 ]
 train_dataloader = dict(
+    timeout=600,  # seconds for one batch: a decoder that hangs would hold the run up for ever
     batch_sampler=dict(type='MultigridBatchSampler', stages=stages),
     dataset=dict(
         _delete_=True,

@@ -1,0 +1,91 @@
+"""Videos that a data set meets in the wild, and broken ones, all made here."""
+
+import random
+import struct
+
+import av
+import numpy as np
+
+KINDS = ('cut', 'flipped', 'header', 'edited')
+
+
+def encode(path, num_frames=24, width=96, height=64, codec='libx264', pix_fmt='yuv420p', step=lambda i: 1):
+    """A noise picture that moves to the right; ``step(i)`` ticks between frame i and the next, at 25 a second."""
+    picture = np.random.RandomState(0).randint(0, 255, (height, width, 3), dtype=np.uint8)
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = width, height, pix_fmt, 8
+        if codec == 'libx265':
+            stream.options = {'x265-params': 'log-level=none'}
+        container.start_encoding()  # or a file of no frames would have no header
+        tick = 0
+        for i in range(num_frames):
+            frame = av.VideoFrame.from_ndarray(np.roll(picture, 3 * i, 1), format='rgb24').reformat(format=pix_fmt)
+            frame.pts, tick = tick, tick + step(i)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def encode_audio(path):
+    """Half a second of silence, and no pictures."""
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('aac', rate=8000)
+        for _ in range(4):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format='fltp', layout='mono')
+            frame.sample_rate = 8000
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def odd_videos(folder):
+    """Unusual videos that are fine; their names."""
+    for frames in (1, 2, 3):
+        encode(folder / f'{frames}_frames.mp4', frames)
+    encode(folder / 'ten_bits.mp4', pix_fmt='yuv420p10le')
+    encode(folder / 'variable_rate.mp4', step=lambda i: 1 + i % 5)
+    encode(folder / 'odd_size.mkv', width=97, height=65, pix_fmt='yuv444p')
+    encode(folder / 'tiny.mp4', width=40, height=24)
+    encode(folder / 'hevc.mp4', codec='libx265')
+    encode(folder / 'mpeg4.avi', codec='mpeg4')
+    encode(folder / 'über den Wölken 雲 🎈.mp4')
+    data = encode(folder / 'wrong_extension.mp4').read_bytes()
+    (folder / 'wrong_extension.mp4').rename(folder / 'wrong_extension.avi')
+    matrix = data.index(b'tkhd') + 44  # of the track header, ISO 14496-12
+    rotated = struct.pack('>9i', 0, 1 << 16, 0, -1 << 16, 0, 0, 64 << 16, 0, 1 << 30)
+    (folder / 'rotated.mp4').write_bytes(data[:matrix] + rotated + data[matrix + 36:])
+    return sorted(path.name for path in folder.iterdir())
+
+
+def broken_videos(folder):
+    """Videos that cannot be read; their names."""
+    data = encode(folder / 'truncated.mp4').read_bytes()
+    (folder / 'truncated.mp4').write_bytes(data[:len(data) // 2])
+    (folder / 'empty.mp4').touch()
+    (folder / 'folder.mp4').mkdir()
+    encode(folder / 'zero_frames.mkv', 0)
+    encode_audio(folder / 'audio_only.mp4')
+    (folder / 'unknown_codec.mp4').write_bytes(data.replace(b'avc1', b'zzzz'))
+    (folder / 'text.mp4').write_text('this is no video\n' * 100)
+    return ['missing.mp4', *sorted(path.name for path in folder.iterdir())]
+
+
+def mutate(data, kind, generator: random.Random):
+    """A damaged copy of a file."""
+    damaged = bytearray(data)
+    if kind == 'cut':
+        return data[:generator.randrange(len(data))]
+    if kind == 'flipped':
+        for _ in range(generator.choice([1, 4, 16, 64])):
+            damaged[generator.randrange(len(data))] ^= 1 << generator.randrange(8)
+    elif kind == 'header':  # of an mp4; the first bytes of other containers
+        begin = max(0, data.find(b'moov'))
+        for _ in range(generator.choice([1, 2, 4, 8])):
+            damaged[generator.randrange(begin, min(len(data), begin + 1500))] = generator.randrange(256)
+    else:
+        for _ in range(generator.choice([1, 3, 9])):
+            begin, length = generator.randrange(len(damaged)), generator.randrange(1, 64)
+            inserted = (b'', bytes(generator.randrange(256) for _ in range(length)), bytes(length))
+            choice = generator.randrange(3)
+            damaged[begin:begin + (0 if choice == 1 else length)] = inserted[choice]
+    return bytes(damaged)
