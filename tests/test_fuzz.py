@@ -33,8 +33,10 @@ multigrids = st.fixed_dictionaries({}, optional=dict(
 def trainings(draw):
     epochs = draw(st.integers(1, 300))
     milestones = sorted(draw(st.sets(st.integers(1, epochs), max_size=5)) - {epochs})
-    return BaseTraining(draw(st.integers(1, 80)), draw(st.integers(8, 320)), epochs, tuple(milestones),
-                        draw(st.floats(0.01, 1.)), draw(st.floats(0., epochs)), draw(st.floats(0.001, 1.)))
+    multiple = draw(st.sampled_from([1, 1, 4, 8]))
+    return BaseTraining(multiple * draw(st.integers(1, 80 // multiple)), draw(st.integers(8, 320)), epochs,
+                        tuple(milestones), draw(st.floats(0.01, 1.)), draw(st.floats(0., epochs)),
+                        draw(st.floats(0.001, 1.)), frame_multiple=multiple)
 
 
 def check_training(base, multigrid, batch_size, clips, world_size):
@@ -55,6 +57,7 @@ def check_training(base, multigrid, batch_size, clips, world_size):
         for shape in stage.shapes:
             assert shape.batch_factor >= 1
             assert 1 <= shape.num_frames <= base.num_frames
+            assert shape.num_frames % base.frame_multiple == 0
             assert 1 <= shape.crop_size <= stage.shape.crop_size <= base.crop_size
         evaluations = stage.eval_epochs(chosen.eval_freq)
         assert evaluations[-1] == stage.end
@@ -103,7 +106,7 @@ PATHS = [
     'param_scheduler.0.begin', 'param_scheduler.0.end', 'param_scheduler.1.milestones', 'param_scheduler.1.gamma',
     'param_scheduler.1.begin', 'param_scheduler.1.end', 'optim_wrapper', 'optim_wrapper.optimizer',
     'optim_wrapper.optimizer.lr', 'custom_hooks', 'default_hooks', 'default_hooks.checkpoint', 'custom_imports', 'model',
-    'model.backbone'
+    'model.backbone', 'model.backbone.type', 'model.backbone.resample_rate', 'compile'
 ]
 scalars = st.one_of(st.none(), st.booleans(), st.integers(-3, 400), st.floats(), st.text(max_size=4),
                     st.binary(max_size=2), st.just(10**30), st.just(object))
@@ -115,6 +118,8 @@ values = st.recursive(scalars, lambda inner: st.one_of(
 def check_broken(path, value):
     """Either the config is fine, or the error is a TypeError or ValueError that we raise ourselves."""
     cfg = base_config('nowhere').to_dict()
+    if path.endswith('resample_rate'):
+        cfg['model']['backbone']['type'] = 'ResNet3dSlowFast'
     target = cfg
     *parents, last = path.split('.')
     for key in parents:

@@ -64,8 +64,8 @@ def read_clip(train_dataloader: Optional[Mapping]) -> Tuple[int, int, Optional[i
     return clips.pop()
 
 
-def read_frame_multiple(backbone: Mapping) -> int:
-    """Frames that the clips of a network must be a multiple of.
+def read_frame_multiple(backbone: Mapping, num_frames: int) -> int:
+    """Frames that the clips of a network must be a multiple of, as those of the base config (``num_frames``) are.
 
     SlowFast's slow pathway sees one of ``resample_rate`` frames, and its lateral connections fit only then.
     """
@@ -73,7 +73,7 @@ def read_frame_multiple(backbone: Mapping) -> int:
         return 1
     rate = backbone.get('resample_rate', 8)
     check_count('model.backbone.resample_rate', rate)
-    return rate
+    return 1 if num_frames % rate else rate
 
 
 def read_base(cfg: Mapping) -> Tuple[BaseTraining, Optional[int]]:
@@ -91,4 +91,5 @@ def read_base(cfg: Mapping) -> Tuple[BaseTraining, Optional[int]]:
     num_frames, crop_size, interval = read_clip(cfg.get('train_dataloader'))
     optimizer = section(section(cfg, 'optim_wrapper'), 'optimizer', 'optim_wrapper.')
     lr = read_lr(cfg.get('param_scheduler'), max_epochs, optimizer.get('lr'))
-    return BaseTraining(num_frames, crop_size, max_epochs, frame_multiple=read_frame_multiple(backbone), **lr), interval
+    multiple = read_frame_multiple(backbone, num_frames)
+    return BaseTraining(num_frames, crop_size, max_epochs, frame_multiple=multiple, **lr), interval
