@@ -76,7 +76,7 @@ def even_length(dataloader):
 def test_lr_at_every_half_epoch(reference, tmp_path):
     cfg = config(reference['input'], tmp_path)
     clips = dict(type='ToyDataset', num_clips=even_length(cfg.train_dataloader))
-    cfg.train_dataloader.update(num_workers=0, persistent_workers=False)
+    cfg.train_dataloader.update(num_workers=0, persistent_workers=False, timeout=0)
     cfg.train_dataloader.dataset.dataset = clips
     LRHook.seen.clear()
     runner = Runner.from_cfg(new_name(cfg))
