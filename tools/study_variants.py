@@ -73,6 +73,16 @@ def no_lr_scaling(cfg: Config) -> Config:
     return cfg
 
 
+def end_decayed(cfg: Config, gamma: float) -> Config:
+    """Train the last epoch at the decayed lr where the fine-tuning stage was rounded away: four epochs are few."""
+    lr = cfg.param_scheduler[0]
+    factor = lr.points[-1][1]
+    if factor > gamma:
+        last = cfg.train_cfg.max_epochs - 1
+        lr.points = [point for point in lr.points if point[0] != last] + [(last, factor * gamma)]
+    return cfg
+
+
 def factor_at(schedule: MultigridSchedule, epoch: int) -> int:
     """Batch factor of the stage that an epoch is in."""
     return next(stage.shape.batch_factor for stage in schedule.stages if epoch < stage.end)
@@ -157,7 +167,8 @@ def build(model: str, data: str, variant: str, conditions: Dict[str, float]) -> 
     set_conditions(ours, conditions)
     if multigrid:
         changed = change(ours) if change else None
-        return changed or apply_multigrid(ours), multigrid_schedule(ours)[0]
+        schedule, _ = multigrid_schedule(ours)
+        return end_decayed(changed or apply_multigrid(ours), schedule.base.gamma), schedule
     cfg = load(model, data, False)
     set_conditions(cfg, conditions)
     if variant == 'baseline-short':
