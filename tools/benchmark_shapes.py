@@ -7,7 +7,6 @@ shape too. Ends in the wall-clock of the whole schedule beside that of the base 
 """
 
 import argparse
-import contextlib
 import json
 import platform
 import time
@@ -26,30 +25,19 @@ from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmaction_multigrid.engine.probe import Probe, probe_shapes
 from mmaction_multigrid.schedule import Shape
 
-PRECISIONS = ('fp32', 'bfloat16')
+PRECISIONS = dict(fp32=False, bfloat16=True)
 
 
-def measure(cfg: Config, shapes: List[Shape], batch_size: int, bn_base_size: int, device: str, repeats: int,
-            precision: str) -> List[Probe]:
-    """A training step at every shape, in one precision."""
-    kind = torch.device(device).type
-    context = torch.autocast(kind, torch.bfloat16) if precision == 'bfloat16' else contextlib.nullcontext()
-    with context:
-        return list(probe_shapes(cfg.model, shapes, batch_size, bn_base_size, device, repeats=repeats))
-
-
-def loading(cfg: Config, shapes: List[Shape], batches: int = 3) -> Dict[Shape, float]:
-    """Clips per second that the config's own loader yields at each shape, its workers' start left out."""
+def loading(cfg: Config, shapes: List[Shape], batches: int = 4) -> Dict[Shape, float]:
+    """Clips per second that the config's own loader yields at each shape, the start of its workers left out."""
     loader = Runner.build_dataloader(apply_multigrid(cfg).train_dataloader, seed=0)
     sampler, rates = loader.batch_sampler, {}
-    for shape in shapes:
-        clips = sampler.batch_size * shape.batch_factor
-        with sampler.fixed(shape, batches + 1):
-            stream = iter(loader)
-            next(stream)  # the first waits for the workers
+    for shape in [shapes[0], *shapes]:  # the first once more, to start the workers
+        with sampler.fixed(shape, batches) as count:
             begin = time.perf_counter()
-            count = sum(1 for _ in stream)
-            rates[shape] = count * clips / (time.perf_counter() - begin) if count else float('nan')
+            for _ in loader:
+                pass
+        rates[shape] = count * sampler.batch_size * shape.batch_factor / (time.perf_counter() - begin)
     return rates
 
 
@@ -110,8 +98,8 @@ def main() -> None:
     batch_size = args.batch_size or (1 if args.device == 'cpu' else cfg.train_dataloader.batch_size)
     shapes = sorted({shape for stage in schedule.stages for shape in stage.shapes} | {schedule.base.shape},
                     key=lambda shape: (shape.num_frames, shape.crop_size))
-    found = {precision: measure(cfg, shapes, batch_size, schedule.settings.bn_base_size, args.device, args.repeats,
-                                precision) for precision in PRECISIONS}
+    found = {name: list(probe_shapes(cfg.model, shapes, batch_size, schedule.settings.bn_base_size, args.device,
+                                     args.repeats, amp=amp)) for name, amp in PRECISIONS.items()}
     here = count_clips(cfg.train_dataloader)
     rates = loading(cfg, shapes) if here else {}
     Console(width=140).print(table_of(found, rates))

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Dict
 
 ROOT = Path(__file__).resolve().parent.parent
 DIGITS = ['--classes', '16', '--num-train', '5000', '--num-val', '1000', '--num-frames', '16']
@@ -86,10 +85,9 @@ def write(path: Path, record: dict) -> None:
 
 def train(job: dict, path: Path, work_dir: Path) -> None:
     """Train one run, in a process of its own."""
+    import study_variants
     import torch
     from mmengine.runner import Runner
-
-    import study_variants
     torch.set_num_threads(1)
     cfg, schedule = study_variants.build(job['model'], job['data'], job['variant'], job['conditions'])
     cfg.work_dir, cfg.resume, cfg.randomness = str(work_dir), True, dict(seed=job['seed'])
@@ -113,9 +111,9 @@ def run_name(job: dict) -> str:
 def make_data(data: str) -> None:
     """Make the digits unless they are there; UTD-MHAD comes from its authors."""
     if data == 'digits':
-        subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'),
-                        str(ROOT / 'data' / 'moving_digits16'), *DIGITS], check=True)
-    elif not (ROOT / 'data' / 'utd_mhad_depth27' / 'train.txt').exists():
+        subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'), 'data/moving_digits16',
+                        *DIGITS], check=True)
+    elif not Path('data/utd_mhad_depth27/train.txt').exists():
         sys.exit('data/utd_mhad_depth27 is not there: get UTD-MHAD from its authors')
 
 
