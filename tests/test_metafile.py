@@ -99,3 +99,4 @@ def test_the_rule_is_theirs():
     assert len(names) > 10
     for name in names:
         assert NAME.fullmatch(name), name
+    assert not NAME.fullmatch('slowfast_r50_8x8x1_256e_kinetics400_rgb')  # of MMAction2 0.x
