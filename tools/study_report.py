@@ -11,7 +11,7 @@ import json
 import re
 from pathlib import Path
 from statistics import mean
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence
 
 from study_variants import VARIANTS, load
 
@@ -20,7 +20,7 @@ PEERS = ('baseline', 'multigrid', 'baseline-short', 'long', 'short', 'stage', 'r
 ABLATIONS = ('multigrid', 'plain-bn', 'no-precise-bn', 'fixed-interval', 'no-lr-scaling', 'epochs-1', 'epochs-2')
 TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', digits='moving digits', **{'i3d-nl': 'non-local I3D'})
 HEADER = ('run', 'seeds', 'iterations', 'top-1 (%)', 'wall-clock (s)', 'of it data', 'of it compute', 'CPU time (s)',
-          "to the baseline's top-1 (s)", 'speed-up: iterations', 'wall-clock', 'CPU time')
+          "to within a point of the baseline's end (s)", 'speed-up: iterations', 'wall-clock', 'CPU time')
 
 
 class Runs:
@@ -78,38 +78,39 @@ def row(name: str, runs: Optional[Runs], base: Optional[Runs]) -> List[str]:
     cells += [f'{runs.mean(key):.0f}' for key in ('data_seconds', 'compute_seconds', 'cpu_seconds')]
     if base is None:
         return cells + [''] * 4
-    reached = runs.seconds_to(base.mean('top1'))
+    reached = runs.seconds_to(base.mean('top1') - 1)
     cells.append('not reached' if reached is None else f'{reached:.0f}')
     return cells + [f'{base.mean(key) / runs.mean(key):.2f}x' for key in ('iterations', 'seconds', 'cpu_seconds')]
 
 
-def variant_table(groups: Dict[tuple, Runs], model: str, data: str, variants: Sequence[str]) -> str:
+def variant_table(groups: Dict[tuple, Runs], model: str, data: str, variants: Sequence[str],
+                  conditions: tuple = ()) -> str:
     """The variants of one model, the baseline for comparison."""
-    found = {variant: groups.get((model, data, variant, ())) for variant in ('baseline', *variants)}
+    found = {variant: groups.get((model, data, variant, conditions)) for variant in ('baseline', *variants)}
     return markdown(HEADER, [row(VARIANTS[variant][2], found[variant], found['baseline']) for variant in variants])
 
 
-def pairs(groups: Dict[tuple, Runs], model: str, data: str) -> List[Tuple[dict, Runs, Runs]]:
-    """Conditions under which there are both runs."""
-    found = []
-    for key, ours in groups.items():
-        base = groups.get((*key[:2], 'baseline', key[3]))
-        if key[:3] == (model, data, 'multigrid') and base:
-            found.append((dict(key[3]), base, ours))
-    return sorted(found, key=lambda pair: (pair[0].get('stride', 8), pair[1].mean('iterations'), str(pair[0])))
+def conditions_of(groups: Dict[tuple, Runs], model: str, data: str) -> List[tuple]:
+    """Conditions under which there are a baseline and a multigrid run, by stride and updates."""
+    found = [key[3] for key in groups if key[:3] == (model, data, 'multigrid')
+             and (model, data, 'baseline', key[3]) in groups]
+    return sorted(found, key=lambda conditions: (dict(conditions).get('stride', 8),
+                                                 groups[model, data, 'baseline', conditions].mean('iterations')))
 
 
 def boundary_table(groups: Dict[tuple, Runs], model: str, data: str) -> str:
-    """Multigrid beside the baseline for other numbers of clips, epochs and strides."""
-    header = ('stride', 'clips', 'epochs of the baseline', 'seeds', 'updates: baseline', 'multigrid',
-              'top-1 (%): baseline', 'multigrid', 'difference')
+    """Multigrid, and the baseline of as few iterations, beside the baseline for other clips, epochs and strides."""
+    header = ('total stride', 'clips', 'seeds', 'updates: baseline', 'multigrid', 'top-1 (%): baseline', 'multigrid',
+              'baseline, as few updates', 'multigrid - baseline')
     rows = []
-    for conditions, base, ours in pairs(groups, model, data):
-        seeds = {record['seed'] for record in base.records} & {record['seed'] for record in ours.records}
-        rows.append([f'{conditions.get("stride", 8):g}', f'{conditions.get("clips", 5000):g}',
-                     f'{base.mean("epoch"):.0f}', str(len(seeds)), f'{base.mean("iterations"):.0f}',
+    for conditions in conditions_of(groups, model, data):
+        base, ours, short = (groups.get((model, data, variant, conditions))
+                             for variant in ('baseline', 'multigrid', 'baseline-short'))
+        values = dict(conditions)
+        rows.append([f'{values.get("stride", 8):g}', f'{values.get("clips", 5000):g}',
+                     str(min(len(base.records), len(ours.records))), f'{base.mean("iterations"):.0f}',
                      f'{ours.mean("iterations"):.0f}', spread(base.last('top1')), spread(ours.last('top1')),
-                     f'{ours.mean("top1") - base.mean("top1"):+.1f}'])
+                     spread(short.last('top1')) if short else '', f'{ours.mean("top1") - base.mean("top1"):+.1f}'])
     return markdown(header, rows)
 
 
@@ -134,25 +135,24 @@ def draw_curves(groups: Dict[tuple, Runs], model: str, data: str, path: Path) ->
 
 
 def draw_boundary(groups: Dict[tuple, Runs], model: str, data: str, path: Path) -> None:
-    """Difference in top-1 against the updates that multigrid makes, by stride."""
+    """Difference in top-1 to the baseline against the baseline's updates, by stride."""
     import matplotlib.pyplot as plt
     figure, axis = plt.subplots(figsize=(7, 4))
-    found = pairs(groups, model, data)
-    for color, stride in enumerate(sorted({conditions.get('stride', 8) for conditions, _, _ in found})):
-        points = [(base.mean('iterations'), ours.mean('top1') - base.mean('top1'), conditions)
-                  for conditions, base, ours in found if conditions.get('stride', 8) == stride]
-        axis.scatter([x for x, _, _ in points], [y for _, y, _ in points], color=f'C{color}',
-                     label=f'total stride {stride:g}')
-        for x, y, conditions in points:
-            axis.annotate(f'{conditions.get("clips", 5000):g} clips', (x, y), fontsize=7, xytext=(4, 4),
-                          textcoords='offset points')
-    axis.axhline(0, color='k', lw=.8)
-    axis.axhspan(-1, 1, color='k', alpha=.07)
-    axis.set(xlabel='updates of the baseline', ylabel='top-1: multigrid minus baseline (points)',
-             title=f'Where multigrid pays: {TITLES[model]} on {TITLES[data]}', xscale='log')
+    for variant, marker in (('multigrid', 'o'), ('baseline-short', 'x')):
+        lines: Dict[float, List[tuple]] = {}
+        for conditions in conditions_of(groups, model, data):
+            base, runs = (groups.get((model, data, name, conditions)) for name in ('baseline', variant))
+            if runs:
+                lines.setdefault(dict(conditions).get('stride', 8), []).append(
+                    (base.mean('iterations'), runs.mean('top1') - base.mean('top1')))
+        for color, (stride, points) in enumerate(lines.items()):
+            axis.plot(*zip(*points), marker=marker, ls='-' if marker == 'o' else ':', color=f'C{color}',
+                      label=f'{VARIANTS[variant][2]}, total stride {stride:g}')
+    axis.axhspan(-1, 1, color='k', alpha=.1)
+    axis.set(xlabel='updates of the baseline', ylabel='top-1 minus that of the baseline (points)', xscale='log',
+             title=f'Where multigrid pays: {TITLES[model]} on {TITLES[data]}')
     axis.grid(alpha=.3, which='both')
-    if found:
-        axis.legend()
+    axis.legend(fontsize=8)
     save(figure, path)
 
 
@@ -185,10 +185,12 @@ def main() -> None:
     groups = read(args.runs)
 
     def table(name: str) -> str:
-        kind, model, data = name.split()
+        kind, model, data, *pairs_of = name.split()
         if kind == 'boundary':
             return boundary_table(groups, model, data)
-        return variant_table(groups, model, data, dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3])[kind])
+        conditions = tuple(sorted((key, float(value)) for key, value in (text.split('=') for text in pairs_of)))
+        return variant_table(groups, model, data, dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3])[kind],
+                             conditions)
 
     page = args.out / 'README.md'
     page.write_text(fill(page.read_text(), table))
@@ -196,7 +198,7 @@ def main() -> None:
         draw_curves(groups, model, data, args.out / f'{model}_{data}.png')
         cfg = load(model, data, True)
         draw(multigrid_schedule(cfg)[0], cfg.train_dataloader.batch_size, args.out / f'{model}_{data}_schedule.png')
-        if len(pairs(groups, model, data)) > 1:
+        if len(conditions_of(groups, model, data)) > 1:
             draw_boundary(groups, model, data, args.out / f'{model}_{data}_boundary.png')
 
 

@@ -149,11 +149,11 @@ def test_the_report(tools, tmp_path):
         (tmp_path / f'{number}.json').write_text(json.dumps(record))
     groups = report.read(tmp_path)
     lines = report.variant_table(groups, 'i3d', 'digits', report.PEERS).splitlines()
-    assert lines[2].startswith('| baseline | 2 | 1000 | 91.0 (90.0 to 92.0) | 400 (400 to 400) | 1 | 399 | 200 | not')
+    assert lines[2].startswith('| baseline | 2 | 1000 | 91.0 (90.0 to 92.0) | 400 (400 to 400) | 1 | 399 | 200 | 400 |')
     assert lines[3] == ('| multigrid (default) | 1 | 250 | 91.0 | 100 | 1 | 99 | 50 | 100 | 4.00x | 4.00x | 4.00x |')
     assert lines[5] == '| long cycle only |' + '  |' * 11
     assert report.boundary_table(groups, 'i3d', 'digits').splitlines()[2] == (
-        '| 8 | 500 | 4 | 1 | 100 | 25 | 80.0 | 60.0 | -20.0 |')
+        '| 8 | 500 | 1 | 100 | 25 | 80.0 | 60.0 |  | -20.0 |')
     text = 'before <!-- table: x y z -->\nold\n<!-- end --> after'
     assert report.fill(text, lambda name: f'new {name}') == (
         'before <!-- table: x y z -->\n\nnew x y z\n\n<!-- end --> after')
