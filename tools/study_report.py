@@ -90,6 +90,20 @@ def variant_table(groups: Dict[tuple, Runs], model: str, data: str, variants: Se
     return markdown(HEADER, [row(VARIANTS[variant][2], found[variant], found['baseline']) for variant in variants])
 
 
+def summary_table(groups: Dict[tuple, Runs], data: str, conditions: tuple) -> str:
+    """One row a model: multigrid beside the baseline."""
+    header = ('model', 'seeds', 'top-1 (%): baseline', 'multigrid', 'of as few iterations', 'fewer iterations',
+              'less wall-clock', 'less CPU time')
+    rows = []
+    for model in ('slowfast', 'i3d', 'i3d-nl'):
+        base, ours, short = (groups.get((model, data, variant, conditions)) for variant in PEERS[:3])
+        if base and ours:
+            rows.append([TITLES[model], str(min(len(base.records), len(ours.records))), f'{base.mean("top1"):.1f}',
+                         f'{ours.mean("top1"):.1f}', f'{short.mean("top1"):.1f}' if short else '']
+                        + [f'{base.mean(key) / ours.mean(key):.2f}x' for key in ('iterations', 'seconds', 'cpu_seconds')])
+    return markdown(header, rows)
+
+
 def conditions_of(groups: Dict[tuple, Runs], model: str, data: str) -> List[tuple]:
     """Conditions under which there are a baseline and a multigrid run, by stride and updates."""
     found = [key[3] for key in groups if key[:3] == (model, data, 'multigrid')
@@ -171,6 +185,19 @@ def fill(text: str, table: Callable[[str], str]) -> str:
                   lambda match: f'{match[1]}\n{table(match[2])}\n\n{match[3]}', text, flags=re.DOTALL)
 
 
+def table(groups: Dict[tuple, Runs], name: str) -> str:
+    """The table of a mark: its kind, model, data set and conditions, as in ``peers slowfast digits clips=2500``."""
+    kind, *words = name.split()
+    pairs = [word.split('=') for word in words if '=' in word]
+    conditions = tuple(sorted((key, float(value)) for key, value in pairs))
+    words = [word for word in words if '=' not in word]
+    if kind == 'summary':
+        return summary_table(groups, *words, conditions)
+    if kind == 'boundary':
+        return boundary_table(groups, *words)
+    return variant_table(groups, *words, dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3])[kind], conditions)
+
+
 def main() -> None:
     """Fill in and draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -184,16 +211,8 @@ def main() -> None:
     from mmaction_multigrid import multigrid_schedule
     groups = read(args.runs)
 
-    def table(name: str) -> str:
-        kind, model, data, *pairs_of = name.split()
-        if kind == 'boundary':
-            return boundary_table(groups, model, data)
-        conditions = tuple(sorted((key, float(value)) for key, value in (text.split('=') for text in pairs_of)))
-        return variant_table(groups, model, data, dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3])[kind],
-                             conditions)
-
-    page = args.out / 'README.md'
-    page.write_text(fill(page.read_text(), table))
+    for page in (args.out / 'README.md', ROOT / 'README.md'):
+        page.write_text(fill(page.read_text(), lambda name: table(groups, name)))
     for model, data in sorted({key[:2] for key in groups}):
         draw_curves(groups, model, data, args.out / f'{model}_{data}.png')
         cfg = load(model, data, True)

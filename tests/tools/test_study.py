@@ -154,6 +154,10 @@ def test_the_report(tools, tmp_path):
     assert lines[5] == '| long cycle only |' + '  |' * 11
     assert report.boundary_table(groups, 'i3d', 'digits').splitlines()[2] == (
         '| 8 | 500 | 1 | 100 | 25 | 80.0 | 60.0 |  | -20.0 |')
+    assert report.table(groups, 'summary digits').splitlines()[2:] == [
+        '| I3D | 1 | 91.0 | 91.0 |  | 4.00x | 4.00x | 4.00x |']
+    assert report.table(groups, 'models i3d digits clips=500').splitlines()[3].startswith(
+        '| multigrid (default) | 1 | 25 | 60.0 |')
     text = 'before <!-- table: x y z -->\nold\n<!-- end --> after'
     assert report.fill(text, lambda name: f'new {name}') == (
         'before <!-- table: x y z -->\n\nnew x y z\n\n<!-- end --> after')
