@@ -19,8 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PEERS = ('baseline', 'multigrid', 'baseline-short', 'long', 'short', 'stage', 'resize')
 ABLATIONS = ('multigrid', 'plain-bn', 'no-precise-bn', 'fixed-interval', 'no-lr-scaling', 'epochs-1', 'epochs-2')
 TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', digits='moving digits', **{'i3d-nl': 'non-local I3D'})
-HEADER = ('run', 'seeds', 'iterations', 'top-1 (%)', 'wall-clock (s)', 'of it data', 'of it compute', 'CPU time (s)',
-          "to within a point of the baseline's end (s)", 'speed-up: iterations', 'wall-clock', 'CPU time')
+HEADER = ('run', 'seeds', 'iterations', 'top-1 (%)', 'load', 'wall-clock (s)', 'of it data', 'of it compute',
+          'CPU time (s)', "to within a point of the baseline's end (s)", 'speed-up: iterations', 'wall-clock',
+          'CPU time')
 
 
 class Runs:
@@ -36,6 +37,15 @@ class Runs:
     def mean(self, key: str) -> float:
         """Mean of it over the seeds."""
         return mean(self.last(key))
+
+    def load(self) -> float:
+        """Mean load average of the machine at the validations."""
+        return mean(load for record in self.records for load in record['load_average'])
+
+    def beside(self, other: 'Runs') -> 'Runs':
+        """Those of the seeds that the other has, too: times of different hours of one machine do not compare."""
+        seeds = {record['seed'] for record in other.records}
+        return Runs([record for record in self.records if record['seed'] in seeds])
 
     def seconds_to(self, top1: float) -> Optional[float]:
         """Mean wall-clock to the first validation of that accuracy; None if a run has none."""
@@ -73,14 +83,18 @@ def row(name: str, runs: Optional[Runs], base: Optional[Runs]) -> List[str]:
     """One variant beside the baseline."""
     if runs is None:
         return [name] + [''] * (len(HEADER) - 1)
-    cells = [name, str(len(runs.records)), f'{runs.mean("iterations"):.0f}', spread(runs.last('top1')),
-             spread(runs.last('seconds'), '{:.0f}')]
-    cells += [f'{runs.mean(key):.0f}' for key in ('data_seconds', 'compute_seconds', 'cpu_seconds')]
+    cells = [name, str(len(runs.records)), f'{runs.mean("iterations"):.0f}', spread(runs.last('top1'))]
+    timed = runs.beside(base) if base else runs
+    if not timed.records:
+        return cells + [''] * (len(HEADER) - len(cells))
+    cells += [f'{timed.load():.1f}', spread(timed.last('seconds'), '{:.0f}')]
+    cells += [f'{timed.mean(key):.0f}' for key in ('data_seconds', 'compute_seconds', 'cpu_seconds')]
     if base is None:
         return cells + [''] * 4
-    reached = runs.seconds_to(base.mean('top1') - 1)
+    base = base.beside(timed)
+    reached = timed.seconds_to(base.mean('top1') - 1)
     cells.append('not reached' if reached is None else f'{reached:.0f}')
-    return cells + [f'{base.mean(key) / runs.mean(key):.2f}x' for key in ('iterations', 'seconds', 'cpu_seconds')]
+    return cells + [f'{base.mean(key) / timed.mean(key):.2f}x' for key in ('iterations', 'seconds', 'cpu_seconds')]
 
 
 def variant_table(groups: Dict[tuple, Runs], model: str, data: str, variants: Sequence[str],
@@ -92,15 +106,15 @@ def variant_table(groups: Dict[tuple, Runs], model: str, data: str, variants: Se
 
 def summary_table(groups: Dict[tuple, Runs], data: str, conditions: tuple) -> str:
     """One row a model: multigrid beside the baseline."""
-    header = ('model', 'seeds', 'top-1 (%): baseline', 'multigrid', 'of as few iterations', 'fewer iterations',
-              'less wall-clock', 'less CPU time')
+    header = ('model', 'seeds, baseline and multigrid', 'top-1 (%): baseline', 'multigrid', 'of as few iterations',
+              'fewer iterations', 'less wall-clock', 'less CPU time')
     rows = []
     for model in ('slowfast', 'i3d', 'i3d-nl'):
         base, ours, short = (groups.get((model, data, variant, conditions)) for variant in PEERS[:3])
         if base and ours:
-            rows.append([TITLES[model], str(min(len(base.records), len(ours.records))), f'{base.mean("top1"):.1f}',
-                         f'{ours.mean("top1"):.1f}', f'{short.mean("top1"):.1f}' if short else '']
-                        + [f'{base.mean(key) / ours.mean(key):.2f}x' for key in ('iterations', 'seconds', 'cpu_seconds')])
+            cells = row('', ours, base)
+            rows.append([TITLES[model], f'{len(base.records)}, {len(ours.records)}', f'{base.mean("top1"):.1f}',
+                         f'{ours.mean("top1"):.1f}', f'{short.mean("top1"):.1f}' if short else '', *cells[-3:]])
     return markdown(header, rows)
 
 
@@ -114,15 +128,15 @@ def conditions_of(groups: Dict[tuple, Runs], model: str, data: str) -> List[tupl
 
 def boundary_table(groups: Dict[tuple, Runs], model: str, data: str) -> str:
     """Multigrid, and the baseline of as few iterations, beside the baseline for other clips, epochs and strides."""
-    header = ('total stride', 'clips', 'seeds', 'updates: baseline', 'multigrid', 'top-1 (%): baseline', 'multigrid',
-              'baseline, as few updates', 'multigrid - baseline')
+    header = ('total stride', 'clips', 'seeds, baseline and multigrid', 'updates: baseline', 'multigrid',
+              'top-1 (%): baseline', 'multigrid', 'baseline, as few updates', 'multigrid - baseline')
     rows = []
     for conditions in conditions_of(groups, model, data):
         base, ours, short = (groups.get((model, data, variant, conditions))
                              for variant in ('baseline', 'multigrid', 'baseline-short'))
         values = dict(conditions)
         rows.append([f'{values.get("stride", 8):g}', f'{values.get("clips", 5000):g}',
-                     str(min(len(base.records), len(ours.records))), f'{base.mean("iterations"):.0f}',
+                     f'{len(base.records)}, {len(ours.records)}', f'{base.mean("iterations"):.0f}',
                      f'{ours.mean("iterations"):.0f}', spread(base.last('top1')), spread(ours.last('top1')),
                      spread(short.last('top1')) if short else '', f'{ours.mean("top1") - base.mean("top1"):+.1f}'])
     return markdown(header, rows)
