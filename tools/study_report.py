@@ -106,8 +106,8 @@ def variant_table(groups: Dict[tuple, Runs], model: str, data: str, variants: Se
 
 def summary_table(groups: Dict[tuple, Runs], data: str, conditions: tuple) -> str:
     """One row a model: multigrid beside the baseline."""
-    header = ('model', 'seeds, baseline and multigrid', 'top-1 (%): baseline', 'multigrid', 'of as few iterations',
-              'fewer iterations', 'less wall-clock', 'less CPU time')
+    header = ('model', 'seeds, baseline and multigrid', 'top-1 (%): baseline', 'multigrid',
+              'baseline, as few iterations', 'fewer iterations', 'less wall-clock', 'less CPU time')
     rows = []
     for model in ('slowfast', 'i3d', 'i3d-nl'):
         base, ours, short = (groups.get((model, data, variant, conditions)) for variant in PEERS[:3])
@@ -138,7 +138,8 @@ def boundary_table(groups: Dict[tuple, Runs], model: str, data: str) -> str:
         rows.append([f'{values.get("stride", 8):g}', f'{values.get("clips", 5000):g}',
                      f'{len(base.records)}, {len(ours.records)}', f'{base.mean("iterations"):.0f}',
                      f'{ours.mean("iterations"):.0f}', spread(base.last('top1')), spread(ours.last('top1')),
-                     spread(short.last('top1')) if short else '', f'{ours.mean("top1") - base.mean("top1"):+.1f}'])
+                     spread(short.last('top1')) if short else '',
+                     f'{round(ours.mean("top1") - base.mean("top1"), 1) + 0.:+.1f}'])
     return markdown(header, rows)
 
 
@@ -165,7 +166,7 @@ def draw_curves(groups: Dict[tuple, Runs], model: str, data: str, path: Path) ->
 def draw_boundary(groups: Dict[tuple, Runs], model: str, data: str, path: Path) -> None:
     """Difference in top-1 to the baseline against the baseline's updates, by stride."""
     import matplotlib.pyplot as plt
-    figure, axis = plt.subplots(figsize=(7, 4))
+    figure, axis = plt.subplots(figsize=(7, 5))
     for variant, marker in (('multigrid', 'o'), ('baseline-short', 'x')):
         lines: Dict[float, List[tuple]] = {}
         for conditions in conditions_of(groups, model, data):
@@ -180,7 +181,7 @@ def draw_boundary(groups: Dict[tuple, Runs], model: str, data: str, path: Path) 
     axis.set(xlabel='updates of the baseline', ylabel='top-1 minus that of the baseline (points)', xscale='log',
              title=f'Where multigrid pays: {TITLES[model]} on {TITLES[data]}')
     axis.grid(alpha=.3, which='both')
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=8, loc='upper center', bbox_to_anchor=(0.5, -0.15))
     save(figure, path)
 
 
