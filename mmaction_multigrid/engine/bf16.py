@@ -9,6 +9,20 @@ from mmengine.optim import OptimWrapper
 from torch import nn
 
 
+@contextmanager
+def bfloat16(model: nn.Module):
+    """Run a recognizer in ``torch.autocast`` to bfloat16 inside the ``with`` block; its scores come out in float32."""
+    head = getattr(model, 'cls_head', None)
+    hook = head.register_forward_hook(lambda module, args, scores: scores.float()) if head is not None else None
+    device = next(model.parameters()).device.type
+    try:
+        with torch.autocast(device, dtype=torch.bfloat16):
+            yield
+    finally:
+        if hook is not None:
+            hook.remove()
+
+
 @OPTIM_WRAPPERS.register_module()
 class BFloat16OptimWrapper(OptimWrapper):
     """``OptimWrapper`` that runs the model in ``torch.autocast`` to bfloat16; losses need no scaling then.
@@ -20,13 +34,5 @@ class BFloat16OptimWrapper(OptimWrapper):
     @contextmanager
     def optim_context(self, model: nn.Module):
         """Run the model in bfloat16 inside the ``with`` block."""
-        model = model.module if is_model_wrapper(model) else model
-        head = getattr(model, 'cls_head', None)
-        hook = head.register_forward_hook(lambda module, args, scores: scores.float()) if head is not None else None
-        device = next(model.parameters()).device.type
-        try:
-            with super().optim_context(model), torch.autocast(device, dtype=torch.bfloat16):
-                yield
-        finally:
-            if hook is not None:
-                hook.remove()
+        with super().optim_context(model), bfloat16(model.module if is_model_wrapper(model) else model):
+            yield

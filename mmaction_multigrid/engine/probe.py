@@ -4,7 +4,7 @@ import ctypes
 import gc
 import math
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterable, Iterator, List, Optional
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..models import convert_sub_batch_norm, set_bn_splits
 from ..schedule import Shape, num_bn_splits
+from .bf16 import bfloat16
 
 
 @dataclass
@@ -75,7 +76,7 @@ def synthetic_batch(model: nn.Module, channels: int, clips: int, num_frames: int
 
 
 def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base_size: int = 8, device: str = 'cpu',
-                 repeats: int = 2, one_clip: bool = False) -> Iterator[Probe]:
+                 repeats: int = 2, one_clip: bool = False, amp: bool = False) -> Iterator[Probe]:
     """Run one training step, a few times, at every shape.
 
     Args:
@@ -86,6 +87,7 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
         device: Where to run.
         repeats: Times; the fastest counts.
         one_clip: Run a single clip instead of the shape's batch, to see only whether the shape works.
+        amp: Run in mixed precision, in bfloat16.
     """
     model = build_model(config).to(device).train()
     layers = convert_sub_batch_norm(model)
@@ -97,13 +99,13 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
         probe = Probe(shape, clips)
         try:
             for _ in range(repeats):
-                _step(model, channels, probe, torch.device(device))
+                _step(model, channels, probe, torch.device(device), amp)
         except Exception as error:  # whatever a model does with a shape that it cannot take
             probe.error = f'{type(error).__name__}: {str(error).strip() or "no message"}'.splitlines()[0]
         yield probe
 
 
-def _step(model: nn.Module, channels: int, probe: Probe, device: torch.device) -> None:
+def _step(model: nn.Module, channels: int, probe: Probe, device: torch.device, amp: bool) -> None:
     seen: List[int] = []
     hook = model.cls_head.register_forward_pre_hook(lambda _, args: seen.extend(_sides(args[0])))
     try:
@@ -111,7 +113,8 @@ def _step(model: nn.Module, channels: int, probe: Probe, device: torch.device) -
         memory = PeakMemory(device)
         begin = time.perf_counter()
         data = model.data_preprocessor(data, True)
-        loss, _ = model.parse_losses(model(**data, mode='loss'))
+        with bfloat16(model) if amp else nullcontext():
+            loss, _ = model.parse_losses(model(**data, mode='loss'))
         loss.backward()
         probe.loss = float(loss.detach())  # waits for the device
         seconds = time.perf_counter() - begin
