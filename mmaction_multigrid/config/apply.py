@@ -30,6 +30,11 @@ def multigrid_schedule(cfg: Config) -> Tuple[MultigridSchedule, Optional[int]]:
     for wanted, got in schedule.clamped:
         print_log(f'multigrid: clips of {wanted} frames have {got}: the network takes multiples of {base.frame_multiple}',
                   logger='current', level=logging.WARNING)
+    if schedule.dropped:
+        stages = schedule.dropped + len(schedule.stages)
+        print_log(f'multigrid: {schedule.dropped} of {stages} stages are shorter than half an epoch and left out, with '
+                  'an lr decay that begins in one; more epochs, or a larger multigrid.epoch_factor, keep them',
+                  logger='current', level=logging.WARNING)
     return schedule, frame_interval
 
 

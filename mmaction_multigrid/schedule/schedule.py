@@ -60,6 +60,7 @@ class MultigridSchedule:
 
     Attributes:
         stages (tuple[Stage]): In order, without gaps, none empty.
+        dropped (int): Stages that came out shorter than half an epoch, and are left out.
         lr (PiecewiseLR): Factor of the base lr at a fractional epoch.
 
     Raises:
@@ -81,6 +82,7 @@ class MultigridSchedule:
         else:
             stages, points, clock = self._stretched()
         self.stages = tuple(stage for stage in stages if stage.epochs)
+        self.dropped = len(stages) - len(self.stages)
         if not self.stages:
             raise ValueError(f'multigrid.epoch_factor = {self.settings.epoch_factor}: no epoch is left of the base '
                              f"config's {base.max_epochs}; it must be larger")

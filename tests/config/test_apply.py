@@ -73,6 +73,16 @@ def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, monkeypatch):
     assert 'both long_cycle and short_cycle are off' in said[0]
 
 
+def test_stages_that_are_rounded_away_are_told(cfg, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmaction_multigrid.config.apply.print_log', lambda text, **kwargs: said.append(text))
+    assert len(apply_multigrid(cfg).train_dataloader.batch_sampler.stages) == 9
+    assert said == []
+    cfg.multigrid.epoch_factor = 0.7
+    left = len(apply_multigrid(cfg).train_dataloader.batch_sampler.stages)
+    assert f'{9 - left} of 9 stages are shorter than half an epoch' in said[0]
+
+
 @pytest.mark.parametrize(('setting', 'stages', 'last_shapes'), [
     (dict(long_cycle=False), 3, 3), (dict(short_cycle=False), 9, 1), (dict(), 9, 3),
     (dict(stages=[dict(epochs=1, crop_size=8), dict(epochs=1)]), 2, 1)])

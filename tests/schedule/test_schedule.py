@@ -135,6 +135,9 @@ def test_a_stage_of_no_epochs_is_left_out():
     assert [s.begin for s in short.stages] == [0, *[s.end for s in short.stages[:-1]]]
     epochs = [epoch for epoch, _ in short.lr_factors]
     assert epochs == sorted(set(epochs))
+    assert short.dropped + len(short.stages) == 9  # four in each lr step but the last
+    assert short.dropped > 0
+    assert schedule().dropped == 0
 
 
 def test_nothing_left_to_train():

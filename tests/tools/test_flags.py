@@ -8,7 +8,7 @@ import pytest
 from ..conftest import ROOT
 from .conftest import STOCK_TOOLS, load_tool
 
-CONFIG = str(next((ROOT / 'configs').rglob('slowfast-tiny-multigrid_*moving-digits*')))
+CONFIG = str(next((ROOT / 'configs').rglob('slowfast-tiny-multigrid_*moving-digits-rgb.py')))
 
 
 def load(name, *flags):
