@@ -76,11 +76,12 @@ def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, monkeypatch):
 def test_stages_that_are_rounded_away_are_told(cfg, monkeypatch):
     said = []
     monkeypatch.setattr('mmaction_multigrid.config.apply.print_log', lambda text, **kwargs: said.append(text))
+    assert len(apply_multigrid(cfg).train_dataloader.batch_sampler.stages) == 7
+    assert '2 of 9 stages are shorter than half an epoch' in said.pop()
+    cfg.train_cfg.max_epochs = cfg.param_scheduler[1].end = 60
+    cfg.param_scheduler[1].milestones = [30, 50]
     assert len(apply_multigrid(cfg).train_dataloader.batch_sampler.stages) == 9
     assert said == []
-    cfg.multigrid.epoch_factor = 0.7
-    left = len(apply_multigrid(cfg).train_dataloader.batch_sampler.stages)
-    assert f'{9 - left} of 9 stages are shorter than half an epoch' in said[0]
 
 
 @pytest.mark.parametrize(('setting', 'stages', 'last_shapes'), [
