@@ -5,6 +5,8 @@
 
 import argparse
 import json
+import sys
+from contextlib import redirect_stdout
 
 from mmengine.config import Config, DictAction
 from rich.console import Console
@@ -81,7 +83,8 @@ def main() -> None:
         cfg.merge_from_dict(args.cfg_options)
     if 'multigrid' not in cfg:
         parser.error(f'{args.config} has no multigrid key: it is a plain or a resolved config')
-    schedule, frame_interval = multigrid_schedule(cfg)
+    with redirect_stdout(sys.stderr):  # where its warnings belong
+        schedule, frame_interval = multigrid_schedule(cfg)
     batch_size = cfg.train_dataloader.batch_size
     info = schedule.to_dict(batch_size, frame_interval)
     if args.format == 'json':

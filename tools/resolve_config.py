@@ -4,6 +4,8 @@
 """
 
 import argparse
+import sys
+from contextlib import redirect_stdout
 
 from mmengine.config import Config, DictAction
 
@@ -20,7 +22,8 @@ def main() -> None:
     cfg = Config.fromfile(args.config)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
-    resolved = apply_multigrid(cfg)
+    with redirect_stdout(sys.stderr):  # where its warnings belong
+        resolved = apply_multigrid(cfg)
     if args.out:
         resolved.dump(args.out)
     else:

@@ -59,8 +59,7 @@ class MultigridSchedule:
         settings (Settings, optional): The checked ``multigrid`` key. Defaults to the paper's settings.
 
     Attributes:
-        stages (tuple[Stage]): In order, without gaps, none empty.
-        dropped (int): Stages that came out shorter than half an epoch, and are left out.
+        stages (tuple[Stage]): In order, without gaps, none empty; ``dropped`` of them came out too short for that.
         lr (PiecewiseLR): Factor of the base lr at a fractional epoch.
 
     Raises:
