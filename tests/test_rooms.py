@@ -18,8 +18,8 @@ ALLOWED = dict(
     engine={'schedule', 'config', 'models', 'torch', 'mmengine', 'mmaction'},
     charades={'datasets', 'torch', 'numpy', 'mmengine', 'mmcv', 'mmaction', 'sklearn'})
 STANDARD = {'abc', 'bisect', 'collections', 'contextlib', 'contextvars', 'copy', 'csv', 'ctypes', 'dataclasses',
-            'functools', 'gc', 'itertools', 'json', 'logging', 'math', 'numbers', 'os', 'pathlib', 'random', 're', 'time',
-            'typing', 'zipfile'}
+            'functools', 'gc', 'itertools', 'json', 'logging', 'math', 'multiprocessing', 'numbers', 'os', 'pathlib',
+            'random', 're', 'signal', 'threading', 'time', 'typing', 'zipfile'}
 
 
 def imports(path: Path):

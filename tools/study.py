@@ -1,8 +1,9 @@
 """Train the runs of a study one after the other, and write what each did to a JSON file.
 
-    python tools/study.py MODEL [--data digits|utd] [--seeds 0 1] [--variants baseline multigrid ...] [--set epochs=8]
+    python tools/study.py MODEL [--data digits|utd|utd7] [--seeds 0 1] [--variants baseline multigrid ...] [--set epochs=8]
 
-MODEL is slowfast, i3d or i3d-nl. A run that is finished is left out and one that was cut off goes on from its last
+MODEL is slowfast, i3d or i3d-nl. With utd7 a baseline on 20 of UTD-MHAD's 27 actions is fine-tuned on the other 7; it is
+trained first, once a seed. A run that is finished is left out and one that was cut off goes on from its last
 checkpoint, so that the same command starts and resumes a study. tools/study_report.py makes tables and plots of it.
 """
 
@@ -90,7 +91,10 @@ def train(job: dict, path: Path, work_dir: Path) -> None:
     from mmengine.runner import Runner
     torch.set_num_threads(1)
     cfg, schedule = study_variants.build(job['model'], job['data'], job['variant'], job['conditions'])
-    cfg.work_dir, cfg.resume, cfg.randomness = str(work_dir), True, dict(seed=job['seed'])
+    cfg.work_dir, cfg.randomness = str(work_dir), dict(seed=job['seed'])
+    cfg.resume = (work_dir / 'last_checkpoint').exists()
+    if job['data'] == 'utd7' and not cfg.resume:
+        cfg.load_from = (work_dir.parent / run_name(pretraining(job)) / 'last_checkpoint').read_text()
     cfg.log_level = 'WARNING'
     cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None
     record = json.loads(path.read_text()) if path.exists() else dict(points=[], load_average=[])
@@ -108,6 +112,11 @@ def run_name(job: dict) -> str:
     return f'{job["model"]}_{job["data"]}_{job["variant"]}{conditions}_seed{job["seed"]}'
 
 
+def pretraining(job: dict) -> dict:
+    """The run that a fine-tuned one starts from."""
+    return dict(job, data='utd20', variant='baseline', conditions=dict(epochs=35))
+
+
 def make_data(data: str) -> None:
     """Make the digits unless they are there; UTD-MHAD comes from its authors."""
     if data == 'digits':
@@ -115,6 +124,10 @@ def make_data(data: str) -> None:
                         *DIGITS], check=True)
     elif not Path('data/utd_mhad_depth27/train.txt').exists():
         sys.exit('data/utd_mhad_depth27 is not there: get UTD-MHAD from its authors')
+    elif data == 'utd7':
+        import study_variants
+        study_variants.write_lists('utd20')
+        study_variants.write_lists('utd7')
 
 
 def parse_condition(text: str) -> tuple:
@@ -130,7 +143,7 @@ def main() -> int:
     """Train what is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('model', choices=['slowfast', 'i3d', 'i3d-nl'])
-    parser.add_argument('--data', choices=['digits', 'utd'], default='digits', help='default: digits')
+    parser.add_argument('--data', choices=['digits', 'utd', 'utd7'], default='digits', help='default: digits')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1], help='default: 0 1')
     parser.add_argument('--variants', nargs='+', default=['baseline', 'multigrid', 'baseline-short'],
                         help='of tools/study_variants.py; default: baseline multigrid baseline-short')
@@ -144,6 +157,8 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     jobs = [dict(model=args.model, data=args.data, variant=variant, conditions=dict(args.set), seed=seed)
             for seed in args.seeds for variant in args.variants]
+    if args.data == 'utd7':
+        jobs = [pretraining(jobs[len(args.variants) * number]) for number in range(len(args.seeds))] + jobs
     return run_all(jobs, args.out, args.work_dir)
 
 

@@ -3,12 +3,15 @@
 Imported by tools/study.py and tools/study_report.py; nothing to run here.
 """
 
+import random
 from pathlib import Path
 from typing import Callable, Dict, Tuple
 
 from mmengine.config import Config
 
 from mmaction_multigrid import MultigridSchedule, apply_multigrid, multigrid_schedule, register_transform_rule
+from mmaction_multigrid.datasets import MultigridBatchSampler
+from mmaction_multigrid.schedule import find_stage
 
 ROOT = Path(__file__).resolve().parent.parent
 # (model, data): the baseline's config and the multigrid one.
@@ -19,13 +22,31 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
         ('utd', '1xb4-16x4x1-steplr-70e_utd-mhad-depth-rgb', '1xb4-16x4x1-steplr-105e_utd-mhad-depth-rgb'))
     for model, name in (('slowfast', 'slowfast/slowfast-tiny'), ('i3d', 'i3d/i3d-tiny'),
                         ('i3d-nl', 'i3d/i3d-tiny-nl-dot-product'))
-    if (model, data) != ('i3d-nl', 'utd')
 }
+# UTD-MHAD's actions in two parts, drawn once: to train on 20 of them, and to fine-tune on the other 7.
+FINE_TUNED = sorted(random.Random(0).sample(range(27), 7))
+PARTS = Path('data/utd_mhad_depth27_parts')
+ACTIONS = dict(utd20=[label for label in range(27) if label not in FINE_TUNED], utd7=FINE_TUNED)
+
+
+def write_lists(data: str) -> None:
+    """Write the annotation lists of a part of UTD-MHAD, labels counted from 0."""
+    PARTS.mkdir(exist_ok=True)
+    for name in ('train', 'val'):
+        lines = [line.split() for line in Path(f'data/utd_mhad_depth27/{name}.txt').read_text().splitlines()]
+        kept = [f'{path} {ACTIONS[data].index(int(label))}' for path, label in lines if int(label) in ACTIONS[data]]
+        (PARTS / f'{data}_{name}.txt').write_text('\n'.join(kept) + '\n')
 
 
 def load(model: str, data: str, multigrid: bool) -> Config:
-    """The shipped config of a model on a data set."""
-    return Config.fromfile(str(ROOT / 'configs' / 'recognition' / CONFIGS[model, data][multigrid]))
+    """The shipped config of a model on a data set or a part of it."""
+    name = CONFIGS[model, 'utd' if data in ACTIONS else data][multigrid]
+    cfg = Config.fromfile(str(ROOT / 'configs' / 'recognition' / name))
+    if data in ACTIONS:
+        cfg.model.cls_head.num_classes = len(ACTIONS[data])
+        cfg.train_dataloader.dataset.ann_file = str(PARTS / f'{data}_train.txt')
+        cfg.val_dataloader.dataset.ann_file = str(PARTS / f'{data}_val.txt')
+    return cfg
 
 
 def train_epochs(cfg: Config, epochs: int) -> None:
@@ -69,7 +90,9 @@ def no_lr_scaling(cfg: Config) -> Config:
     schedule, _ = multigrid_schedule(cfg)
     cfg = apply_multigrid(cfg)
     lr = cfg.param_scheduler[0]
-    lr.points = [(epoch, factor / max(1, factor_at(schedule, epoch))) for epoch, factor in lr.points]
+    stages = schedule.stages
+    lr.points = [(epoch, factor / max(1, stages[find_stage(stages, epoch)].shape.batch_factor))
+                 for epoch, factor in lr.points]
     return cfg
 
 
@@ -81,11 +104,6 @@ def end_decayed(cfg: Config, gamma: float) -> Config:
         last = cfg.train_cfg.max_epochs - 1
         lr.points = [point for point in lr.points if point[0] != last] + [(last, factor * gamma)]
     return cfg
-
-
-def factor_at(schedule: MultigridSchedule, epoch: int) -> int:
-    """Batch factor of the stage that an epoch is in."""
-    return next(stage.shape.batch_factor for stage in schedule.stages if epoch < stage.end)
 
 
 def option(**settings) -> Callable[[Config], None]:
@@ -143,15 +161,10 @@ def count_clips(cfg: Config) -> int:
 
 
 def count_iterations(cfg: Config, clips: int) -> int:
-    """Iterations of a multigrid config on one process, epoch by epoch."""
-    schedule, _ = multigrid_schedule(cfg)
-    batch, total = cfg.train_dataloader.batch_size, 0
-    for stage in schedule.stages:
-        left, count = clips, 0
-        while left >= (size := batch * stage.shapes[count % len(stage.shapes)].batch_factor):
-            left, count = left - size, count + 1
-        total += stage.epochs * count
-    return total
+    """Iterations of a multigrid config on one process."""
+    stages = apply_multigrid(cfg).train_dataloader.batch_sampler.stages
+    sampler = MultigridBatchSampler(range(clips), cfg.train_dataloader.batch_size, stages)
+    return sum(map(sampler.num_batches, range(sampler.max_epochs)))
 
 
 def build(model: str, data: str, variant: str, conditions: Dict[str, float]) -> Tuple[Config, MultigridSchedule]:

@@ -43,6 +43,7 @@ class MultigridBatchSampler(Sampler):
         self.drop_last = drop_last
         self.epoch = 0
         self._fixed: Optional[Tuple[Shape, int]] = None
+        self._start = 0
         for stage in self.stages:
             if not self.num_batches(stage.begin):
                 size = batch_size * stage.shapes[0].batch_factor
@@ -104,10 +105,22 @@ class MultigridBatchSampler(Sampler):
         finally:
             self._fixed = None
 
+    @contextmanager
+    def starting_at(self, batch_idx: int) -> Iterator[None]:
+        """What is iterated over inside the ``with`` block leaves out the batches before this one."""
+        self._start = batch_idx
+        try:
+            yield
+        finally:
+            self._start = 0
+
     def __len__(self) -> int:
         return self._fixed[1] if self._fixed else self.num_batches(self.epoch)
 
     def __iter__(self) -> Iterator[List[Tuple[int, Shape]]]:
+        return islice(self._batches(), self._start, None)
+
+    def _batches(self) -> Iterator[List[Tuple[int, Shape]]]:
         shapes = (self._fixed[0], ) if self._fixed else self.stage.shapes
         indices = islice(iter(self.sampler), self.num_clips)
         for shape in islice(cycle(shapes), len(self)):

@@ -7,6 +7,7 @@ import torch
 from mmaction.registry import DATASETS
 
 from ..schedule import Shape, is_count
+from .crashes import Crashes
 from .grid import Grid, open_grid
 from .grid_store import watch_copies
 from .seed import seeded
@@ -40,6 +41,7 @@ class MultigridDataset:
         # Shared memory: workers are forked once and have to see the epoch change. Negative: not set.
         self._clock = torch.full((2, ), -1, dtype=torch.int64).share_memory_()
         self._report: Optional[str] = None
+        self._crashes = Crashes()
 
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Draw the random numbers of every clip, in all workers, from ``(seed, epoch, index)`` from now on."""
@@ -52,6 +54,25 @@ class MultigridDataset:
         """
         self._report = path
 
+    def survive_crashes(self, num_workers: int, path: Optional[str] = None) -> None:
+        """Have :meth:`leave_out` know what each of ``num_workers`` workers has open, and keep what it is told in a file.
+
+        To be called before workers start.
+        """
+        self._crashes = Crashes(num_workers, path)
+
+    def leave_out(self, worker: int) -> Optional[str]:
+        """Name of the file that a crashed worker had open, None if it had none.
+
+        Workers that are started from now on replace it by another clip.
+        """
+        index = self._crashes.blame(worker)
+        if index is None:
+            return None
+        name = self._name(index)
+        self._crashes.add(name, int(self._clock[1]))
+        return name
+
     def __len__(self) -> int:
         return len(self.dataset)
 
@@ -62,21 +83,25 @@ class MultigridDataset:
         seed, epoch = self._clock.tolist()
         with open_grid(Grid(shape.num_frames, shape.crop_size, *self.base_shape)):
             if epoch < 0:
-                return self._load(index)
+                return self._load(index, epoch)
             with seeded(seed, epoch, index):
-                return self._load(index)
+                return self._load(index, epoch)
 
-    def _load(self, index: int) -> Any:
-        for _ in range(MAX_TRIES):
+    def _load(self, index: int, epoch: int) -> Any:
+        tries = 0
+        while True:
             try:
-                return self._load_one(index)
+                with self._crashes.opening(index, epoch, self._name):
+                    return self._load_one(index)
             except Exception as error:  # whatever a decoder makes of a broken file
-                cause = error
-            name = self._name(index)
-            self._tell(name, cause, 'another clip took its place')
+                name = self._name(index)
+                self._tell(name, error, 'another clip took its place')
+                tries += 1
+                if tries == MAX_TRIES:
+                    raise RuntimeError(f'{MAX_TRIES} clips in a row cannot be loaded; the last one: {name}, '
+                                       f'{type(error).__name__}: {error}') from error
+            # No error is held any more, and with it no decoder that could crash while the next clip is open.
             index = np.random.randint(len(self))
-        raise RuntimeError(f'{MAX_TRIES} clips in a row cannot be loaded; the last one: {name}, '
-                           f'{type(cause).__name__}: {cause}') from cause
 
     def _load_one(self, index: int) -> Any:
         with watch_copies() as copy:

@@ -15,6 +15,7 @@ class BadVideosHook(Hook):
 
     The workers of rank ``r`` append to ``bad_videos.rank{r}.txt`` as they meet them, so that a killed run leaves its
     list too. After every epoch rank 0 sums these files up, most frequent first, and names new clips in the log.
+    Files that ended a worker are in ``crashed_videos.rank{r}.txt``, each with the epoch, for a resumed run to leave out.
     Priority NORMAL: it depends on no other hook.
     """
     priority = 'NORMAL'
@@ -26,9 +27,13 @@ class BadVideosHook(Hook):
 
     def before_train(self, runner) -> None:
         """Tell the data set where to report to, before its workers start."""
-        dataset = runner.train_loop.dataloader.dataset
-        if hasattr(dataset, 'report_to'):
-            dataset.report_to(str(Path(runner.work_dir) / f'bad_videos.rank{get_rank()}.txt'))
+        dataloader, folder = runner.train_loop.dataloader, Path(runner.work_dir)
+        if hasattr(dataloader.dataset, 'report_to'):
+            dataloader.dataset.report_to(str(folder / f'bad_videos.rank{get_rank()}.txt'))
+            crashed = folder / f'crashed_videos.rank{get_rank()}.txt'
+            if not runner._resume:
+                crashed.unlink(missing_ok=True)
+            dataloader.dataset.survive_crashes(dataloader.num_workers, str(crashed))
 
     def after_train_epoch(self, runner) -> None:
         """Sum up, and log what is new."""

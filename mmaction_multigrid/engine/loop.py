@@ -1,6 +1,7 @@
 """The train loop for epochs of different numbers of iterations."""
 
 from bisect import bisect_right
+from contextlib import closing
 from itertools import accumulate
 from typing import Dict, Union
 
@@ -9,6 +10,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import DataLoader
 
 from ..schedule import check_count
+from .surviving import surviving_batches
 
 
 @LOOPS.register_module()
@@ -66,3 +68,13 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
                 self.runner.val_loop.run()
         self.runner.call_hook('after_train')
         return self.runner.model
+
+    def run_epoch(self) -> None:
+        """Train one epoch, on whatever its data workers survive."""
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        with closing(surviving_batches(self.dataloader)) as batches:
+            for idx, data_batch in enumerate(batches):
+                self.run_iter(idx, data_batch)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1

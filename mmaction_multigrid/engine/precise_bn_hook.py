@@ -1,6 +1,6 @@
 """Precise batch-norm statistics before every validation and checkpoint."""
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Iterator, Optional, Tuple
 
 import torch
@@ -10,6 +10,7 @@ from mmengine.model import is_model_wrapper
 
 from ..models import PreciseBN, whole_batches
 from ..schedule import Shape, is_count
+from .surviving import surviving_batches
 
 
 @contextmanager
@@ -65,8 +66,9 @@ class PreciseBNHook(Hook):
         dataloader = runner.train_loop.dataloader
         # The train loader itself, between two epochs: its workers serve on, and none is ever started for this.
         fixed = dataloader.batch_sampler.fixed(self.shape, self.num_batches)
-        with torch.no_grad(), averaged_weights(runner), fixed, whole_batches(model), precise.collect():
-            for data in dataloader:
+        with torch.no_grad(), averaged_weights(runner), fixed, whole_batches(model), precise.collect(), \
+                closing(surviving_batches(dataloader)) as batches:
+            for data in batches:
                 with runner.optim_wrapper.optim_context(model):
                     model._run_forward(model.data_preprocessor(data, True), mode='loss')
                 precise.update()

@@ -55,6 +55,11 @@ class Hang(BaseTransform):
         if fault == 'hang' and Path(folder, 'epoch_4.pth').exists() and not marker.exists():
             marker.touch()
             time.sleep(600)
+        if fault == 'unreadable' and results['clip'] in (5, 30):
+            raise OSError('no decoder opens this')
+        if fault == 'crash' and results['clip'] in (5, 30):
+            signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGSEGV)
         return results
 
 register_transform_rule('Hang')
@@ -135,6 +140,16 @@ def test_a_rank_that_dies(tmp_path):
     assert codes[0] != 0, log[-3000:]
     fine(launch(tmp_path, 'run', 'rank', processes=2))
     assert_equal_weights(tmp_path / 'straight', tmp_path / 'run')
+
+
+@pytest.mark.long
+def test_workers_that_crash_on_two_processes(tmp_path):
+    """The other process waits for the one whose worker is started anew; as if the files could not be read."""
+    fine(launch(tmp_path, 'unreadable', 'unreadable', workers=1, processes=2))
+    codes, log = launch(tmp_path, 'run', 'crash', workers=1, processes=2)
+    assert codes == [0, 0], log[-3000:]
+    assert 'ended the process that opened it' in log
+    assert_equal_weights(tmp_path / 'unreadable', tmp_path / 'run')
 
 
 @pytest.mark.parametrize(('workers', 'timeout'), [(0, None), (2, 600)])

@@ -1,0 +1,120 @@
+"""An epoch's batches, though a file should end the data worker that opens it."""
+
+import logging
+import signal
+import threading
+from contextlib import nullcontext
+from multiprocessing.connection import wait
+from typing import Any, Iterator, List
+
+import torch
+from mmengine.logging import print_log
+from torch.utils.data import DataLoader
+from torch.utils.data._utils.signal_handling import _set_SIGCHLD_handler
+
+# How native code ends a process that it has gone wrong in. Not SIGBUS, which is shared memory that ran out, nor
+# SIGKILL, which is the machine's memory: no file is to blame for those.
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE)
+MAX_CRASHES = 100
+
+
+def surviving_batches(dataloader: DataLoader) -> Iterator[Any]:
+    """The batches of an epoch, in order, as from the loader itself.
+
+    Where a worker crashes while it has a clip open, the workers are started anew at the batch that comes next, and the
+    data set is told to leave that clip's file out. Anything else that happens to a worker ends the epoch as before.
+
+    Args:
+        dataloader (DataLoader): Of a ``MultigridBatchSampler`` and, to survive, of a ``MultigridDataset``.
+
+    Raises:
+        RuntimeError: A worker ended and no clip is to blame, or a hundred crashed without a batch between.
+    """
+    if not dataloader.num_workers or not hasattr(dataloader.dataset, 'leave_out'):
+        yield from dataloader
+        return
+    done = crashes = 0
+    with WorkerDeaths() as deaths:
+        while True:
+            iterator = None
+            try:
+                # A loader draws a random number for its workers: a restart must not move the model's.
+                kept = torch.random.fork_rng(devices=[]) if crashes else nullcontext()
+                with dataloader.batch_sampler.starting_at(done), kept:
+                    iterator = iter(dataloader)
+                while (batch := deaths.next(iterator)) is not None:
+                    done, crashes = done + 1, 0
+                    yield batch
+                return
+            except Exception:
+                crashes += 1
+                names = _leave_out_crashed(dataloader, iterator)
+                if not names or crashes >= MAX_CRASHES:
+                    raise
+            for name in names:
+                print_log(f'{name}: ended the data worker that opened it and is left out from now on; workers are '
+                          f'started anew at batch {done + 1} of the epoch', logger='current', level=logging.WARNING)
+
+
+class WorkerDeaths:
+    """Lets the death of a data worker raise an error while a batch is waited for, and not in the midst of a step.
+
+    Torch raises it in a handler of SIGCHLD, that is, wherever the main thread happens to be.
+    """
+
+    def __enter__(self) -> 'WorkerDeaths':
+        self._waiting, self._missed = False, ()
+        self._main = threading.current_thread() is threading.main_thread()
+        if self._main:  # nowhere else does Python, or torch, handle signals
+            _set_SIGCHLD_handler()  # as the first loader would; once a process
+            self._handler = signal.signal(signal.SIGCHLD, self._on_signal)
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        if self._main:
+            signal.signal(signal.SIGCHLD, self._handler)
+            if self._missed and kind is None:
+                self._handler(*self._missed)
+
+    def _on_signal(self, *args: Any) -> None:
+        if not self._waiting:
+            self._missed = args
+            return
+        self._waiting = False  # one error is enough
+        self._handler(*args)
+        self._waiting = True
+
+    def next(self, iterator: Iterator[Any]) -> Any:
+        """The next item, None at the end.
+
+        Raises:
+            RuntimeError: A worker died, now or since the last call.
+        """
+        try:
+            self._waiting = True
+            missed, self._missed = self._missed, ()
+            if missed:
+                self._on_signal(*missed)
+            return next(iterator, None)
+        finally:
+            self._waiting = False
+
+
+def _leave_out_crashed(dataloader: DataLoader, iterator: Any) -> List[str]:
+    """End the workers if some crashed with a clip open, and name the files of those clips."""
+    if iterator is None:
+        iterator = getattr(dataloader, '_iterator', None)
+    workers = getattr(iterator, '_workers', ())
+    # What a dying worker sends breaks off before it is dead.
+    wait([worker.sentinel for worker in workers], timeout=1)
+    if not any(map(_has_crashed, workers)):
+        return []
+    iterator._shutdown_workers()
+    dataloader._iterator = None  # of persistent workers: a new one is made
+    # Only now: others may have been about to crash, too.
+    names = [dataloader.dataset.leave_out(number) for number, worker in enumerate(workers) if _has_crashed(worker)]
+    return [name for name in names if name]
+
+
+def _has_crashed(worker: Any) -> bool:
+    return -(worker.exitcode or 0) in CRASHES
