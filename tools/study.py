@@ -1,6 +1,6 @@
 """Train the runs of a study one after the other, and write what each did to a JSON file.
 
-    python tools/study.py MODEL [--data digits|utd|utd7] [--seeds 0 1] [--variants baseline multigrid ...] [--set epochs=8]
+    python tools/study.py MODEL [--data digits|utd|utd7] [--seeds 0 1] [--variants baseline ...] [--set KEY=NUMBER]
 
 MODEL is slowfast, i3d or i3d-nl. With utd7 a baseline on 20 of UTD-MHAD's 27 actions is fine-tuned on the other 7; it is
 trained first, once a seed. A run that is finished is left out and one that was cut off goes on from its last

@@ -18,7 +18,8 @@ from study_variants import VARIANTS, load
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ('baseline', 'multigrid', 'baseline-short', 'long', 'short', 'stage', 'resize')
 ABLATIONS = ('multigrid', 'plain-bn', 'no-precise-bn', 'fixed-interval', 'no-lr-scaling', 'epochs-1', 'epochs-2')
-TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', digits='moving digits', **{'i3d-nl': 'non-local I3D'})
+TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', utd7='7 actions of UTD-MHAD, pre-trained on 20',
+              digits='moving digits', **{'i3d-nl': 'non-local I3D'})
 HEADER = ('run', 'seeds', 'iterations', 'top-1 (%)', 'load', 'wall-clock (s)', 'of it data', 'of it compute',
           'CPU time (s)', "to within a point of the baseline's end (s)", 'speed-up: iterations', 'wall-clock',
           'CPU time')
@@ -228,7 +229,7 @@ def main() -> None:
 
     for page in (args.out / 'README.md', ROOT / 'README.md'):
         page.write_text(fill(page.read_text(), lambda name: table(groups, name)))
-    for model, data in sorted({key[:2] for key in groups}):
+    for model, data in sorted({key[:2] for key in groups if key[2:] == ('multigrid', ())}):
         draw_curves(groups, model, data, args.out / f'{model}_{data}.png')
         cfg = load(model, data, True)
         draw(multigrid_schedule(cfg)[0], cfg.train_dataloader.batch_size, args.out / f'{model}_{data}_schedule.png')

@@ -107,6 +107,43 @@ def test_conditions(variants):
         variants.build('i3d', 'digits', 'none', {})
 
 
+def test_the_parts_of_the_actions(variants, tmp_path, monkeypatch):
+    """Every clip is in one of the parts, under a label that counts from 0."""
+    folder = tmp_path / 'data' / 'utd_mhad_depth27'
+    folder.mkdir(parents=True)
+    for name in ('train', 'val'):
+        (folder / f'{name}.txt').write_text(''.join(f'{name}/{label}.mp4 {label}\n' for label in range(27)))
+    monkeypatch.chdir(tmp_path)
+    names, labels = [], {}
+    for data in ('utd20', 'utd7'):
+        variants.write_lists(data)
+        for name in ('train', 'val'):
+            lines = [line.split() for line in (variants.PARTS / f'{data}_{name}.txt').read_text().splitlines()]
+            names += [path for path, _ in lines]
+            labels[data] = [int(label) for _, label in lines]
+    assert sorted(names) == sorted(f'{name}/{label}.mp4' for name in ('train', 'val') for label in range(27))
+    assert labels == dict(utd20=list(range(20)), utd7=list(range(7)))
+    for variant in ('baseline', 'multigrid'):
+        cfg, _ = variants.build('slowfast', 'utd7', variant, {})
+        assert cfg.model.cls_head.num_classes == 7
+        dataset = cfg.train_dataloader.dataset
+        assert dataset.get('dataset', dataset).ann_file == str(variants.PARTS / 'utd7_train.txt')
+        assert cfg.val_dataloader.dataset.ann_file == str(variants.PARTS / 'utd7_val.txt')
+
+
+def test_fine_tuning_starts_from_the_pretraining_of_its_seed(tools, tmp_path, monkeypatch):
+    study = load_tool('study')
+    monkeypatch.setattr(study, 'make_data', lambda data: None)
+    seen = []
+    monkeypatch.setattr(study, 'run_all', lambda jobs, *_: seen.extend(map(study.run_name, jobs)) or 0)
+    monkeypatch.setattr('sys.argv', ['study.py', 'i3d', '--data', 'utd7', '--variants', 'baseline', 'multigrid',
+                                     '--out', str(tmp_path)])
+    assert study.main() == 0
+    assert seen == ['i3d_utd20_baseline_epochs-35_seed0', 'i3d_utd20_baseline_epochs-35_seed1',
+                    'i3d_utd7_baseline_seed0', 'i3d_utd7_multigrid_seed0', 'i3d_utd7_baseline_seed1',
+                    'i3d_utd7_multigrid_seed1']
+
+
 def test_a_run_and_its_resume(tools, digits, tmp_path, monkeypatch):
     study = load_tool('study')
     (tmp_path / 'data').mkdir()
