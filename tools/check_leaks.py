@@ -1,15 +1,17 @@
 """Thousands of stage changes on a toy data set and model: memory, open files, threads and semaphores before and after.
 
-    python tools/check_leaks.py [--stages 10000] [--workers 0 1 4] [--contexts fork spawn]
+    python tools/check_leaks.py [--stages 10000] [--crashes 0] [--workers 0 1 4] [--contexts fork spawn]
 
 Two weeks of training are some dozens of stage changes; here every epoch is one, of two batches. Everything that a stage
 change touches runs: batch sampler, transforms, data set, the loader's workers, norm layers. A first tenth fills caches;
-what grows after it would be a leak. Reads /proc, so Linux only. Prints a line per setting, memory in MiB,
+what grows after it would be a leak. With ``--crashes N`` workers are ended by N files instead, as damaged videos do, and
+started anew as often. Reads /proc, so Linux only. Prints a line per setting, memory in MiB,
 and ends with 1 where anything but the memory grew, or the memory by more than 20 MiB.
 """
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Dict, List
@@ -20,6 +22,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmaction_multigrid.datasets import MultigridBatchSampler, MultigridDataset, MultigridTransform
+from mmaction_multigrid.engine.surviving import surviving_batches
 from mmaction_multigrid.models import convert_sub_batch_norm, set_bn_splits
 
 SHAPES = ((4, 2, 8), (2, 4, 8), (1, 4, 16))
@@ -28,16 +31,25 @@ CROP = MultigridTransform.wrap(dict(type='RandomCrop', size=16))
 
 
 class Clips:
-    """Frames of noise that are cropped as the grid says."""
+    """Grey frames that are cropped as the grid says.
 
-    def __init__(self) -> None:
+    Args:
+        length (int): Clips. Defaults to 8.
+        crashes (int): Every other one of the first ``2 * crashes`` ends the worker that loads it. Defaults to 0.
+    """
+
+    def __init__(self, length: int = 8, crashes: int = 0) -> None:
+        self.length, self.crashes = length, crashes
         self.crop = MultigridTransform(CROP['transform'])
 
     def __len__(self) -> int:
-        return 8
+        return self.length
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        frames = [np.full((24, 32, 3), index, dtype=np.uint8)] * 4
+        if index % 2 and index < 2 * self.crashes:
+            signal.signal(signal.SIGSEGV, signal.SIG_DFL)  # torch's handler would print
+            os.kill(os.getpid(), signal.SIGSEGV)
+        frames = [np.full((24, 32, 3), index % 256, dtype=np.uint8)] * 4
         results = self.crop(dict(imgs=frames, img_shape=(24, 32), modality='RGB'))
         return torch.from_numpy(np.stack(results['imgs'])).permute(3, 0, 1, 2).float()
 
@@ -57,6 +69,7 @@ def usage(pids: List[int]) -> Dict[str, int]:
 def run(stages: int, workers: int, context: str) -> List[Dict[str, int]]:
     """Usage after a tenth of the stage changes, and after all."""
     data = MultigridDataset(Clips(), (4, 16))
+    data.survive_crashes(workers)
     sampler = MultigridBatchSampler(range(len(data)), 1, [dict(epochs=1, shapes=[SHAPES[i % 3]]) for i in range(stages)])
     loader = DataLoader(data, batch_sampler=sampler, num_workers=workers, persistent_workers=workers > 0,
                         multiprocessing_context=context if workers else None)
@@ -67,7 +80,7 @@ def run(stages: int, workers: int, context: str) -> List[Dict[str, int]]:
         sampler.epoch = epoch
         data.set_epoch(0, epoch)
         set_bn_splits(layers, sampler.stage.shape.batch_factor)
-        for clips in loader:
+        for clips in surviving_batches(loader):
             model.zero_grad()
             model(clips).square().mean().backward()
         if epoch + 1 in (stages // 10, stages):
@@ -76,10 +89,27 @@ def run(stages: int, workers: int, context: str) -> List[Dict[str, int]]:
     return found
 
 
+def run_crashes(crashes: int, workers: int, context: str) -> List[Dict[str, int]]:
+    """Usage of the main process during the second tenth of the crashes, and during the last."""
+    length = 2 * crashes + 8 * workers
+    data = MultigridDataset(Clips(length, crashes), (4, 16))
+    data.survive_crashes(workers)
+    data.set_epoch(0, 0)
+    sampler = MultigridBatchSampler(range(length), 1, [dict(epochs=1, shapes=[SHAPES[2]])])
+    loader = DataLoader(data, batch_sampler=sampler, num_workers=workers, persistent_workers=True,
+                        multiprocessing_context=context)
+    samples = [usage([os.getpid()]) for _ in surviving_batches(loader)]
+    loader._iterator._shutdown_workers()
+    # The least of several: batches on their way hold files.
+    return [{key: min(sample[key] for sample in part) for key in part[0]}
+            for part in (samples[length // 10:length // 5], samples[-(length // 10):])]
+
+
 def main() -> int:
     """Check all settings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--stages', type=int, default=10000, help='stage changes; default: 10000')
+    parser.add_argument('--crashes', type=int, default=0, help='new starts of the workers instead')
     parser.add_argument('--workers', type=int, nargs='+', default=[0, 1, 4], help='default: 0 1 4')
     parser.add_argument('--contexts', nargs='+', default=['fork', 'spawn'], help='default: fork spawn')
     args = parser.parse_args()
@@ -88,10 +118,16 @@ def main() -> int:
     leaks = 0
     for workers in args.workers:
         for context in args.contexts if workers else ['-']:
-            before, after = run(args.stages, workers, context)
-            print(f'{args.stages} stage changes, {workers} workers ({context}): ' + ', '.join(
+            if args.crashes and not workers:
+                continue
+            before, after = (run_crashes(args.crashes, workers, context) if args.crashes else
+                             run(args.stages, workers, context))
+            what = f'{args.crashes} crashes' if args.crashes else f'{args.stages} stage changes'
+            print(f'{what}, {workers} workers ({context}): ' + ', '.join(
                 f'{key} {before[key]} -> {after[key]}' for key in keys), flush=True)
-            leaks += after['memory'] - before['memory'] > MAX_GROWTH or any(after[key] > before[key] for key in keys[1:])
+            # Torch's test of the limit of open files leaves one open where a worker's death interrupts it.
+            allowed = dict(memory=MAX_GROWTH, files=args.crashes // 50, threads=0, semaphores=0)
+            leaks += any(after[key] - before[key] > allowed[key] for key in keys)
     print(f'{leaks} settings leak')
     return 1 if leaks else 0
 

@@ -105,8 +105,11 @@ def _leave_out_crashed(dataloader: DataLoader, iterator: Any) -> List[str]:
     if iterator is None:
         iterator = getattr(dataloader, '_iterator', None)
     workers = getattr(iterator, '_workers', ())
-    # What a dying worker sends breaks off before it is dead.
-    wait([worker.sentinel for worker in workers], timeout=1)
+    # What a dying worker sends breaks off before it is dead, and before its exit status is there.
+    dying = wait([worker.sentinel for worker in workers], timeout=1)
+    for worker in workers:
+        if worker.sentinel in dying:
+            worker.join(1)
     if not any(map(_has_crashed, workers)):
         return []
     iterator._shutdown_workers()

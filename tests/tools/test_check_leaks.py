@@ -14,8 +14,13 @@ def test_a_few_stage_changes():
         assert before['memory'] > 10 and before['files'] > 3 and before['threads'] >= 1 + workers
 
 
-def test_more_files_are_seen(tmp_path):
+def test_a_few_crashes():
+    before, after = leaks.run_crashes(10, 1, 'fork')
+    assert all(after[key] <= before[key] for key in ('threads', 'semaphores'))
+    assert after['files'] <= before['files'] + 2  # batches on their way
 
+
+def test_more_files_are_seen(tmp_path):
     before = leaks.usage([os.getpid()])
     with open(tmp_path / 'open', 'w'):
         assert leaks.usage([os.getpid()])['files'] == before['files'] + 1
