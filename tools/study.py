@@ -4,7 +4,8 @@
 
 MODEL is slowfast, i3d or i3d-nl. With utd7 a baseline on 20 of UTD-MHAD's 27 actions is fine-tuned on the other 7; it is
 trained first, once a seed. A run that is finished is left out and one that was cut off goes on from its last
-checkpoint, so that the same command starts and resumes a study. tools/study_report.py makes tables and plots of it.
+checkpoint, so that the same command starts and resumes a study. Prints a table at its end; of the records in
+docs/results/runs tools/study_report.py makes the tables and plots of docs/results.
 """
 
 import argparse
@@ -149,7 +150,8 @@ def main() -> int:
                         help='of tools/study_variants.py; default: baseline multigrid baseline-short')
     parser.add_argument('--set', type=parse_condition, nargs='+', default=[], metavar='KEY=NUMBER',
                         help='other conditions: clips, epochs, lr, stride')
-    parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'results' / 'runs', help='where the records go')
+    parser.add_argument('--out', type=Path, default=ROOT / 'work_dirs' / 'study' / 'runs',
+                        help='where the records go; default: work_dirs/study/runs')
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'study', help='where checkpoints go')
     args = parser.parse_args()
     os.environ['OMP_NUM_THREADS'] = '1'
@@ -159,7 +161,11 @@ def main() -> int:
             for seed in args.seeds for variant in args.variants]
     if args.data == 'utd7':
         jobs = [pretraining(jobs[len(args.variants) * number]) for number in range(len(args.seeds))] + jobs
-    return run_all(jobs, args.out, args.work_dir)
+    failed = run_all(jobs, args.out, args.work_dir)
+    import study_report
+    print(study_report.variant_table(study_report.read(args.out), args.model, args.data, args.variants,
+                                     tuple(sorted(dict(args.set).items()))))
+    return failed
 
 
 def run_all(jobs: list, out: Path, work_dir: Path) -> int:
