@@ -118,8 +118,8 @@ def pretraining(job: dict) -> dict:
     return dict(job, data='utd20', variant='baseline', conditions=dict(epochs=35))
 
 
-def make_data(data: str) -> None:
-    """Make the digits unless they are there; UTD-MHAD comes from its authors."""
+def make_data(data: str, variants: list) -> None:
+    """Make the digits unless they are there, and what of UTD-MHAD is derived; itself, it comes from its authors."""
     if data == 'digits':
         subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'), 'data/moving_digits16',
                         *DIGITS], check=True)
@@ -129,6 +129,11 @@ def make_data(data: str) -> None:
         import study_variants
         study_variants.write_lists('utd20')
         study_variants.write_lists('utd7')
+    elif 'store' in variants:
+        import study_variants
+        subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'build_grid_store.py'),
+                        'data/utd_mhad_depth27/train.txt', str(study_variants.STORE), '--root', 'data/utd_mhad_depth27',
+                        '--sides', '80', '114', '160'], check=True)
 
 
 def parse_condition(text: str) -> tuple:
@@ -155,7 +160,7 @@ def main() -> int:
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'study', help='where checkpoints go')
     args = parser.parse_args()
     os.environ['OMP_NUM_THREADS'] = '1'
-    make_data(args.data)
+    make_data(args.data, args.variants)
     args.out.mkdir(parents=True, exist_ok=True)
     jobs = [dict(model=args.model, data=args.data, variant=variant, conditions=dict(args.set), seed=seed)
             for seed in args.seeds for variant in args.variants]

@@ -148,7 +148,7 @@ def draw_curves(groups: Dict[tuple, Runs], model: str, data: str, path: Path) ->
     """Top-1 against wall-clock, and against CPU time of the training process."""
     import matplotlib.pyplot as plt
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
-    for color, variant in enumerate(PEERS):
+    for color, variant in enumerate((*PEERS, 'store')):
         runs = groups.get((model, data, variant, ()))
         for number, record in enumerate(runs.records if runs else ()):
             for axis, key in zip(axes, ('seconds', 'cpu_seconds')):
@@ -211,7 +211,8 @@ def table(groups: Dict[tuple, Runs], name: str) -> str:
         return summary_table(groups, *words, conditions)
     if kind == 'boundary':
         return boundary_table(groups, *words)
-    return variant_table(groups, *words, dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3])[kind], conditions)
+    variants = dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3], stores=(*PEERS[:3], 'store'))[kind]
+    return variant_table(groups, *words, variants, conditions)
 
 
 def main() -> None:

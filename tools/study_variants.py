@@ -25,7 +25,7 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
 }
 # UTD-MHAD's actions in two parts, drawn once: to train on 20 of them, and to fine-tune on the other 7.
 FINE_TUNED = sorted(random.Random(0).sample(range(27), 7))
-PARTS = Path('data/utd_mhad_depth27_parts')
+PARTS, STORE = Path('data/utd_mhad_depth27_parts'), Path('data/utd_mhad_depth27_store')
 ACTIONS = dict(utd20=[label for label in range(27) if label not in FINE_TUNED], utd7=FINE_TUNED)
 
 
@@ -80,6 +80,17 @@ def resize_only(cfg: Config) -> None:
                             for begin, end, size, factor in zip(edges, edges[1:], crops, factors)]
 
 
+def use_store(cfg: Config) -> None:
+    """Coarse clips from a grid store, whose copies are those of UTD-MHAD's 160 pixels that the shapes need.
+
+    Resizing to that side changes nothing, and tells what a base clip is cropped from.
+    """
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    at = next(i for i, step in enumerate(pipeline) if 'Crop' in step['type'])
+    pipeline.insert(at, dict(type='Resize', scale=(-1, 160)))
+    cfg.multigrid.grid_store = str(STORE)
+
+
 def fixed_interval(cfg: Config) -> None:
     """Clips of fewer frames keep the base config's frame interval instead of drawing one."""
     register_transform_rule('SampleFrames', frames=['clip_len'])
@@ -116,6 +127,7 @@ VARIANTS: Dict[str, tuple] = {
     'baseline': (False, None, 'baseline'),
     'multigrid': (True, None, 'multigrid (default)'),
     'baseline-short': (False, None, "baseline, multigrid's number of iterations"),
+    'store': (True, use_store, 'multigrid from a grid store'),
     'long': (True, option(short_cycle=False), 'long cycle only'),
     'short': (True, option(long_cycle=False), 'short cycle only'),
     'stage': (True, option(short_cycle_reference='stage'), "short_cycle_reference='stage'"),

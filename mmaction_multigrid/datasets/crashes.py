@@ -27,9 +27,10 @@ class Crashes:
         self._path = path
         self._epochs: Dict[str, int] = {}
         if path and Path(path).is_file():
-            for line in Path(path).read_text(encoding='utf-8').splitlines():
-                epoch, name = line.split('\t', 1)
-                self._epochs[name] = int(epoch)
+            for line in Path(path).read_text(encoding='utf-8', errors='surrogateescape').split('\n'):
+                epoch, tab, name = line.partition('\t')
+                if tab and epoch.isdigit():  # not the rest of a line that a kill cut off
+                    self._epochs[name] = int(epoch)
 
     @contextmanager
     def opening(self, index: int, epoch: int, name: Callable[[int], str]) -> Iterator[None]:
@@ -60,5 +61,5 @@ class Crashes:
         """Have a file not opened again, from this epoch on, by the workers that are started next."""
         self._epochs[name] = epoch
         if self._path:
-            with open(self._path, 'a', encoding='utf-8') as file:
+            with open(self._path, 'a', encoding='utf-8', errors='surrogateescape') as file:
                 file.write(f'{epoch}\t{name}\n')

@@ -117,7 +117,7 @@ class MultigridDataset:
     def _tell(self, name: str, error: Exception, outcome: str) -> None:
         if self._report:
             text = ' '.join(f'{type(error).__name__}: {str(error).strip()}'.splitlines()[0].split('\t'))
-            with open(self._report, 'a', encoding='utf-8') as file:
+            with open(self._report, 'a', encoding='utf-8', errors='backslashreplace') as file:
                 file.write(f'{name}\t{text}\t{outcome}\n')
 
     def _name(self, index: int) -> str:

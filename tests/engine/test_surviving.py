@@ -218,6 +218,15 @@ def test_an_error_of_the_step_puts_the_handler_back(tmp_path):
     assert signal.getsignal(signal.SIGCHLD) is before
 
 
+def test_a_list_that_a_kill_cut_off(tmp_path):
+    path = tmp_path / 'crashed.txt'
+    path.write_text('3\ta.mp4\n\n4\tb')
+    Crashes(1, str(path)).add('\udcff.mp4', 5)  # a name that is not UTF-8
+    assert Crashes(1, str(path))._epochs == {'a.mp4': 3, 'b5\t\udcff.mp4': 4}
+    path.write_text('3\ta.mp4\n1')
+    assert Crashes(1, str(path))._epochs == {'a.mp4': 3}
+
+
 def test_crashes_are_kept_with_their_epoch(tmp_path):
     path = tmp_path / 'crashed.txt'
     crashes = Crashes(2, str(path))

@@ -133,7 +133,7 @@ def test_the_parts_of_the_actions(variants, tmp_path, monkeypatch):
 
 def test_fine_tuning_starts_from_the_pretraining_of_its_seed(tools, tmp_path, monkeypatch):
     study = load_tool('study')
-    monkeypatch.setattr(study, 'make_data', lambda data: None)
+    monkeypatch.setattr(study, 'make_data', lambda data, variants: None)
     seen = []
     monkeypatch.setattr(study, 'run_all', lambda jobs, *_: seen.extend(map(study.run_name, jobs)) or 0)
     monkeypatch.setattr('sys.argv', ['study.py', 'i3d', '--data', 'utd7', '--variants', 'baseline', 'multigrid',
