@@ -3,7 +3,7 @@
     python tools/study.py MODEL [--data digits|utd|utd7] [--seeds 0 1] [--variants baseline ...] [--set KEY=NUMBER]
 
 MODEL is slowfast, i3d or i3d-nl. With utd7 a baseline on 20 of UTD-MHAD's 27 actions is fine-tuned on the other 7; it is
-trained first, once a seed. A run that is finished is left out and one that was cut off goes on from its last
+trained first. A run that is finished is left out and one that was cut off goes on from its last
 checkpoint, so that the same command starts and resumes a study. Prints a table at its end; of the records in
 docs/results/runs tools/study_report.py makes the tables and plots of docs/results.
 """
@@ -114,8 +114,8 @@ def run_name(job: dict) -> str:
 
 
 def pretraining(job: dict) -> dict:
-    """The run that a fine-tuned one starts from."""
-    return dict(job, data='utd20', variant='baseline', conditions=dict(epochs=35))
+    """The run that a fine-tuned one starts from, whatever its seed."""
+    return dict(job, data='utd20', variant='baseline', conditions=dict(epochs=35), seed=0)
 
 
 def make_data(data: str, variants: list) -> None:
@@ -165,7 +165,7 @@ def main() -> int:
     jobs = [dict(model=args.model, data=args.data, variant=variant, conditions=dict(args.set), seed=seed)
             for seed in args.seeds for variant in args.variants]
     if args.data == 'utd7':
-        jobs = [pretraining(jobs[len(args.variants) * number]) for number in range(len(args.seeds))] + jobs
+        jobs.insert(0, pretraining(jobs[0]))
     failed = run_all(jobs, args.out, args.work_dir)
     import study_report
     print(study_report.variant_table(study_report.read(args.out), args.model, args.data, args.variants,
