@@ -92,9 +92,9 @@ def test_a_batch_of_more_than_a_tenth(schedule):
 
 def test_too_few_updates(schedule):
     per_clip = sum(check.iterations(schedule, 2, 1).values())
-    enough = math.ceil(1500 / per_clip)
+    enough = math.ceil(3000 / per_clip)
     assert not any('updates' in text for text in warn(schedule, clips=enough))
-    assert any('updates, and less than 1500' in text for text in warn(schedule, clips=enough - 1))
+    assert any('updates, and less than 3000' in text for text in warn(schedule, clips=enough - 1))
 
 
 def test_iterations_are_counted_by_shape(schedule):
@@ -139,7 +139,7 @@ def test_the_command(small_config):
     assert 'speed-up:' in out
     assert 'wall-clock for 24 clips' in out
     assert 'WARNING: the largest batch of all processes, 16 clips, is more than a tenth of the data set' in out
-    assert 'updates, and less than 1500' in out
+    assert 'updates, and less than 3000' in out
 
 
 def test_the_command_fails_where_a_shape_does(small_config):
