@@ -211,7 +211,8 @@ def table(groups: Dict[tuple, Runs], name: str) -> str:
         return summary_table(groups, *words, conditions)
     if kind == 'boundary':
         return boundary_table(groups, *words)
-    variants = dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3], stores=(*PEERS[:3], 'store'))[kind]
+    variants = dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3], cycles=PEERS[:5],
+                    stores=(*PEERS[:3], 'store'), longer=(*PEERS[:3], 'epochs-2'))[kind]
     return variant_table(groups, *words, variants, conditions)
 
 
