@@ -10,6 +10,7 @@ and ends with 1 where anything but the memory grew, or the memory by more than 2
 """
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -89,45 +90,50 @@ def run(stages: int, workers: int, context: str) -> List[Dict[str, int]]:
     return found
 
 
-def run_crashes(crashes: int, workers: int, context: str) -> List[Dict[str, int]]:
-    """Usage of the main process during the second tenth of the crashes, and during the last."""
-    length = 2 * crashes + 8 * workers
-    data = MultigridDataset(Clips(length, crashes), (4, 16))
+def survive(crashes: int, workers: int, context: str) -> None:
+    """Load a data set in which so many files end the worker that opens them."""
+    data = MultigridDataset(Clips(2 * crashes, crashes), (4, 16))
     data.survive_crashes(workers)
     data.set_epoch(0, 0)
-    sampler = MultigridBatchSampler(range(length), 1, [dict(epochs=1, shapes=[SHAPES[2]])])
+    sampler = MultigridBatchSampler(range(len(data)), 1, [dict(epochs=1, shapes=[SHAPES[2]])])
     loader = DataLoader(data, batch_sampler=sampler, num_workers=workers, persistent_workers=True,
                         multiprocessing_context=context)
-    samples = [usage([os.getpid()]) for _ in surviving_batches(loader)]
+    for _ in surviving_batches(loader):
+        pass
     loader._iterator._shutdown_workers()
-    # The least of several: batches on their way hold files.
-    return [{key: min(sample[key] for sample in part) for key in part[0]}
-            for part in (samples[length // 10:length // 5], samples[-(length // 10):])]
+
+
+def run_crashes(crashes: int, workers: int, context: str) -> List[Dict[str, int]]:
+    """Usage of the main process after a tenth of the crashes, and after all; no batch is on its way then."""
+    found = []
+    for _ in range(10):
+        survive(crashes // 10, workers, context)
+        gc.collect()
+        found.append(usage([os.getpid()]))
+    return [found[0], found[-1]]
 
 
 def main() -> int:
     """Check all settings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--stages', type=int, default=10000, help='stage changes; default: 10000')
-    parser.add_argument('--crashes', type=int, default=0, help='new starts of the workers instead')
+    parser.add_argument('--crashes', type=int, default=0, help='new starts of the workers instead, in tens')
     parser.add_argument('--workers', type=int, nargs='+', default=[0, 1, 4], help='default: 0 1 4')
     parser.add_argument('--contexts', nargs='+', default=['fork', 'spawn'], help='default: fork spawn')
     args = parser.parse_args()
     torch.set_num_threads(1)
-    keys = ('memory', 'files', 'threads', 'semaphores')
+    measure, number, what = run, args.stages, 'stage changes'
+    if args.crashes:
+        measure, number, what = run_crashes, args.crashes, 'crashes'
+        args.workers = [count for count in args.workers if count]
+    # Torch's test of the limit of open files leaves one open where a worker's death interrupts it: some of 100 do.
+    allowed = dict(memory=MAX_GROWTH, files=args.crashes // 20, threads=0, semaphores=0)
     leaks = 0
-    for workers in args.workers:
-        for context in args.contexts if workers else ['-']:
-            if args.crashes and not workers:
-                continue
-            before, after = (run_crashes(args.crashes, workers, context) if args.crashes else
-                             run(args.stages, workers, context))
-            what = f'{args.crashes} crashes' if args.crashes else f'{args.stages} stage changes'
-            print(f'{what}, {workers} workers ({context}): ' + ', '.join(
-                f'{key} {before[key]} -> {after[key]}' for key in keys), flush=True)
-            # Torch's test of the limit of open files leaves one open where a worker's death interrupts it.
-            allowed = dict(memory=MAX_GROWTH, files=args.crashes // 50, threads=0, semaphores=0)
-            leaks += any(after[key] - before[key] > allowed[key] for key in keys)
+    for workers, context in ((count, name) for count in args.workers for name in (args.contexts if count else ['-'])):
+        before, after = measure(number, workers, context)
+        print(f'{number} {what}, {workers} workers ({context}): ' + ', '.join(
+            f'{key} {before[key]} -> {after[key]}' for key in allowed), flush=True)
+        leaks += any(after[key] - before[key] > allowed[key] for key in allowed)
     print(f'{leaks} settings leak')
     return 1 if leaks else 0
 

@@ -3,9 +3,9 @@
     python tools/study.py MODEL [--data digits|utd|utd7] [--seeds 0 1] [--variants baseline ...] [--set KEY=NUMBER]
 
 MODEL is slowfast, i3d or i3d-nl. With utd7 a baseline on 20 of UTD-MHAD's 27 actions is fine-tuned on the other 7; it is
-trained first. A run that is finished is left out and one that was cut off goes on from its last
-checkpoint, so that the same command starts and resumes a study. Prints a table at its end; of the records in
-docs/results/runs tools/study_report.py makes the tables and plots of docs/results.
+trained first. A run that is finished is left out and one that was cut off goes on from its last checkpoint, so that the
+same command starts and resumes a study. Prints a table at its end; of the records in docs/results/runs
+tools/study_report.py makes the tables and plots of docs/results.
 """
 
 import argparse
@@ -17,6 +17,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+import study_report
+import study_variants
 
 ROOT = Path(__file__).resolve().parent.parent
 DIGITS = ['--classes', '16', '--num-train', '5000', '--num-val', '1000', '--num-frames', '16']
@@ -87,7 +90,6 @@ def write(path: Path, record: dict) -> None:
 
 def train(job: dict, path: Path, work_dir: Path) -> None:
     """Train one run, in a process of its own."""
-    import study_variants
     import torch
     from mmengine.runner import Runner
     torch.set_num_threads(1)
@@ -126,11 +128,9 @@ def make_data(data: str, variants: list) -> None:
     elif not Path('data/utd_mhad_depth27/train.txt').exists():
         sys.exit('data/utd_mhad_depth27 is not there: get UTD-MHAD from its authors')
     elif data == 'utd7':
-        import study_variants
         study_variants.write_lists('utd20')
         study_variants.write_lists('utd7')
     elif 'store' in variants:
-        import study_variants
         subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'build_grid_store.py'),
                         'data/utd_mhad_depth27/train.txt', str(study_variants.STORE), '--root', 'data/utd_mhad_depth27',
                         '--sides', '80', '114', '160'], check=True)
@@ -167,7 +167,6 @@ def main() -> int:
     if args.data == 'utd7':
         jobs.insert(0, pretraining(jobs[0]))
     failed = run_all(jobs, args.out, args.work_dir)
-    import study_report
     print(study_report.variant_table(study_report.read(args.out), args.model, args.data, args.variants,
                                      tuple(sorted(dict(args.set).items()))))
     return failed

@@ -18,6 +18,8 @@ from study_variants import VARIANTS, load
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ('baseline', 'multigrid', 'baseline-short', 'long', 'short', 'stage', 'resize')
 ABLATIONS = ('multigrid', 'plain-bn', 'no-precise-bn', 'fixed-interval', 'no-lr-scaling', 'epochs-1', 'epochs-2')
+TABLES = dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3], cycles=PEERS[:5], stores=(*PEERS[:3], 'store'),
+              longer=(*PEERS[:3], 'epochs-2'))
 TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', utd7='7 actions of UTD-MHAD, pre-trained on 20',
               digits='moving digits', **{'i3d-nl': 'non-local I3D'})
 HEADER = ('run', 'seeds', 'iterations', 'top-1 (%)', 'load', 'wall-clock (s)', 'of it data', 'of it compute',
@@ -211,9 +213,7 @@ def table(groups: Dict[tuple, Runs], name: str) -> str:
         return summary_table(groups, *words, conditions)
     if kind == 'boundary':
         return boundary_table(groups, *words)
-    variants = dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3], cycles=PEERS[:5],
-                    stores=(*PEERS[:3], 'store'), longer=(*PEERS[:3], 'epochs-2'))[kind]
-    return variant_table(groups, *words, variants, conditions)
+    return variant_table(groups, *words, TABLES[kind], conditions)
 
 
 def main() -> None:
