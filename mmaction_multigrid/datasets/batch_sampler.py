@@ -44,6 +44,7 @@ class MultigridBatchSampler(Sampler):
         self.epoch = 0
         self._fixed: Optional[Tuple[Shape, int]] = None
         self._start = 0
+        self._max_pieces = 1
         for stage in self.stages:
             if not self.num_batches(stage.begin):
                 size = batch_size * stage.shapes[0].batch_factor
@@ -114,18 +115,47 @@ class MultigridBatchSampler(Sampler):
         finally:
             self._start = 0
 
+    @contextmanager
+    def in_pieces(self, max_pieces: int) -> Iterator[List[int]]:
+        """What is iterated over inside the ``with`` block are up to ``max_pieces`` pieces of each batch, in order.
+
+        None but a batch's last has fewer clips than a base batch. Yields the number of pieces of every batch.
+        """
+        self._max_pieces = max_pieces
+        try:
+            yield [-(-size // self._piece_size(size)) for size in self._sizes()]
+        finally:
+            self._max_pieces = 1
+
+    def _piece_size(self, size: int) -> int:
+        return max(self.batch_size, -(-size // self._max_pieces))
+
     def __len__(self) -> int:
         return self._fixed[1] if self._fixed else self.num_batches(self.epoch)
 
     def __iter__(self) -> Iterator[List[Tuple[int, Shape]]]:
-        return islice(self._batches(), self._start, None)
+        batches = islice(self._batches(), self._start, None)
+        return self._cut(batches) if self._max_pieces > 1 else batches
 
     def _batches(self) -> Iterator[List[Tuple[int, Shape]]]:
-        shapes = (self._fixed[0], ) if self._fixed else self.stage.shapes
         indices = islice(iter(self.sampler), self.num_clips)
-        for shape in islice(cycle(shapes), len(self)):
-            size = self.batch_size * shape.batch_factor
+        for shape, size in zip(cycle(self._shapes()), self._sizes()):
             yield [(index, shape) for index in islice(indices, size)]
+
+    def _cut(self, batches: Iterator[list]) -> Iterator[list]:
+        for batch in batches:
+            size = self._piece_size(len(batch))
+            yield from (batch[begin:begin + size] for begin in range(0, len(batch), size))
+
+    def _shapes(self) -> Sequence[Shape]:
+        return (self._fixed[0], ) if self._fixed else self.stage.shapes
+
+    def _sizes(self) -> List[int]:
+        """Clips of each batch; the last may have fewer than its shape asks for."""
+        sizes = [self.batch_size * shape.batch_factor for shape in islice(cycle(self._shapes()), len(self))]
+        if sizes:
+            sizes[-1] = min(sizes[-1], self.num_clips - sum(sizes[:-1]))
+        return sizes
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(batch_size={self.batch_size}, stages={len(self.stages)}, '

@@ -1,13 +1,15 @@
-"""An epoch's batches, though a file should end the data worker that opens it."""
+"""An epoch's batches, loaded by all data workers together, though a file should end the worker that opens it."""
 
 import logging
 import signal
 import threading
 from contextlib import nullcontext
+from itertools import chain
 from multiprocessing.connection import wait
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Mapping, Sequence
 
 import torch
+from mmengine.dataset import pseudo_collate
 from mmengine.logging import print_log
 from torch.utils.data import DataLoader
 from torch.utils.data._utils.signal_handling import _set_SIGCHLD_handler
@@ -20,6 +22,9 @@ MAX_CRASHES = 100
 
 def surviving_batches(dataloader: DataLoader) -> Iterator[Any]:
     """The batches of an epoch, in order, as from the loader itself.
+
+    A coarse batch has up to sixteen times the clips of a base batch, and one worker would take as many times as long
+    over it, while the first batches of every epoch are waited for: it is loaded in pieces, by all workers at once.
 
     Where a worker crashes while it has a clip open, the workers are started anew at the batch that comes next, and the
     data set is told to leave that clip's file out. Anything else that happens to a worker ends the epoch as before.
@@ -34,7 +39,7 @@ def surviving_batches(dataloader: DataLoader) -> Iterator[Any]:
         yield from dataloader
         return
     done = crashes = 0
-    with WorkerDeaths() as deaths:
+    with WorkerDeaths() as deaths, dataloader.batch_sampler.in_pieces(_max_pieces(dataloader)) as counts:
         while True:
             iterator = None
             try:
@@ -42,7 +47,8 @@ def surviving_batches(dataloader: DataLoader) -> Iterator[Any]:
                 kept = torch.random.fork_rng(devices=[]) if crashes else nullcontext()
                 with dataloader.batch_sampler.starting_at(done), kept:
                     iterator = iter(dataloader)
-                while (batch := deaths.next(iterator)) is not None:
+                while (piece := deaths.next(iterator)) is not None:
+                    batch = join([piece, *(deaths.next(iterator) for _ in range(counts[done] - 1))])
                     done, crashes = done + 1, 0
                     yield batch
                 return
@@ -54,6 +60,25 @@ def surviving_batches(dataloader: DataLoader) -> Iterator[Any]:
             for name in names:
                 print_log(f'{name}: ended the data worker that opened it and is left out from now on; workers are '
                           f'started anew at batch {done + 1} of the epoch', logger='current', level=logging.WARNING)
+
+
+def _max_pieces(dataloader: DataLoader) -> int:
+    """As many as there are workers, where it is known how to join what they load."""
+    collate = getattr(dataloader.collate_fn, 'func', dataloader.collate_fn)  # mmengine's is a partial function
+    return dataloader.num_workers if collate is pseudo_collate else 1
+
+
+def join(pieces: List[Any]) -> Any:
+    """What ``pseudo_collate`` makes of the clips of all pieces, from what it made of each piece's."""
+    first = pieces[0]
+    if len(pieces) == 1:
+        return first
+    if isinstance(first, Mapping):
+        return type(first)({key: join([piece[key] for piece in pieces]) for key in first})
+    if any(isinstance(entry, (Sequence, Mapping)) and not isinstance(entry, (str, bytes)) for entry in first):
+        fields = map(join, zip(*pieces))  # of clips that are sequences
+        return type(first)(*fields) if hasattr(first, '_fields') else type(first)(fields)
+    return type(first)(chain.from_iterable(pieces))  # one entry a clip
 
 
 class WorkerDeaths:

@@ -77,6 +77,42 @@ def test_fixed_shape_and_back():
     assert [len(batch) for batch in sampler] == [8, 4, 4, 8, 4, 4, 8]
 
 
+def test_pieces_by_hand():
+    sampler = batch_sampler(42, drop_last=False)
+    whole = list(sampler)
+    with sampler.in_pieces(3) as counts:
+        pieces = list(sampler)
+    # Of 8, 4, 4, 8, 4, 4, 8 and 2 clips; a third of 8 is 3, and a third of 4 less than the base batch of 2.
+    assert [len(piece) for piece in pieces] == [3, 3, 2, 2, 2, 2, 2, 3, 3, 2, 2, 2, 2, 2, 3, 3, 2, 2]
+    assert counts == [3, 2, 2, 3, 2, 2, 3, 1]
+    assert [item for piece in pieces for item in piece] == [item for batch in whole for item in batch]
+    with sampler.starting_at(6), sampler.in_pieces(3):
+        assert list(sampler) == pieces[-4:]
+    with sampler.fixed(Shape(4, 4, 8), 2), sampler.in_pieces(3) as counts:
+        assert counts == [3, 3]
+        assert [len(piece) for piece in sampler] == [3, 3, 2, 3, 3, 2]
+    assert list(sampler) == whole
+
+
+@given(length=st.integers(8, 200), batch_size=st.integers(1, 3), parts=st.integers(1, 20), drop_last=st.booleans(),
+       start=st.integers(0, 3))
+def test_pieces_are_the_batches(length, batch_size, parts, drop_last, start):
+    stages = [dict(epochs=1, shapes=[(4, 4, 8), (2, 4, 11), (1, 4, 16)])]
+    if length < 4 * batch_size:
+        return
+    sampler = batch_sampler(length, batch_size, stages, drop_last=drop_last)
+    batches = list(sampler)[start:]
+    with sampler.starting_at(start), sampler.in_pieces(parts) as counts:
+        pieces = iter(list(sampler))
+    assert len(counts[start:]) == len(batches)
+    for batch, count in zip(batches, counts[start:]):
+        found = [next(pieces) for _ in range(count)]
+        assert [item for piece in found for item in piece] == batch
+        assert count <= parts
+        assert all(len(piece) >= batch_size for piece in found[:-1])
+    assert next(pieces, None) is None
+
+
 def test_too_few_clips_for_the_coarsest_batch():
     with pytest.raises(ValueError, match=r'the 7 clips .* batch of 8.* train_dataloader.batch_size = 2'):
         batch_sampler(7)
