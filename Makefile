@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-long lint clean
+.PHONY: demo test test-gpu test-long lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/python tools/demo.py
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 tests
+
+test-gpu: $(INSTALLED)
+	TEST_ON_GPU=1 $(BIN)/python -m pytest tests/test_gpu.py
 
 test-long: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 -m 'long or not long' tests

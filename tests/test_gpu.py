@@ -1,0 +1,102 @@
+"""What a CPU cannot show: the same numbers, training, mixed precision and memory on a GPU.
+
+Run by ``make test-gpu`` on a machine that has one; left out elsewhere.
+"""
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import nn
+
+from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.engine.probe import probe_shapes
+from mmaction_multigrid.models import convert_sub_batch_norm
+from mmaction_multigrid.schedule import Shape
+
+from .toy import base_config, new_name, seeded_batches
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU on this machine')
+
+
+def trained(cfg, work_dir, **changes):
+    """Weights at the end of a run, on the CPU, and the losses on the way."""
+    cfg = cfg.copy()
+    cfg.update(work_dir=str(work_dir), **changes)
+    losses = []
+
+    class Losses(Hook):
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            assert next(runner.model.parameters()).is_cuda
+            losses.append(float(outputs['loss']))
+
+    runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
+    runner.register_hook(Losses())
+    runner.train()
+    return {name: value.cpu() for name, value in runner.model.state_dict().items()}, losses
+
+
+@pytest.mark.parametrize('splits', [1, 4])
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last_3d], ids=str)
+def test_sub_batch_norm_is_what_it_is_on_the_cpu(splits, memory_format):
+    results = []
+    for device in ('cpu', 'cuda'):
+        layer = nn.BatchNorm3d(5)
+        convert_sub_batch_norm(layer)
+        layer.num_splits = splits
+        layer.to(device)
+        x = seeded_batches(0, (8, 5, 2, 3, 3))[0].to(device).to(memory_format=memory_format).requires_grad_()
+        layer(x).square().sum().backward()
+        results.append([tensor.detach().cpu() for tensor in (x.grad, layer.weight.grad, layer.running_var)])
+    for cpu, gpu in zip(*results):
+        torch.testing.assert_close(gpu, cpu, rtol=1e-4, atol=1e-5)
+
+
+def test_one_split_is_batch_norm_bit_for_bit():
+    stock, ours = nn.BatchNorm3d(5).cuda(), nn.BatchNorm3d(5).cuda()
+    convert_sub_batch_norm(ours)
+    x = seeded_batches(0, (8, 5, 2, 3, 3))[0].cuda()
+    assert torch.equal(stock(x), ours(x))
+    assert torch.equal(stock.running_var, ours.running_var)
+
+
+def test_a_run_learns_and_resumes(tmp_path):
+    """The same weights straight and resumed, but for what a GPU adds up in another order."""
+    cfg = base_config(tmp_path, workers=2)
+    cfg.custom_hooks.append(dict(type='StopHook', epoch=4))
+    with pytest.raises(KeyboardInterrupt):
+        trained(cfg, tmp_path / 'resumed')
+    del cfg.custom_hooks[-1]
+    straight, losses = trained(cfg, tmp_path / 'straight')
+    resumed, _ = trained(cfg, tmp_path / 'resumed', resume=True)
+    assert sum(losses[-5:]) < sum(losses[:5])
+    for name, value in straight.items():
+        torch.testing.assert_close(resumed[name], value, rtol=1e-2, atol=1e-3, msg=name)
+
+
+@pytest.mark.parametrize('wrapper', [
+    dict(type='AmpOptimWrapper'),
+    dict(type='BFloat16OptimWrapper'),
+], ids=str)
+def test_mixed_precision_learns_what_single_precision_does(tmp_path, wrapper):
+    cfg = base_config(tmp_path)
+    plain, _ = trained(cfg, tmp_path / 'plain')
+    cfg.optim_wrapper.update(wrapper)
+    mixed, losses = trained(cfg, tmp_path / 'mixed')
+    assert all(torch.isfinite(value).all() for value in mixed.values())
+    assert sum(losses[-5:]) < sum(losses[:5])
+    assert not torch.equal(mixed['backbone.conv.weight'], plain['backbone.conv.weight'])  # it is another precision
+    torch.testing.assert_close(mixed['backbone.bn.running_mean'], plain['backbone.bn.running_mean'], rtol=.1, atol=.05)
+
+
+def test_every_shape_takes_as_much_memory():
+    """What the method rests on: coarse batches are larger, and fit where the base batch does."""
+    model = base_config('unused').model
+    model.backbone.channels, model.cls_head.in_channels = 32, 32
+    shapes = [Shape(1, 16, 112), Shape(4, 16, 56), Shape(8, 8, 56)]
+    probes = list(probe_shapes(model, shapes, 4, device='cuda'))
+    assert [probe.error for probe in probes] == [None] * 3
+    base = probes[0].peak_memory
+    assert base > 2**20
+    assert [probe.peak_memory / base for probe in probes] == pytest.approx([1.] * 3, rel=.1)
+
