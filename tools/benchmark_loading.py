@@ -1,9 +1,11 @@
-"""How much faster multigrid is where loading is the limit: with a tiny network and one worker.
+"""How much faster multigrid is with clips that have to be loaded.
 
-    python tools/benchmark_loading.py CONFIG --store GRID_STORE [--list FILE --root VIDEOS] [--epochs 12]
+    python tools/benchmark_loading.py CONFIG --store GRID_STORE [--list FILE --root VIDEOS] [--epochs 12] [--workers 1]
+                                      [--network [fp32|bfloat16]]
 
 Trains the config's base, then multigrid over the original files, then multigrid over the grid store, one after the other,
-with everything but loading made small, and prints wall-clock as ratios.
+and prints wall-clock as ratios. Loading is the limit, with one clip a base batch and everything else made small; with
+--network the config's own network and batch are trained, weights from scratch.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import copy
 import logging
 import tempfile
 import time
+from typing import Optional
 
 import torch
 from mmaction.registry import MODELS
@@ -21,6 +24,7 @@ from rich.table import Table
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.engine.probe import without_weights
 
 
 @MODELS.register_module()
@@ -40,13 +44,19 @@ class TinyBackbone(nn.Module):
         return self.layers(clips)
 
 
-def small(cfg: Config, epochs: int, work_dir: str) -> Config:
-    """The config with a tiny network, one clip a base batch, one worker, and nothing else to do than to train."""
+def small(cfg: Config, epochs: int, workers: int, network: Optional[str], work_dir: str) -> Config:
+    """The config with nothing else to do than to train, a tiny network on one clip a base batch unless told otherwise."""
     cfg = copy.deepcopy(cfg)
-    cfg.model = dict(
-        type='Recognizer3D', backbone=dict(type='TinyBackbone'), data_preprocessor=cfg.model.data_preprocessor,
-        cls_head=dict(type='I3DHead', num_classes=cfg.model.cls_head.num_classes, in_channels=8, average_clips='prob'))
-    cfg.train_dataloader.update(batch_size=1, num_workers=1, persistent_workers=True)
+    if network:
+        cfg.model = without_weights(cfg.model)
+        cfg.optim_wrapper.type = dict(fp32='OptimWrapper', bfloat16='BFloat16OptimWrapper')[network]
+    else:
+        cfg.model = dict(
+            type='Recognizer3D', backbone=dict(type='TinyBackbone'), data_preprocessor=cfg.model.data_preprocessor,
+            cls_head=dict(type='I3DHead', num_classes=cfg.model.cls_head.num_classes, in_channels=8,
+                          average_clips='prob'))
+        cfg.train_dataloader.batch_size = 1
+    cfg.train_dataloader.update(num_workers=workers, persistent_workers=True)
     cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=epochs)
     cfg.param_scheduler = [dict(type='MultiStepLR', milestones=[epochs * 2 // 5, epochs * 4 // 5], end=epochs)]
     for key in ('val_cfg', 'val_dataloader', 'val_evaluator', 'test_cfg', 'test_dataloader', 'test_evaluator'):
@@ -74,6 +84,9 @@ def main() -> None:
     parser.add_argument('--list', help="annotation file; default: the config's")
     parser.add_argument('--root', help="folder of the videos; default: the config's")
     parser.add_argument('--epochs', type=int, default=12, help='epochs of base training; default: 12')
+    parser.add_argument('--workers', type=int, default=1, help='of the loader; default: 1')
+    parser.add_argument('--network', nargs='?', choices=['fp32', 'bfloat16'], const='fp32',
+                        help="train the config's own network and batch, in fp32 unless told otherwise")
     args = parser.parse_args()
     torch.set_num_threads(1)
     logging.disable(logging.WARNING)
@@ -82,11 +95,12 @@ def main() -> None:
         cfg.train_dataloader.dataset.ann_file = args.list
     if args.root:
         cfg.train_dataloader.dataset.data_prefix = dict(video=args.root)
-    table = Table(title='one worker, a network that takes next to no time')
+    network = f"the config's network in {args.network}" if args.network else 'a network that takes next to no time'
+    table = Table(title=f'loading workers: {args.workers}; {network}')
     for column in ('run', 'wall-clock', 'iterations', 'times as fast'):
         table.add_column(column, justify='right')
     with tempfile.TemporaryDirectory() as work_dir:
-        cfg = small(cfg, args.epochs, work_dir)
+        cfg = small(cfg, args.epochs, args.workers, args.network, work_dir)
         base = Config({key: value for key, value in cfg.items() if key not in ('multigrid', 'runner_type')})
         runs = {'baseline': base, 'multigrid, original files': apply_multigrid(cfg)}
         cfg.multigrid.grid_store = args.store

@@ -3,15 +3,17 @@
     python tools/benchmark_shapes.py CONFIG [--batch-size N] [--device cuda] [--repeats 5] [--clips 240000] [--json OUT]
 
 A step is forward and backward on made-up clips; where the data set of the config is there, its loader is measured at each
-shape too. Ends in the wall-clock of the whole schedule beside that of the base config. Runs on a GPU or a CPU.
+shape too, and the stock one. Ends in the wall-clock of the whole schedule beside that of the base config, with all clips
+ready and with those that the loader yields. Runs on a GPU or a CPU.
 """
 
 import argparse
 import json
 import platform
 import time
+from itertools import islice
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 import torch
 from check_config import count_clips, print_forecast
@@ -28,17 +30,28 @@ from mmaction_multigrid.schedule import Shape
 PRECISIONS = dict(fp32=False, bfloat16=True)
 
 
-def loading(cfg: Config, shapes: List[Shape], batches: int = 4) -> Dict[Shape, float]:
+def loading(cfg: Config, shapes: List[Shape]) -> Dict[Shape, float]:
     """Clips per second that the config's own loader yields at each shape, the start of its workers left out."""
     loader = Runner.build_dataloader(apply_multigrid(cfg).train_dataloader, seed=0)
     sampler, rates = loader.batch_sampler, {}
     for shape in [shapes[0], *shapes]:  # the first once more, to start the workers
-        with sampler.fixed(shape, batches) as count:
+        with sampler.fixed(shape, max(4, loader.num_workers)) as count:  # each worker loads one batch at a time
             begin = time.perf_counter()
             for _ in loader:
                 pass
         rates[shape] = count * sampler.batch_size * shape.batch_factor / (time.perf_counter() - begin)
     return rates
+
+
+def stock_loading(cfg: Config) -> float:
+    """Clips per second that the base config's loader yields once its workers are started."""
+    loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
+    batches, workers = iter(loader), max(1, loader.num_workers)
+    for _ in islice(batches, workers):
+        pass
+    begin = time.perf_counter()
+    count = sum(1 for _ in islice(batches, 2 * workers))
+    return count * cfg.train_dataloader.batch_size / (time.perf_counter() - begin)
 
 
 def table_of(found: Dict[str, List[Probe]], rates: Dict[Shape, float]) -> Table:
@@ -59,14 +72,16 @@ def table_of(found: Dict[str, List[Probe]], rates: Dict[Shape, float]) -> Table:
     return table
 
 
-def to_json(found: Dict[str, List[Probe]], rates: Dict[Shape, float], device: str) -> dict:
+def to_json(config: str, found: Dict[str, List[Probe]], rates: Dict[Shape, float], stock: Optional[float],
+            device: str) -> dict:
     """The same for a file."""
     name = torch.cuda.get_device_name(device) if device.startswith('cuda') else platform.processor() or 'cpu'
     rows = [dict(precision=precision, clips=probe.clips, num_frames=probe.shape.num_frames,
                  crop_size=probe.shape.crop_size, seconds=probe.seconds, peak_memory=probe.peak_memory,
                  loaded_per_second=rates.get(probe.shape), error=probe.error)
             for precision, probes in found.items() for probe in probes]
-    return dict(device=name, torch=torch.__version__, threads=torch.get_num_threads(), rows=rows)
+    return dict(config=config, device=name, torch=torch.__version__, threads=torch.get_num_threads(),
+                cudnn_benchmark=torch.backends.cudnn.benchmark, stock_loaded_per_second=stock, rows=rows)
 
 
 def parse_args() -> argparse.Namespace:
@@ -94,6 +109,7 @@ def main() -> None:
     args = parse_args()
     cfg = args.cfg
     init_default_scope('mmaction')
+    torch.backends.cudnn.benchmark = cfg.get('env_cfg', {}).get('cudnn_benchmark', False)  # as the Runner does
     schedule, _ = multigrid_schedule(cfg)
     batch_size = args.batch_size or (1 if args.device == 'cpu' else cfg.train_dataloader.batch_size)
     shapes = sorted({shape for stage in schedule.stages for shape in stage.shapes} | {schedule.base.shape},
@@ -101,15 +117,15 @@ def main() -> None:
     found = {name: list(probe_shapes(cfg.model, shapes, batch_size, schedule.settings.bn_base_size, args.device,
                                      args.repeats, amp=amp)) for name, amp in PRECISIONS.items()}
     here = count_clips(cfg.train_dataloader)
-    rates = loading(cfg, shapes) if here else {}
+    rates, stock = (loading(cfg, shapes), stock_loading(cfg)) if here else ({}, None)
     Console(width=140).print(table_of(found, rates))
     clips = args.clips or here
     for precision, probes in found.items():
         if all(probe.works for probe in probes):
             print(f'{precision}:')
-            print_forecast(schedule, probes, batch_size, clips // args.processes if clips else None)
+            print_forecast(schedule, probes, batch_size, clips // args.processes if clips else None, rates, stock)
     if args.json:
-        args.json.write_text(json.dumps(to_json(found, rates, args.device), indent=1) + '\n')
+        args.json.write_text(json.dumps(to_json(args.config, found, rates, stock, args.device), indent=1) + '\n')
 
 
 if __name__ == '__main__':

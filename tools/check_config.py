@@ -11,7 +11,7 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 import torch
 from mmengine.config import Config, DictAction
@@ -101,16 +101,29 @@ def print_table(probes: List[Probe], base: Probe) -> None:
     Console(width=140).print(table)
 
 
-def print_forecast(schedule: MultigridSchedule, probes: List[Probe], batch_size: int, clips: Optional[int]) -> None:
-    """Print how long both runs take at the measured speed, loading of data left out."""
-    seconds = {probe.shape: probe.seconds * batch_size * probe.shape.batch_factor / probe.clips for probe in probes}
-    base = schedule.base.max_epochs * seconds[schedule.base.shape] / batch_size  # of one clip of the data set
-    ours = sum(count * seconds[shape] for shape, count in iterations(schedule, batch_size, 1).items())
+def hours(schedule: MultigridSchedule, seconds: Dict[Shape, float], base: float, batch_size: int,
+          clips: int) -> Tuple[float, float]:
+    """Hours of the whole schedule and of base training, from the seconds of a batch at each shape and of a base batch."""
+    ours = sum(count * seconds[shape] for shape, count in iterations(schedule, batch_size, clips).items())
+    return ours / 3600, schedule.base.max_epochs * clips / batch_size * base / 3600
+
+
+def print_forecast(schedule: MultigridSchedule, probes: List[Probe], batch_size: int, clips: Optional[int],
+                   rates: Optional[Dict[Shape, float]] = None, stock: Optional[float] = None) -> None:
+    """Print how long both runs take at the measured speed, with all clips ready and with clips loaded at these rates.
+
+    ``rates`` are clips per second by shape, ``stock`` those of base training: a step waits for its batch.
+    """
+    steps = {probe.shape: probe.seconds * batch_size * probe.shape.batch_factor / probe.clips for probe in probes}
+    ours, base = hours(schedule, steps, steps[schedule.base.shape], batch_size, 1)
     print(f'speed-up: {base / ours:.2f}x at the measured times, {schedule.predicted_speedup:.2f}x if all shapes took '
           'the same time; loading of data, validation and precise BN are left out')
     if clips:
-        hours, base_hours = ours * clips / 3600, base * clips / 3600
-        print(f'wall-clock for {clips} clips on this device: {hours:.3g} h, base {base_hours:.3g} h')
+        print(f'wall-clock for {clips} clips on this device: {clips * ours:.3g} h, base {clips * base:.3g} h')
+    if rates and stock:
+        waits = {shape: max(step, batch_size * shape.batch_factor / rates[shape]) for shape, step in steps.items()}
+        ours, base = hours(schedule, waits, max(steps[schedule.base.shape], batch_size / stock), batch_size, clips or 1)
+        print(f'with this loader: {base / ours:.2f}x' + (f'; {ours:.3g} h, base {base:.3g} h' if clips else ''))
 
 
 def loader_rows(schedule: MultigridSchedule, probes: List[Probe], clips_per_second: float) -> List[tuple]:

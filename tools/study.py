@@ -95,6 +95,8 @@ def train(job: dict, path: Path, work_dir: Path) -> None:
     torch.set_num_threads(1)
     cfg, schedule = study_variants.build(job['model'], job['data'], job['variant'], job['conditions'])
     cfg.work_dir, cfg.randomness = str(work_dir), dict(seed=job['seed'])
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        loader.num_workers = job.get('workers') or loader.num_workers
     cfg.resume = (work_dir / 'last_checkpoint').exists()
     if job['data'] == 'utd7' and not cfg.resume:
         cfg.load_from = (work_dir.parent / run_name(pretraining(job)) / 'last_checkpoint').read_text()
@@ -102,6 +104,7 @@ def train(job: dict, path: Path, work_dir: Path) -> None:
     cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None
     record = json.loads(path.read_text()) if path.exists() else dict(points=[], load_average=[])
     record.update(job, finished=False, predicted_speedup=round(schedule.predicted_speedup, 3),
+                  gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
                   machine=f'{platform.system()} {platform.machine()}, one thread of {os.cpu_count()} cores, '
                           f'torch {torch.__version__}')
     runner = Runner.from_cfg(cfg)
@@ -155,6 +158,7 @@ def main() -> int:
                         help='of tools/study_variants.py; default: baseline multigrid baseline-short')
     parser.add_argument('--set', type=parse_condition, nargs='+', default=[], metavar='KEY=NUMBER',
                         help='other conditions: clips, epochs, lr, stride')
+    parser.add_argument('--workers', type=int, help="of the loaders; default: the config's")
     parser.add_argument('--out', type=Path, default=ROOT / 'work_dirs' / 'study' / 'runs',
                         help='where the records go; default: work_dirs/study/runs')
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'study', help='where checkpoints go')
@@ -162,7 +166,8 @@ def main() -> int:
     os.environ['OMP_NUM_THREADS'] = '1'
     make_data(args.data, args.variants)
     args.out.mkdir(parents=True, exist_ok=True)
-    jobs = [dict(model=args.model, data=args.data, variant=variant, conditions=dict(args.set), seed=seed)
+    jobs = [dict(model=args.model, data=args.data, variant=variant, conditions=dict(args.set), seed=seed,
+                 workers=args.workers)
             for seed in args.seeds for variant in args.variants]
     if args.data == 'utd7':
         jobs.insert(0, pretraining(jobs[0]))

@@ -13,15 +13,18 @@ from pathlib import Path
 from statistics import mean
 from typing import Callable, Dict, List, Optional, Sequence
 
+from shapes_report import forecast_table, markdown, shapes_table
 from study_variants import VARIANTS, load
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ('baseline', 'multigrid', 'baseline-short', 'long', 'short', 'stage', 'resize')
 ABLATIONS = ('multigrid', 'plain-bn', 'no-precise-bn', 'fixed-interval', 'no-lr-scaling', 'epochs-1', 'epochs-2')
 TABLES = dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3], cycles=PEERS[:5], stores=(*PEERS[:3], 'store'),
-              longer=(*PEERS[:3], 'epochs-2'))
+              longer=(*PEERS[:3], 'epochs-2'), pair=PEERS[:2],
+              cycles_and_lr=(*PEERS[:5], 'no-lr-scaling', 'epochs-2'))
 TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', utd7='7 actions of UTD-MHAD, pre-trained on 20',
               digits='moving digits', **{'i3d-nl': 'non-local I3D'})
+SHAPES = dict(shapes=shapes_table, forecast=forecast_table)
 HEADER = ('run', 'seeds', 'iterations', 'top-1 (%)', 'load', 'wall-clock (s)', 'of it data', 'of it compute',
           'CPU time (s)', "to within a point of the baseline's end (s)", 'speed-up: iterations', 'wall-clock',
           'CPU time')
@@ -58,12 +61,13 @@ class Runs:
 
 
 def read(folder: Path) -> Dict[tuple, Runs]:
-    """Finished runs by (model, data, variant, conditions)."""
+    """Finished runs by (model, data, variant, conditions); a GPU is one of these, since its times are others."""
     groups: Dict[tuple, List[dict]] = {}
     for path in sorted(folder.glob('*.json')):
         record = json.loads(path.read_text())
         if record['finished']:
-            key = (record['model'], record['data'], record['variant'], tuple(sorted(record['conditions'].items())))
+            conditions = dict(record['conditions'], **({'gpu': 1.} if record.get('gpu') else {}))
+            key = (record['model'], record['data'], record['variant'], tuple(sorted(conditions.items())))
             groups.setdefault(key, []).append(record)
     return {key: Runs(records) for key, records in groups.items()}
 
@@ -74,12 +78,6 @@ def spread(values: Sequence[float], form: str = '{:.1f}') -> str:
     if len(values) > 1:
         text += f' ({form.format(min(values))} to {form.format(max(values))})'
     return text
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table."""
-    lines = [header, ['---'] * len(header), *rows]
-    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
 
 
 def row(name: str, runs: Optional[Runs], base: Optional[Runs]) -> List[str]:
@@ -204,8 +202,13 @@ def fill(text: str, table: Callable[[str], str]) -> str:
 
 
 def table(groups: Dict[tuple, Runs], name: str) -> str:
-    """The table of a mark: its kind, model, data set and conditions, as in ``peers slowfast digits clips=2500``."""
+    """The table of a mark: its kind, model, data set and conditions, as in ``peers slowfast digits clips=2500``.
+
+    Of ``shapes`` and ``forecast``, the names of records of tools/benchmark_shapes.py.
+    """
     kind, *words = name.split()
+    if kind in SHAPES:
+        return SHAPES[kind](*words)
     pairs = [word.split('=') for word in words if '=' in word]
     conditions = tuple(sorted((key, float(value)) for key, value in pairs))
     words = [word for word in words if '=' not in word]
@@ -235,7 +238,7 @@ def main() -> None:
         draw_curves(groups, model, data, args.out / f'{model}_{data}.png')
         cfg = load(model, data, True)
         draw(multigrid_schedule(cfg)[0], cfg.train_dataloader.batch_size, args.out / f'{model}_{data}_schedule.png')
-        if len(conditions_of(groups, model, data)) > 1:
+        if data == 'digits' and len(conditions_of(groups, model, data)) > 1:
             draw_boundary(groups, model, data, args.out / f'{model}_{data}_boundary.png')
 
 

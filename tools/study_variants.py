@@ -50,10 +50,12 @@ def load(model: str, data: str, multigrid: bool) -> Config:
 
 
 def train_epochs(cfg: Config, epochs: int) -> None:
-    """Train for another number of epochs, decay points moved in proportion."""
+    """Train for another number of epochs, decay points moved in proportion, and validate no more than ten times."""
     steps = cfg.param_scheduler[-1]
     steps.milestones = [round(step * epochs / cfg.train_cfg.max_epochs) for step in steps.milestones]
     cfg.train_cfg.max_epochs = steps.end = epochs
+    if epochs > 10 * cfg.train_cfg.val_interval:
+        cfg.train_cfg.val_begin = cfg.train_cfg.val_interval = cfg.default_hooks.checkpoint.interval = epochs // 10
 
 
 def stop_at(cfg: Config, iterations: int, epoch_length: int) -> None:
