@@ -69,7 +69,7 @@ def heal_missing_drn() -> bool:
     name = 'mmaction.models.localizers.drn'
     if name in sys.modules or osp.isdir(osp.join(folder, 'drn')) or osp.isfile(osp.join(folder, 'drn.py')):
         return False
-    if not _imports_drn(osp.join(folder, '__init__.py')):
+    if not _mentions(osp.join(folder, '__init__.py'), '.drn'):
         return False
 
     class DRN:
@@ -88,10 +88,10 @@ def heal_missing_drn() -> bool:
     return True
 
 
-def _imports_drn(init_file: str) -> bool:
+def _mentions(source: str, text: str) -> bool:
     try:
-        with open(init_file, encoding='utf-8') as file:
-            return '.drn' in file.read()
+        with open(source, encoding='utf-8') as file:
+            return text in file.read()
     except OSError:
         return False
 
@@ -168,9 +168,35 @@ def heal_metafiles() -> bool:
     return True
 
 
+def heal_multimodal() -> bool:
+    """Have mmaction2 leave out its multi-modal models where the installed transformers is too new for them.
+
+    They are imported wherever transformers is installed, and ask it for functions that have moved since, so that
+    ``import mmaction.models`` fails. mmaction2 then says what they need when one is built, as without transformers.
+
+    Returns:
+        bool: Whether they are left out.
+    """
+    transformers = importlib.util.find_spec('transformers')
+    if transformers is None or transformers.origin is None or 'mmaction.models.multimodal' in sys.modules:
+        return False
+    if _mentions(osp.join(osp.dirname(transformers.origin), 'modeling_utils.py'), 'apply_chunking_to_forward'):
+        return False
+    try:
+        from mmaction.utils import dependency
+    except ImportError:  # mmaction2 1.1 has no such models
+        return False
+    if not dependency.WITH_MULTIMODAL:
+        return False
+    dependency.WITH_MULTIMODAL = False
+    logger.info("mmaction2's multi-modal models do not run with the installed transformers and are left out")
+    return True
+
+
 def prepare() -> None:
     """Check the stack, then mend what is known to be broken in it."""
     check_requirements()
     heal_missing_drn()
+    heal_multimodal()
     heal_checkpoint_loading()
     heal_metafiles()

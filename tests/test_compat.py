@@ -1,5 +1,6 @@
 """Healing what is broken in the installed stack, and nothing else."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -85,6 +86,25 @@ def test_import_heals_mmaction_models():
     result = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True)
     healed = result.stdout.strip().startswith('mmaction_multigrid')
     assert result.stderr.count('stand-in') == (1 if healed else 0)
+
+
+@pytest.mark.parametrize(('source', 'healed'), [('def apply_chunking_to_forward(): ...', False), ('', True)])
+def test_multimodal_models_are_left_out_beside_a_new_transformers(tmp_path, source, healed):
+    """In a process of its own, for which a transformers is made up that has, or lacks, what they import."""
+    for name in ('transformers', 'transformers-5.24.0.dist-info'):
+        (tmp_path / name).mkdir()
+    (tmp_path / 'transformers' / '__init__.py').touch()
+    (tmp_path / 'transformers' / 'modeling_utils.py').write_text(source)
+    (tmp_path / 'transformers-5.24.0.dist-info' / 'METADATA').write_text(
+        'Metadata-Version: 2.1\nName: transformers\nVersion: 5.24.0\n')
+    code = ('import mmaction_multigrid, mmaction.utils.dependency as d; print(d.WITH_MULTIMODAL);'
+            'import mmaction.models; from mmaction.registry import MODELS; MODELS.get("VindLUVQA")()')
+    result = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True,
+                            env=dict(os.environ, PYTHONPATH=os.pathsep.join([str(tmp_path), os.getcwd()])))
+    assert result.stdout.strip().endswith(str(not healed))
+    last = result.stderr.strip().splitlines()[-1]
+    assert ('requires extra multi-modal dependencies' in last) == healed
+    assert 'ImportError' in last or 'ModuleNotFoundError' in last  # the empty package has no BertModel to offer
 
 
 def test_bases_are_found_beside_a_metafile_that_mmengine_cannot_read(monkeypatch):

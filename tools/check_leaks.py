@@ -19,6 +19,7 @@ from typing import Dict, List
 
 import numpy as np
 import torch
+from mmengine.dataset import pseudo_collate
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -73,7 +74,7 @@ def run(stages: int, workers: int, context: str) -> List[Dict[str, int]]:
     data.survive_crashes(workers)
     sampler = MultigridBatchSampler(range(len(data)), 1, [dict(epochs=1, shapes=[SHAPES[i % 3]]) for i in range(stages)])
     loader = DataLoader(data, batch_sampler=sampler, num_workers=workers, persistent_workers=workers > 0,
-                        multiprocessing_context=context if workers else None)
+                        collate_fn=pseudo_collate, multiprocessing_context=context if workers else None)
     model = nn.Sequential(nn.Conv3d(3, 4, 3), nn.BatchNorm3d(4))
     layers = convert_sub_batch_norm(model)
     found = []
@@ -83,7 +84,7 @@ def run(stages: int, workers: int, context: str) -> List[Dict[str, int]]:
         set_bn_splits(layers, sampler.stage.shape.batch_factor)
         for clips in surviving_batches(loader):
             model.zero_grad()
-            model(clips).square().mean().backward()
+            model(torch.stack(clips)).square().mean().backward()
         if epoch + 1 in (stages // 10, stages):
             pids = [worker.pid for worker in loader._iterator._workers] if workers else []
             found.append(usage([os.getpid(), *pids]))
@@ -97,7 +98,7 @@ def survive(crashes: int, workers: int, context: str) -> None:
     data.set_epoch(0, 0)
     sampler = MultigridBatchSampler(range(len(data)), 1, [dict(epochs=1, shapes=[SHAPES[2]])])
     loader = DataLoader(data, batch_sampler=sampler, num_workers=workers, persistent_workers=True,
-                        multiprocessing_context=context)
+                        collate_fn=pseudo_collate, multiprocessing_context=context)
     for _ in surviving_batches(loader):
         pass
     loader._iterator._shutdown_workers()
