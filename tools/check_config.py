@@ -26,7 +26,7 @@ from mmaction_multigrid.schedule import Shape
 MIN_FEATURE_SIZE = 3  # positions: below, a network pools what it should look at
 MAX_SHARE = 0.1  # of the data set, in one batch
 MAX_MEMORY = 1.15  # peak of a shape, of the base shape's
-# Measured: small networks lost 12 points with 185 (digits, 1,250 clips), up to 4 with 373 (2,500 clips), 1 to 9 with
+# Measured: small networks lost 12 points with 185 (digits, 1,250 clips), up to 4 with 373 (2,500 clips), up to 6 with
 # 2,112 (UTD-MHAD); how many a data set needs, nobody can tell beforehand.
 MIN_UPDATES = 3000
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PEERS = ('baseline', 'multigrid', 'baseline-short', 'long', 'short', 'stage', 'resize')
 ABLATIONS = ('multigrid', 'plain-bn', 'no-precise-bn', 'fixed-interval', 'no-lr-scaling', 'epochs-1', 'epochs-2')
 TABLES = dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3], cycles=PEERS[:5], stores=(*PEERS[:3], 'store'),
-              longer=(*PEERS[:3], 'epochs-2'), pair=PEERS[:2],
+              longer=(*PEERS[:3], 'epochs-2'), pair=PEERS[:2], cycles_and_stage=PEERS[:6],
               cycles_and_lr=(*PEERS[:5], 'no-lr-scaling', 'epochs-2'))
 TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', utd7='7 actions of UTD-MHAD, pre-trained on 20',
               digits='moving digits', **{'i3d-nl': 'non-local I3D'})
