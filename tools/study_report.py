@@ -238,7 +238,7 @@ def main() -> None:
         draw_curves(groups, model, data, args.out / f'{model}_{data}.png')
         cfg = load(model, data, True)
         draw(multigrid_schedule(cfg)[0], cfg.train_dataloader.batch_size, args.out / f'{model}_{data}_schedule.png')
-        if data == 'digits' and len(conditions_of(groups, model, data)) > 1:
+        if data == 'digits' and len(conditions_of(groups, model, data)) > 2:
             draw_boundary(groups, model, data, args.out / f'{model}_{data}_boundary.png')
 
 
