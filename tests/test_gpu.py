@@ -99,4 +99,3 @@ def test_every_shape_takes_as_much_memory():
     base = probes[0].peak_memory
     assert base > 2**20
     assert [probe.peak_memory / base for probe in probes] == pytest.approx([1.] * 3, rel=.1)
-
