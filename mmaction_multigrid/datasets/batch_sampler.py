@@ -150,12 +150,13 @@ class MultigridBatchSampler(Sampler):
     def _shapes(self) -> Sequence[Shape]:
         return (self._fixed[0], ) if self._fixed else self.stage.shapes
 
-    def _sizes(self) -> List[int]:
+    def _sizes(self) -> Iterator[int]:
         """Clips of each batch; the last may have fewer than its shape asks for."""
-        sizes = [self.batch_size * shape.batch_factor for shape in islice(cycle(self._shapes()), len(self))]
-        if sizes:
-            sizes[-1] = min(sizes[-1], self.num_clips - sum(sizes[:-1]))
-        return sizes
+        left = self.num_clips
+        for shape in islice(cycle(self._shapes()), len(self)):
+            size = min(self.batch_size * shape.batch_factor, left)
+            left -= size
+            yield size
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(batch_size={self.batch_size}, stages={len(self.stages)}, '
