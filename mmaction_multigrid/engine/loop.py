@@ -7,6 +7,7 @@ from typing import Dict, Union
 
 from mmaction.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
+from torch import nn
 from torch.utils.data import DataLoader
 
 from ..schedule import check_count
@@ -18,7 +19,8 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
     """``EpochBasedTrainLoop`` that counts the iterations of each epoch and validates per stage.
 
     The stock loop takes the first epoch's length for every epoch's, and validates at fixed intervals of epochs,
-    which are not comparable across stages.
+    which are not comparable across stages. Gradients are accumulated (``accumulative_counts``) within an epoch: its
+    last group of batches may be smaller.
 
     Args:
         runner (Runner): The runner.
@@ -72,6 +74,11 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
     def run_epoch(self) -> None:
         """Train one epoch, on whatever its data workers survive."""
         self.runner.call_hook('before_train_epoch')
+        # To the optimizer's count an epoch is a training of its own: a gradient that waited for the next epoch's batches
+        # is in no checkpoint, and they may be of another stage. The model is only asked about its batch norm, for a
+        # warning that the Runner has caused already.
+        begin, end = self.first_iters[self._epoch:self._epoch + 2]
+        self.runner.optim_wrapper.initialize_count_status(nn.Module(), 0, end - begin)
         self.runner.model.train()
         with closing(surviving_batches(self.dataloader)) as batches:
             for idx, data_batch in enumerate(batches):
