@@ -1,5 +1,6 @@
 """The learning rate as a function of the fractional epoch."""
 
+from dataclasses import asdict
 from typing import Callable, List, Optional, Sequence, Tuple
 
 from mmaction.registry import PARAM_SCHEDULERS
@@ -50,6 +51,13 @@ class MultigridLR(_ParamScheduler):
         self._epoch_at: Optional[Callable[[int], float]] = None
         super().__init__(optimizer, 'lr', last_step=last_step, by_epoch=False)
 
+    @property
+    def settings(self) -> dict:
+        """The constructor's arguments that make the schedule, as plain values."""
+        schedule = self.schedule
+        return dict(points=schedule.points, warmup_epochs=schedule.warmup_epochs, warmup_factor=schedule.warmup_factor,
+                    curves=[asdict(curve) for curve in schedule.curves], clock=schedule.clock)
+
     def follow(self, epoch_at: Callable[[int], float], iteration: int) -> None:
         """Follow a clock from an iteration on, and set the lr for it.
 
@@ -84,8 +92,8 @@ class MultigridLR(_ParamScheduler):
         return [value * factor for value in self.base_values]
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Take over the position, not the base lr: that is the config's, scaled to this run's batch (auto_scale_lr)."""
-        super().load_state_dict({key: value for key, value in state_dict.items() if key != 'base_values'})
+        """Take over the position and nothing else: the rest is the config's, the base lr scaled to this run's batch."""
+        self.last_step = self._global_step = state_dict['last_step']
 
     def state_dict(self) -> dict:
         """Plain numbers only: the rest follows from the config."""

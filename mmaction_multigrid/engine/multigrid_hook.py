@@ -11,6 +11,7 @@ from mmengine.model import is_model_wrapper
 from ..models import SubBatchNorm3d, convert_sub_batch_norm, set_bn_splits
 from ..schedule import Stage, check_count, num_bn_splits
 from .dist import bn_process_group
+from .fingerprint import check_resume, fingerprint
 from .lr import MultigridLR
 
 
@@ -58,28 +59,34 @@ class MultigridHook(Hook):
                 scheduler.follow(loop.epoch_at, runner.iter)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Write down the batch of all processes that the lr is for."""
-        checkpoint['meta']['multigrid_batch'] = _joint_batch(runner)
+        """Write down what the course of the run follows from, as plain values in ``meta['multigrid']``."""
+        checkpoint['meta']['multigrid'] = fingerprint(runner, self.bn_base_size)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Refuse to resume with another joint batch at the same lr.
+        """Refuse to resume with another schedule, or with another joint batch at the same lr.
 
         Raises:
-            ValueError: The batch of all processes is another than the checkpoint's, and ``auto_scale_lr`` is off.
+            ValueError: The checkpoint is of a run with other stages, lr schedule, ``bn_base_size`` or
+                ``accumulative_counts``, or of one without multigrid; or the batch of all processes is another than
+                the checkpoint's, and ``auto_scale_lr`` is off.
         """
-        before = checkpoint.get('meta', {}).get('multigrid_batch') if runner._resume else None
-        if before is None or runner._train_loop is None:
+        if not runner._resume or runner._train_loop is None:
             return
-        now = _joint_batch(runner)
-        if now == before:
+        # Built by now, but for a resume by hand before the training; the Runner builds them after this hook.
+        runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+        if runner.param_schedulers is not None:
+            runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
+        before, now = checkpoint.get('meta', {}).get('multigrid'), fingerprint(runner, self.bn_base_size)
+        check_resume(before, now)
+        if now['batch'] == before['batch']:
             return
         if not (runner.auto_scale_lr or {}).get('enable', False):
             raise ValueError(
-                f'train_dataloader.batch_size x processes = {now}: the checkpoint was trained with {before}, which the '
-                'lr is for. Keep that product, or let the lr follow it: auto_scale_lr = dict(enable=True, '
-                f'base_batch_size={before}), or tools/train.py --auto-scale-lr')
-        runner.logger.info(f'Resuming with {now} instead of {before} clips in the base batch of all processes; the lr '
-                           f'follows auto_scale_lr = {dict(runner.auto_scale_lr)}')
+                f'train_dataloader.batch_size x processes = {now["batch"]}: the checkpoint was trained with '
+                f'{before["batch"]}, which the lr is for. Keep that product, or let the lr follow it: auto_scale_lr = '
+                f'dict(enable=True, base_batch_size={before["batch"]}), or tools/train.py --auto-scale-lr')
+        runner.logger.info(f'Resuming with {now["batch"]} instead of {before["batch"]} clips in the base batch of all '
+                           f'processes; the lr follows auto_scale_lr = {dict(runner.auto_scale_lr)}')
 
     def before_train_epoch(self, runner) -> None:
         """Go to the epoch; at the first of a stage, and after a resume, set the splits and log what changed."""
@@ -127,8 +134,3 @@ class MultigridHook(Hook):
             f'Multigrid stage {sampler.stages.index(stage) + 1}/{len(sampler.stages)}, epochs {stage.begin + 1} to '
             f'{stage.end}: batches per GPU (clips x frames x crop) {shapes}; {lr}{norm}, {len(sampler)} iterations '
             'per epoch')
-
-
-def _joint_batch(runner) -> int:
-    """Clips in the base batch of all processes."""
-    return runner.train_loop.dataloader.batch_sampler.batch_size * get_world_size()
