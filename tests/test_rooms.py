@@ -15,7 +15,7 @@ ALLOWED = dict(
     models={'torch', 'mmengine'},
     datasets={'schedule', 'torch', 'numpy', 'mmengine', 'mmcv', 'mmaction'},
     config={'schedule', 'mmengine', 'mmaction'},
-    engine={'schedule', 'config', 'models', 'torch', 'mmengine', 'mmaction'},
+    engine={'schedule', 'config', 'models', 'torch', 'numpy', 'mmengine', 'mmaction'},
     charades={'datasets', 'torch', 'numpy', 'mmengine', 'mmcv', 'mmaction', 'sklearn'})
 STANDARD = {'abc', 'bisect', 'collections', 'contextlib', 'contextvars', 'copy', 'csv', 'ctypes', 'dataclasses',
             'functools', 'gc', 'itertools', 'json', 'logging', 'math', 'multiprocessing', 'numbers', 'os', 'pathlib',

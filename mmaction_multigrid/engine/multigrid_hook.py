@@ -1,7 +1,9 @@
 """The hook that tells the batch sampler the epoch and the norm layers their splits."""
 
+import random
 from typing import List, Optional
 
+import numpy as np
 import torch
 from mmaction.registry import HOOKS
 from mmengine.dist import get_rank, get_world_size
@@ -108,9 +110,13 @@ class MultigridHook(Hook):
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         """Hand the batch's shape to the visualizer, as ``multigrid/num_frames``, ``/crop_size``, ``/batch_size``."""
         if batch_idx == 0:
-            # The model's random numbers (dropout) follow from the epoch too, so that a resume needs no state. Not
-            # earlier: a data loader draws one for its workers when it starts them.
+            # The random numbers of the model (dropout) and of the whole batch (RandomBatchAugment draws from numpy)
+            # follow from the epoch too, so that a resume needs no state. Not earlier: a data loader draws one for its
+            # workers when it starts them.
             torch.manual_seed(runner.seed + 1000003 * runner.epoch + get_rank())
+            numbers = np.random.SeedSequence((runner.seed, runner.epoch, get_rank(), 1)).generate_state(2).tolist()
+            random.seed(numbers[0])
+            np.random.seed(numbers[1])
         sampler = runner.train_loop.dataloader.batch_sampler
         shape = sampler.shape_at(batch_idx)
         for name, value in (('num_frames', shape.num_frames), ('crop_size', shape.crop_size),
