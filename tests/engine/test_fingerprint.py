@@ -83,7 +83,8 @@ REFUSED = {
     other_warmup: [r'lr\[0\].warmup_epochs: 2.0 in the checkpoint, 1.0 now'],
     other_groups: ['bn_base_size: 8 in the checkpoint, 4 now'],
     other_accumulation: ['accumulative_counts: 1 in the checkpoint, 2 now'],
-    the_automatic_schedule: ['stages: of length 2 in the checkpoint, of length 7 now', r'lr\[0\].points\[1\]: \[2, 1.0\] in the checkpoint, \[2, 4.0\] now']}
+    the_automatic_schedule: ['stages: of length 2 in the checkpoint, of length 7 now',
+                             r'lr\[0\].points\[1\]: \[2, 1.0\] in the checkpoint, \[2, 4.0\] now']}
 
 
 @pytest.mark.parametrize('change', REFUSED, ids=lambda change: change.__name__)
