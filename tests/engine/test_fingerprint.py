@@ -13,7 +13,7 @@ from mmaction_multigrid.engine.fingerprint import check_resume, differences
 
 from ..toy import base_config, new_name
 from .test_elsewhere import plain_config
-from .test_training import train
+from .test_training import last_weights, train
 
 STAGES = [dict(epochs=2, num_frames=4), dict(epochs=1)]
 
@@ -137,6 +137,11 @@ def test_what_does_not_change_training_may_change(straight, tmp_path):
     cfg.train_dataloader.update(num_workers=1, persistent_workers=True)
     cfg.default_hooks.logger.interval = 3
     assert resume(cfg, straight[0] / 'epoch_1.pth') == [record for record in straight[1] if record['epoch']]
+    ours, theirs = last_weights(tmp_path), last_weights(straight[0])
+    learnt = [key for key in theirs if 'running' not in key]  # without precise BN these are other statistics
+    assert learnt
+    for key in learnt:
+        assert torch.equal(ours[key], theirs[key]), key
 
 
 def test_the_explicit_form_resumes_the_short_form(straight, tmp_path):

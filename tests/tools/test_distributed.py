@@ -1,0 +1,63 @@
+"""The commands of docs/distributed.md, with stand-ins for Slurm's and for the training itself."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from ..conftest import ROOT
+
+DOC = (ROOT / 'docs' / 'distributed.md').read_text()
+STAND_INS = dict(
+    scontrol='[ "$*" = "show hostnames node[7-8]" ] && printf "node7\\nnode8\\n"',
+    # Runs a task on each of the two machines.
+    srun='while [ "${1#-}" != "$1" ]; do shift; done; for id in 0 1; do SLURM_NODEID=$id "$@"; done',
+    python='echo "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=${TORCH_DISABLE_SHARE_RDZV_TCP_STORE:-}" "$@"')
+
+
+@pytest.fixture
+def bash(tmp_path):
+    """Run a script among stand-ins; the lines that it prints."""
+    for name, text in STAND_INS.items():
+        (tmp_path / name).write_text(f'#!/bin/bash\n{text}\n')
+        (tmp_path / name).chmod(0o755)
+
+    def run(script, **variables):
+        env = dict(os.environ, PATH=f'{tmp_path}:{os.environ["PATH"]}', **variables)
+        return subprocess.run(['bash', '-euc', script], cwd=ROOT, env=env, capture_output=True, text=True,
+                              check=True).stdout.splitlines()
+    return run
+
+
+def blocks():
+    return re.findall(r'```bash\n(.*?)```', DOC, flags=re.DOTALL)
+
+
+def test_one_machine_and_several(bash):
+    first, second = bash(blocks()[0])
+    module = '-m torch.distributed.run'
+    train = 'tools/train.py CONFIG --launcher pytorch --resume'
+    assert first == (f'TORCH_DISABLE_SHARE_RDZV_TCP_STORE= {module} --nnodes=1 --nproc_per_node=8 --node_rank=0 '
+                     f'--master_addr=127.0.0.1 --master_port=29500 {train}')
+    assert second == (f'TORCH_DISABLE_SHARE_RDZV_TCP_STORE= {module} --nnodes=2 --nproc_per_node=8 --node_rank=0 '
+                      f'--master_addr=node0 --master_port=29500 {train}')
+
+
+def test_restarts_are_the_command_that_the_page_shows(bash):
+    by_script, = bash(blocks()[1])
+    by_hand, = bash(blocks()[2].replace('torchrun', 'python -m torch.distributed.run'))
+
+    def arguments(line):
+        return sorted(line.split())
+    assert arguments(by_script) == arguments(by_hand)
+
+
+def test_slurm(bash):
+    script = next(block for block in blocks() if '#SBATCH' in block)
+    lines = bash(script, SLURM_JOB_NUM_NODES='2', SLURM_JOB_NODELIST='node[7-8]')
+    assert len(lines) == 2
+    for rank, line in enumerate(lines):
+        assert line.startswith('TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 -m torch.distributed.run --nnodes=2 ')
+        for argument in ('--max_restarts=3', '--rdzv_endpoint=node7:29500', f'--rdzv_conf=is_host={1 - rank}', '--resume'):
+            assert argument in line.split()
