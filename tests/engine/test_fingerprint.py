@@ -25,6 +25,7 @@ def config(work_dir, **multigrid):
 @pytest.fixture(scope='module')
 def straight(tmp_path_factory):
     """A run of three epochs in two stages: its folder, and what its iterations saw."""
+    torch.set_num_threads(1)  # this fixture comes before the one that does it for every test
     folder = tmp_path_factory.mktemp('straight')
     return folder, train(config(folder))[1]
 

@@ -59,5 +59,6 @@ def test_slurm(bash):
     assert len(lines) == 2
     for rank, line in enumerate(lines):
         assert line.startswith('TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 -m torch.distributed.run --nnodes=2 ')
-        for argument in ('--max_restarts=3', '--rdzv_endpoint=node7:29500', f'--rdzv_conf=is_host={1 - rank}', '--resume'):
+        for argument in ('--max_restarts=3', '--rdzv_endpoint=node7:29500', f'--rdzv_conf=is_host={1 - rank}',
+                         '--resume'):
             assert argument in line.split()
