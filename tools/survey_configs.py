@@ -15,19 +15,24 @@ from ast import literal_eval
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from fnmatch import fnmatch
-from functools import lru_cache
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
+from unittest import mock
 
 import mmaction
 import mmengine
 import torch
+from mmaction.registry import MODELS
 from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from rich.progress import track
+from torch import nn
 
 from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.engine.probe import probe_shapes, without_weights
+from mmaction_multigrid.models import convert_sub_batch_norm, norm_report
 
 ROOT = Path(__file__).resolve().parent.parent
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'configs'
@@ -58,6 +63,22 @@ def stock_configs() -> list:
         if cfg.get('model', {}).get('type') == 'Recognizer3D' and 'train_dataloader' in cfg and cfg.get('train_cfg'):
             found.append(str(path.relative_to(STOCK)))
     return found
+
+
+def build_skeleton(config: dict) -> nn.Module:
+    """Build a network, as one process trains it, without its numbers (on the meta device): in no time and no memory."""
+    config = {**without_weights(config), 'data_preprocessor': None}  # which may compute something
+    # Some networks read the rates of their drop paths off a tensor.
+    with torch.device('meta'), mock.patch('torch.linspace', partial(torch.linspace, device='cpu')):
+        return revert_sync_batchnorm(MODELS.build(config))
+
+
+def norm_layers(config: dict) -> str:
+    """What becomes of the batch norms of a network."""
+    model = build_skeleton(config)
+    convert_sub_batch_norm(model)
+    model.train()
+    return str(norm_report(model))
 
 
 def survey(name: str, memory: float) -> dict:

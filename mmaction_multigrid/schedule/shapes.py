@@ -130,3 +130,19 @@ def num_bn_splits(batch_size: int, bn_base_size: int) -> int:
         bn_base_size: Clips in a group.
     """
     return max(1, batch_size // bn_base_size)
+
+
+def norm_groups(batch_size: int, clips: int, num_processes: int) -> Tuple[int, int]:
+    """Splits of a batch, and processes that share statistics, to have these over ``clips`` clips (paper, section 3.4).
+
+    Splits divide the batch, so that no clip is cut where a norm layer sees frames.
+
+    Args:
+        batch_size: Clips per GPU in the stage's own batch.
+        clips: Clips that statistics are computed over.
+        num_processes: All processes. With one, statistics of a batch below ``clips`` are over fewer.
+    """
+    splits = num_bn_splits(batch_size, clips)
+    while batch_size % splits:
+        splits -= 1
+    return splits, min(num_processes, -(-clips // batch_size))
