@@ -21,7 +21,7 @@ from rich.table import Table
 
 from mmaction_multigrid import MultigridSchedule, multigrid_schedule
 from mmaction_multigrid.engine.probe import Probe, probe_shapes
-from mmaction_multigrid.schedule import Shape
+from mmaction_multigrid.schedule import Shape, count_iterations
 
 MIN_FEATURE_SIZE = 3  # positions: below, a network pools what it should look at
 MAX_SHARE = 0.1  # of the data set, in one batch
@@ -46,16 +46,6 @@ def count_clips(dataloader: dict) -> Optional[int]:
     return total * times
 
 
-def iterations(schedule: MultigridSchedule, batch_size: int, clips: int) -> Dict[Shape, float]:
-    """Iterations that the whole schedule spends at each shape, on ``clips`` clips of one process."""
-    counts: Dict[Shape, float] = {}
-    for stage in schedule.stages:
-        cycles = stage.epochs * clips / sum(batch_size * shape.batch_factor for shape in stage.shapes)
-        for shape in stage.shapes:
-            counts[shape] = counts.get(shape, 0.) + cycles
-    return counts
-
-
 def warnings(schedule: MultigridSchedule, probes: List[Probe], batch_size: int, clips: Optional[int],
              processes: int) -> List[str]:
     """What a user should know before training."""
@@ -76,7 +66,7 @@ def warnings(schedule: MultigridSchedule, probes: List[Probe], batch_size: int, 
         if largest > MAX_SHARE * clips:
             found.append(f'the largest batch of all processes, {largest} clips, is more than a tenth of the data set '
                          f'({clips} clips)')
-        updates = sum(iterations(schedule, batch_size, clips // processes).values())
+        updates = sum(count_iterations(schedule.stages, batch_size, clips // processes).values())
         if updates < MIN_UPDATES:
             found.append(f'the whole schedule has {updates:.0f} updates, and less than {MIN_UPDATES} are often too few '
                          'to learn from; train more epochs')
@@ -104,7 +94,7 @@ def print_table(probes: List[Probe], base: Probe) -> None:
 def hours(schedule: MultigridSchedule, seconds: Dict[Shape, float], base: float, batch_size: int,
           clips: int) -> Tuple[float, float]:
     """Hours of the whole schedule and of base training, from the seconds of a batch at each shape and of a base batch."""
-    ours = sum(count * seconds[shape] for shape, count in iterations(schedule, batch_size, clips).items())
+    ours = sum(count * seconds[shape] for shape, count in count_iterations(schedule.stages, batch_size, clips).items())
     return ours / 3600, schedule.base.max_epochs * clips / batch_size * base / 3600
 
 

@@ -59,7 +59,7 @@ class MultigridHook(Hook):
             sampler.seed = runner.seed
         for scheduler in runner.param_schedulers or []:
             if isinstance(scheduler, MultigridLR):
-                scheduler.follow(loop.epoch_at, runner.iter)
+                scheduler.follow(loop.epoch_at, runner.iter, loop.dataloader.batch_sampler.base_batches)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Write down the batch of all processes that the lr is for."""

@@ -7,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmaction_multigrid import MultigridSchedule
-from mmaction_multigrid.schedule import BaseTraining, LRCurve, Settings, Shape, find_stage, frame_interval_range
-from mmaction_multigrid.schedule.schedule import stages_from_config, stages_to_config
+from mmaction_multigrid.schedule import (
+    BaseTraining,
+    Settings,
+    Shape,
+    find_stage,
+    frame_interval_range,
+    stages_from_config,
+    stages_to_config,
+)
 
 K400 = BaseTraining(32, 224, 239, (94, 154, 196), 0.1, 34., 0.1)
 
@@ -87,14 +94,18 @@ def test_long_cycle_alone():
 
 
 def test_a_schedule_without_decays_cycles_through_thirds():
-    curve = LRCurve('CosineAnnealingLR', 0., 90.)
-    cosine = schedule(BaseTraining(32, 224, 90, curves=(curve, )))
+    def curve(epoch):
+        return (1 + math.cos(math.pi * epoch / 90)) / 2
+
+    cosine = schedule(BaseTraining(32, 224, 90, curve=curve))
     assert [stage.lr_step for stage in cosine.stages] == [0] * 4 + [1] * 4 + [2] * 4 + [3]
+    clock = {span.begin: span for span in cosine.lr.clock}
     for stage in cosine.stages:
-        assert cosine.lr(stage.begin) / stage.shape.batch_factor == pytest.approx(
-            curve(dict(cosine.lr.clock)[stage.begin]))
+        assert (clock[stage.begin].end, clock[stage.begin].base_epoch(stage.begin)) == (stage.end,
+                                                                                       clock[stage.begin].base_begin)
+        assert cosine.lr(stage.begin) / stage.shape.batch_factor == pytest.approx(curve(clock[stage.begin].base_begin))
     # The first third of base training ends where the second long cycle begins.
-    assert dict(cosine.lr.clock)[cosine.stages[4].begin] == pytest.approx(30)
+    assert clock[cosine.stages[4].begin].base_begin == pytest.approx(30)
     assert cosine.lr(cosine.max_epochs) == pytest.approx(0, abs=1e-12)
 
 
@@ -108,7 +119,9 @@ def test_explicit_stages():
     ours = schedule(stages=[dict(epochs=2, batch_factor=3, num_frames=16, crop_size=112, lr_factor=1.5),
                             dict(epochs=4)])
     assert [(s.begin, s.end, s.shapes) for s in ours.stages] == [(0, 2, ((3, 16, 112), )), (2, 6, ((1, 32, 224), ))]
-    assert ours.lr_factors == [(0, 1.5), (2, 1.)]
+    # The second stage follows the base schedule, whose decays come at 94, 154 and 196 of 239 epochs, here of 6.
+    assert ours.lr_factors == [(0, 1.5), (2, 1.), *((pytest.approx(decay * 6 / 239), pytest.approx(0.1**(i + 1)))
+                                                    for i, decay in enumerate((94, 154, 196)))]
     assert ours.predicted_speedup == pytest.approx(239 / (2 / 3 + 4))
 
 
