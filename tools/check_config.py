@@ -29,6 +29,7 @@ MAX_MEMORY = 1.15  # peak of a shape, of the base shape's
 # Measured: small networks lost 12 points with 185 (digits, 1,250 clips), up to 4 with 373 (2,500 clips), up to 6 with
 # 2,112 (UTD-MHAD); how many a data set needs, nobody can tell beforehand.
 MIN_UPDATES = 3000
+MANY_CLIPS = 10**8  # where nobody says how many there are: what an epoch drops does not count then
 
 
 def count_clips(dataloader: dict) -> Optional[int]:
@@ -105,14 +106,15 @@ def print_forecast(schedule: MultigridSchedule, probes: List[Probe], batch_size:
     ``rates`` are clips per second by shape, ``stock`` those of base training: a step waits for its batch.
     """
     steps = {probe.shape: probe.seconds * batch_size * probe.shape.batch_factor / probe.clips for probe in probes}
-    ours, base = hours(schedule, steps, steps[schedule.base.shape], batch_size, 1)
+    many = clips or MANY_CLIPS
+    ours, base = hours(schedule, steps, steps[schedule.base.shape], batch_size, many)
     print(f'speed-up: {base / ours:.2f}x at the measured times, {schedule.predicted_speedup:.2f}x if all shapes took '
           'the same time; loading of data, validation and precise BN are left out')
     if clips:
-        print(f'wall-clock for {clips} clips on this device: {clips * ours:.3g} h, base {clips * base:.3g} h')
+        print(f'wall-clock for {clips} clips on this device: {ours:.3g} h, base {base:.3g} h')
     if rates and stock:
         waits = {shape: max(step, batch_size * shape.batch_factor / rates[shape]) for shape, step in steps.items()}
-        ours, base = hours(schedule, waits, max(steps[schedule.base.shape], batch_size / stock), batch_size, clips or 1)
+        ours, base = hours(schedule, waits, max(steps[schedule.base.shape], batch_size / stock), batch_size, many)
         print(f'with this loader: {base / ours:.2f}x' + (f'; {ours:.3g} h, base {base:.3g} h' if clips else ''))
 
 

@@ -260,8 +260,9 @@ def test_without_validation(cfg):
 
 
 def test_learns_the_toy_problem(cfg, tmp_path):
-    """Label 1 is brighter: a run that trains at all tells the two apart."""
+    """Label 1 is brighter. Without an lr half of the clips are right at the end, and the loss stays within a percent."""
     train(cfg)
     scalars = [json.loads(line) for path in tmp_path.rglob('scalars.json') for line in path.read_text().splitlines()]
     losses = [entry['loss'] for entry in scalars if 'loss' in entry]
-    assert sum(losses[-20:]) < sum(losses[:20])
+    assert sum(losses[-20:]) < 0.7 * sum(losses[:20])
+    assert [entry['acc/top1'] for entry in scalars if 'acc/top1' in entry][-1] == 1.

@@ -11,6 +11,8 @@ from mmaction_multigrid.schedule import (
     BaseTraining,
     Settings,
     Shape,
+    count_batches,
+    count_iterations,
     find_stage,
     frame_interval_range,
     stages_from_config,
@@ -185,6 +187,20 @@ def test_frame_intervals_keep_the_span_of_the_base_clip():
     assert frame_interval_range(2, 32, 8) == (2, 8)
     assert frame_interval_range(2, 32, 32) == (2, 2)
     assert frame_interval_range(8, 8, 3) == (8, 16)
+
+
+def test_iterations_are_counted_by_shape():
+    ours = schedule(stages=[dict(epochs=3, batch_factor=2, num_frames=16, crop_size=224), dict(epochs=5)],
+                    short_cycle=True)
+    # Batches of 16, 8 and 4 clips, then of 8, 4 and 2: 61 clips are two cycles, or four, and a rest that is dropped.
+    assert ours.stages[0].shapes == ((8, 16, 112), (4, 16, 158), (2, 16, 224))
+    assert count_batches(ours.stages[0].shapes, 2, 61) == [2, 2, 2]
+    assert count_batches(ours.stages[0].shapes, 2, 72) == [3, 2, 2]
+    assert count_batches(ours.stages[1].shapes, 2, 61) == [4, 4, 4]
+    assert count_batches(ours.stages[1].shapes, 2, 7) == [0, 0, 0]  # the first batch is missing, and with it the others
+    assert count_iterations(ours.stages, 2, 72) == {
+        Shape(8, 16, 112): 9, Shape(4, 16, 158): 6, Shape(2, 16, 224): 6,
+        Shape(4, 32, 112): 25, Shape(2, 32, 158): 25, Shape(1, 32, 224): 25}
 
 
 def test_stages_survive_the_config():
