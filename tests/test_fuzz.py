@@ -12,8 +12,7 @@ from mmengine.config import Config
 import mmaction_multigrid
 from mmaction_multigrid import MultigridSchedule, apply_multigrid
 from mmaction_multigrid.datasets import MultigridBatchSampler
-from mmaction_multigrid.schedule import BaseTraining, Settings
-from mmaction_multigrid.schedule.schedule import stages_to_config
+from mmaction_multigrid.schedule import BaseTraining, Settings, stages_to_config
 
 from .toy import base_config
 

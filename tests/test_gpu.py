@@ -5,13 +5,14 @@ Run by ``make test-gpu`` on a machine that has one; left out elsewhere.
 
 import pytest
 import torch
+import torch.distributed as dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.engine.probe import probe_shapes
-from mmaction_multigrid.models import convert_sub_batch_norm
+from mmaction_multigrid.models import convert_sub_batch_norm, set_bn_splits
 from mmaction_multigrid.schedule import Shape
 
 from .toy import base_config, new_name, seeded_batches
@@ -58,6 +59,35 @@ def test_one_split_is_batch_norm_bit_for_bit():
     x = seeded_batches(0, (8, 5, 2, 3, 3))[0].cuda()
     assert torch.equal(stock(x), ours(x))
     assert torch.equal(stock.running_var, ours.running_var)
+
+
+def _synchronised(rank, folder, dtype):
+    """A process' half of eight clips through a layer that shares its statistics with the other process."""
+    dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
+    layer = nn.BatchNorm3d(5).cuda()
+    set_bn_splits(convert_sub_batch_norm(layer), 1, dist.group.WORLD)
+    x = seeded_batches(0, (8, 5, 2, 3, 3))[0][4 * rank:4 * rank + 4].cuda().requires_grad_()
+    with torch.autocast('cuda', dtype=dtype, enabled=dtype != torch.float32):
+        output = layer(x.to(dtype))
+    output.float().square().sum().backward()
+    torch.save([output.detach().cpu(), x.grad.cpu(), layer.running_var.cpu()], f'{folder}/{rank}.pt')
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16], ids=str)
+def test_synchronised_statistics_are_those_of_the_joint_batch(tmp_path, dtype):
+    torch.multiprocessing.spawn(_synchronised, (str(tmp_path), dtype), nprocs=2)
+    stock = nn.BatchNorm3d(5).cuda()
+    x = seeded_batches(0, (8, 5, 2, 3, 3))[0].cuda().requires_grad_()
+    output = stock(x)
+    output.square().sum().backward()
+    parts = [torch.load(tmp_path / f'{rank}.pt') for rank in range(2)]
+    tolerance = dict(rtol=1e-4, atol=1e-5) if dtype == torch.float32 else dict(rtol=1e-2, atol=1e-2)
+    assert parts[0][0].dtype == dtype
+    torch.testing.assert_close(torch.cat([part[0] for part in parts]).float(), output.detach().cpu(), **tolerance)
+    torch.testing.assert_close(torch.cat([part[1] for part in parts]), x.grad.cpu(), **tolerance)
+    for part in parts:
+        torch.testing.assert_close(part[2], stock.running_var.cpu(), **tolerance)
 
 
 def test_a_run_learns_and_resumes(tmp_path):

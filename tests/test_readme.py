@@ -20,7 +20,11 @@ def blocks(language):
 def test_configs_train(text, tmp_path):
     (tmp_path / 'config.py').write_text(text)
     resolved = apply_multigrid(Config.fromfile(tmp_path / 'config.py'))
-    assert resolved.train_cfg.type == 'MultigridTrainLoop'
+    assert resolved.train_cfg == dict(type='MultigridTrainLoop', max_epochs=384, eval_freq=3)  # 1.5 x 256
+    stages = resolved.train_dataloader.batch_sampler.stages
+    assert stages[0].shapes == [(16, 8, 112), (8, 8, 158), (8, 8, 158)]
+    assert stages[-1].shapes == [(4, 32, 112), (2, 32, 158), (1, 32, 224)]
+    assert resolved.custom_imports.imports == ['mmaction_multigrid']
 
 
 def test_commands_name_what_is_there():

@@ -14,10 +14,10 @@ ALLOWED = dict(
     schedule=set(),
     models={'torch', 'mmengine'},
     datasets={'schedule', 'torch', 'numpy', 'mmengine', 'mmcv', 'mmaction'},
-    config={'schedule', 'mmengine', 'mmaction'},
+    config={'schedule', 'torch', 'mmengine', 'mmaction'},
     engine={'schedule', 'config', 'models', 'torch', 'numpy', 'mmengine', 'mmaction'},
     charades={'datasets', 'torch', 'numpy', 'mmengine', 'mmcv', 'mmaction', 'sklearn'})
-STANDARD = {'abc', 'bisect', 'collections', 'contextlib', 'contextvars', 'copy', 'csv', 'ctypes', 'dataclasses',
+STANDARD = {'abc', 'array', 'bisect', 'collections', 'contextlib', 'contextvars', 'copy', 'csv', 'ctypes', 'dataclasses',
             'functools', 'gc', 'itertools', 'json', 'logging', 'math', 'multiprocessing', 'numbers', 'os', 'pathlib',
             'random', 're', 'signal', 'threading', 'time', 'typing', 'zipfile'}
 

@@ -51,10 +51,10 @@ register_transform_rule('ToyDecode')
 class ToyBackbone(nn.Module):
     """Convolution, batch norm, pooling."""
 
-    def __init__(self, channels=4):
+    def __init__(self, channels=4, norm='BN3d'):
         super().__init__()
         self.conv = nn.Conv3d(3, channels, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm3d(channels)
+        self.bn = MODELS.build(dict(type=norm, num_features=channels))
 
     def init_weights(self):
         """Nothing to initialise."""

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from mmaction_multigrid import MultigridSchedule, multigrid_schedule
 from mmaction_multigrid.engine.probe import Probe, probe_shapes
-from mmaction_multigrid.schedule import Shape
+from mmaction_multigrid.schedule import Shape, count_iterations
 
 MIN_FEATURE_SIZE = 3  # positions: below, a network pools what it should look at
 MAX_SHARE = 0.1  # of the data set, in one batch
@@ -29,6 +29,7 @@ MAX_MEMORY = 1.15  # peak of a shape, of the base shape's
 # Measured: small networks lost 12 points with 185 (digits, 1,250 clips), up to 4 with 373 (2,500 clips), up to 6 with
 # 2,112 (UTD-MHAD); how many a data set needs, nobody can tell beforehand.
 MIN_UPDATES = 3000
+MANY_CLIPS = 10**8  # where nobody says how many there are: what an epoch drops does not count then
 
 
 def count_clips(dataloader: dict) -> Optional[int]:
@@ -44,16 +45,6 @@ def count_clips(dataloader: dict) -> Optional[int]:
             return None
         total += sum(1 for line in path.read_text().splitlines() if line.strip())
     return total * times
-
-
-def iterations(schedule: MultigridSchedule, batch_size: int, clips: int) -> Dict[Shape, float]:
-    """Iterations that the whole schedule spends at each shape, on ``clips`` clips of one process."""
-    counts: Dict[Shape, float] = {}
-    for stage in schedule.stages:
-        cycles = stage.epochs * clips / sum(batch_size * shape.batch_factor for shape in stage.shapes)
-        for shape in stage.shapes:
-            counts[shape] = counts.get(shape, 0.) + cycles
-    return counts
 
 
 def warnings(schedule: MultigridSchedule, probes: List[Probe], batch_size: int, clips: Optional[int],
@@ -76,7 +67,7 @@ def warnings(schedule: MultigridSchedule, probes: List[Probe], batch_size: int, 
         if largest > MAX_SHARE * clips:
             found.append(f'the largest batch of all processes, {largest} clips, is more than a tenth of the data set '
                          f'({clips} clips)')
-        updates = sum(iterations(schedule, batch_size, clips // processes).values())
+        updates = sum(count_iterations(schedule.stages, batch_size, clips // processes).values())
         if updates < MIN_UPDATES:
             found.append(f'the whole schedule has {updates:.0f} updates, and less than {MIN_UPDATES} are often too few '
                          'to learn from; train more epochs')
@@ -104,7 +95,7 @@ def print_table(probes: List[Probe], base: Probe) -> None:
 def hours(schedule: MultigridSchedule, seconds: Dict[Shape, float], base: float, batch_size: int,
           clips: int) -> Tuple[float, float]:
     """Hours of the whole schedule and of base training, from the seconds of a batch at each shape and of a base batch."""
-    ours = sum(count * seconds[shape] for shape, count in iterations(schedule, batch_size, clips).items())
+    ours = sum(count * seconds[shape] for shape, count in count_iterations(schedule.stages, batch_size, clips).items())
     return ours / 3600, schedule.base.max_epochs * clips / batch_size * base / 3600
 
 
@@ -115,14 +106,15 @@ def print_forecast(schedule: MultigridSchedule, probes: List[Probe], batch_size:
     ``rates`` are clips per second by shape, ``stock`` those of base training: a step waits for its batch.
     """
     steps = {probe.shape: probe.seconds * batch_size * probe.shape.batch_factor / probe.clips for probe in probes}
-    ours, base = hours(schedule, steps, steps[schedule.base.shape], batch_size, 1)
+    many = clips or MANY_CLIPS
+    ours, base = hours(schedule, steps, steps[schedule.base.shape], batch_size, many)
     print(f'speed-up: {base / ours:.2f}x at the measured times, {schedule.predicted_speedup:.2f}x if all shapes took '
           'the same time; loading of data, validation and precise BN are left out')
     if clips:
-        print(f'wall-clock for {clips} clips on this device: {clips * ours:.3g} h, base {clips * base:.3g} h')
+        print(f'wall-clock for {clips} clips on this device: {ours:.3g} h, base {base:.3g} h')
     if rates and stock:
         waits = {shape: max(step, batch_size * shape.batch_factor / rates[shape]) for shape, step in steps.items()}
-        ours, base = hours(schedule, waits, max(steps[schedule.base.shape], batch_size / stock), batch_size, clips or 1)
+        ours, base = hours(schedule, waits, max(steps[schedule.base.shape], batch_size / stock), batch_size, many)
         print(f'with this loader: {base / ours:.2f}x' + (f'; {ours:.3g} h, base {base:.3g} h' if clips else ''))
 
 

@@ -10,7 +10,6 @@ from typing import Callable, Dict, Tuple
 from mmengine.config import Config
 
 from mmaction_multigrid import MultigridSchedule, apply_multigrid, multigrid_schedule, register_transform_rule
-from mmaction_multigrid.datasets import MultigridBatchSampler
 from mmaction_multigrid.schedule import find_stage
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -176,9 +175,7 @@ def count_clips(cfg: Config) -> int:
 
 def count_iterations(cfg: Config, clips: int) -> int:
     """Iterations of a multigrid config on one process."""
-    stages = apply_multigrid(cfg).train_dataloader.batch_sampler.stages
-    sampler = MultigridBatchSampler(range(clips), cfg.train_dataloader.batch_size, stages)
-    return sum(map(sampler.num_batches, range(sampler.max_epochs)))
+    return sum(count_iterations(multigrid_schedule(cfg)[0].stages, cfg.train_dataloader.batch_size, clips).values())
 
 
 def build(model: str, data: str, variant: str, conditions: Dict[str, float]) -> Tuple[Config, MultigridSchedule]:

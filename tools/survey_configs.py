@@ -15,34 +15,43 @@ from ast import literal_eval
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from fnmatch import fnmatch
-from functools import lru_cache
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
+from unittest import mock
 
 import mmaction
 import mmengine
 import torch
+from lr_differences import differences
+from mmaction.registry import MODELS
 from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from rich.progress import track
+from torch import nn
 
 from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.engine.probe import probe_shapes, without_weights
+from mmaction_multigrid.models import convert_sub_batch_norm, norm_report
 
 ROOT = Path(__file__).resolve().parent.parent
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'configs'
 OUT_OF_MEMORY = ("can't allocate memory", 'could not create a primitive')  # torch and oneDNN
 HEADER = """# Stock configs with multigrid
 
-What the three lines of the README make of every train config of a `Recognizer3D` in MMAction2 {mmaction}: the shapes
-(frames x crop) at which one training step was run on a made-up clip, and why a config is refused or fails.
-{accepted} of {total} are accepted, and none of these failed at a shape. Shapes too large for {memory:.0f} GiB are
-marked. Made by `python tools/survey_configs.py` (torch {torch}, mmengine {mmengine}). A single clip shows that a
-shape works and not what it costs: `tools/check_config.py` does.
+What the three lines of the README make of every train config of a `Recognizer3D` in MMAction2 {mmaction}: accepted, or
+refused for what reason; how many of its batch norms follow the stages, of all (those in evaluation mode are frozen by
+the config); the largest difference between multigrid's lr over the batch factor and mmengine's own at the
+corresponding iteration of base training, in shares of the base lr, after the warm-up; the shapes (frames x crop) at
+which one training step was run on a made-up clip. {accepted} of {total} are accepted, and none of these failed at a
+shape. Shapes too large for {memory:.0f} GiB are marked. Made by `python tools/survey_configs.py` (torch {torch},
+mmengine {mmengine}). A single clip shows that a shape works and not what it costs: `tools/check_config.py` does.
 
-| config | result | predicted speed-up | shapes run |
-|---|---|---|---|
+| config | result | batch norms that follow | lr differs by | predicted speed-up | shapes run |
+|---|---|---|---|---|---|
 """
+EPOCH_LENGTH = 20  # iterations of a base epoch in which the lr is compared
 
 
 def stock_configs() -> list:
@@ -60,6 +69,25 @@ def stock_configs() -> list:
     return found
 
 
+def build_skeleton(config: dict) -> nn.Module:
+    """Build a network, as one process trains it, without its numbers (on the meta device): in no time and no memory."""
+    config = {**without_weights(config), 'data_preprocessor': None}  # which may compute something
+    # Some networks read the rates of their drop paths off a tensor.
+    with torch.device('meta'), mock.patch('torch.linspace', partial(torch.linspace, device='cpu')):
+        return revert_sync_batchnorm(MODELS.build(config))
+
+
+def norm_layers(config: dict) -> str:
+    """How many batch norms of a network follow the stages, of how many, and what the others are."""
+    model = build_skeleton(config)
+    convert_sub_batch_norm(model)
+    model.train()
+    report = norm_report(model)
+    text = f'{len(report.following)} / {len(report.following) + len(report.frozen) + len(report.unknown)}'
+    text += f', {len(report.frozen)} frozen' if report.frozen else ''
+    return text + (f', not known: {", ".join(sorted(set(report.unknown.values())))}' if report.unknown else '')
+
+
 def survey(name: str, memory: float) -> dict:
     """Resolve one config and run all of its shapes, in ``memory`` GiB."""
     cfg = Config.fromfile(STOCK / name)
@@ -72,7 +100,8 @@ def survey(name: str, memory: float) -> dict:
     model = without_weights(cfg.model.to_dict())
     if 'num_classes' in model.get('cls_head', {}):
         model['cls_head']['num_classes'] = 400  # so that data sets with more of them share a run
-    return dict(speedup=schedule.predicted_speedup,
+    lr = max(differences(cfg, EPOCH_LENGTH, cfg.optim_wrapper.optimizer.lr))
+    return dict(speedup=schedule.predicted_speedup, norms=norm_layers(model), lr=lr,
                 **run_shapes(repr(model), tuple(by_size[size] for size in sorted(by_size)), memory))
 
 
@@ -111,10 +140,11 @@ def row(name: str, result: dict) -> str:
     """One line of the table."""
     short = name[:-len('.py')].split('/', 1)[1].replace('_', '\\_')
     if 'refused' in result:
-        return f'| {short} | refused: {result["refused"]} | | |'
+        return f'| {short} | refused: {result["refused"]} | | | | |'
     outcome = 'accepted' if not result['failed'] else 'fails at ' + '; '.join(result['failed'])
     shapes = result['ran'] + [f'{size} (too large to run here)' for size in result['too_large']]
-    return f'| {short} | {outcome} | {result["speedup"]:.2f} | {", ".join(shapes)} |'
+    return (f'| {short} | {outcome} | {result["norms"]} | {result["lr"]:.0e} | {result["speedup"]:.2f} | '
+            f'{", ".join(shapes)} |')
 
 
 def main() -> None:

@@ -2,17 +2,15 @@
 
 import copy
 import logging
-from dataclasses import asdict
 from typing import Any, Mapping, Optional, Tuple
 
 from mmaction.registry import TRANSFORMS
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from ..schedule import MultigridSchedule, Settings, check_count
-from ..schedule.schedule import stages_to_config
+from ..schedule import MultigridSchedule, Settings, check_count, stages_to_config, type_name
 from .base import read_base
-from .names import section, type_name
+from .sections import section
 
 PACKAGE = 'mmaction_multigrid'
 LOADER_TIMEOUT = 600  # seconds for one batch
@@ -68,9 +66,10 @@ def apply_multigrid(cfg: Config) -> Config:
     schedule, _ = multigrid_schedule(cfg)
     cfg.pop('multigrid')
     base_shape = (schedule.base.num_frames, schedule.base.crop_size)
+    drop_last = bool(cfg['train_dataloader'].get('drop_last', False))
     cfg['train_dataloader'] = _resolve_dataloader(cfg['train_dataloader'], schedule, base_shape)
     cfg['train_cfg'] = dict(type='MultigridTrainLoop', max_epochs=schedule.max_epochs, eval_freq=settings.eval_freq)
-    cfg['param_scheduler'] = [_resolve_lr(schedule)]
+    cfg['param_scheduler'] = [_resolve_lr(schedule, drop_last)]
     cfg['custom_hooks'] = _resolve_hooks(cfg.get('custom_hooks'), settings, base_shape) + _resolve_compile(
         cfg.pop('compile', None))
     cfg['default_hooks'] = _resolve_default_hooks(section(cfg, 'default_hooks'))
@@ -112,13 +111,13 @@ def _resolve_dataset(dataset: Any, grid_store: Optional[str]) -> Any:
     return dataset
 
 
-def _resolve_lr(schedule: MultigridSchedule) -> dict:
+def _resolve_lr(schedule: MultigridSchedule, drop_last: bool) -> dict:
     lr = schedule.lr
     config = dict(type='MultigridLR', points=list(lr.points))
     if lr.warmup_epochs:
         config.update(warmup_epochs=lr.warmup_epochs, warmup_factor=lr.warmup_factor)
-    if lr.curves:
-        config.update(curves=[asdict(curve) for curve in lr.curves], clock=list(lr.clock))
+    if lr.clock:
+        config.update(base=dict(schedule.base.curve.config, drop_last=drop_last), clock=list(map(tuple, lr.clock)))
     return config
 
 

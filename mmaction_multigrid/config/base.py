@@ -4,9 +4,9 @@ from typing import Any, Iterator, List, Mapping, Optional, Tuple
 
 from mmaction.registry import TRANSFORMS
 
-from ..schedule import BaseTraining, check_count
-from .names import section, type_name
+from ..schedule import BaseTraining, check_count, type_name
 from .schedulers import read_lr
+from .sections import section
 
 # Backbones of stock MMAction2 that take clips of one shape only, and what in them does.
 FIXED_SHAPE = dict(

@@ -1,116 +1,152 @@
 """What the ``param_scheduler`` of a stock config says about the learning rate."""
 
 from math import isfinite
-from numbers import Integral, Real
-from typing import Any, Mapping, Optional
+from typing import Any, List, Mapping, Optional, Tuple
 
-from ..schedule import LRCurve
-from ..schedule.lr import CURVES
-from .names import type_name
+from mmaction.registry import PARAM_SCHEDULERS
+from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
+
+from ..schedule import is_number, type_name
+from .base_lr import EPOCH_LENGTH, BaseLR
+
+STEPS = ('MultiStepLR', 'StepLR')
+MAX_EPOCHS = 10**6  # of a schedule that is walked through, epoch by epoch
 
 
-class _Scheduler:
-    """A scheduler of the config, whose settings are checked as they are read."""
+class BaseCurve:
+    """Factor of base training's lr at a fractional epoch of it; nothing is computed before somebody asks.
 
-    def __init__(self, config: Any, max_epochs: int) -> None:
-        if not isinstance(config, Mapping) or 'type' not in config:
-            raise TypeError(f'param_scheduler holds {config!r}: must be a dict with a type')
-        self.config = config
-        self.kind = type_name(config['type'])
-        if not config.get('by_epoch', True):
-            raise ValueError(f'param_scheduler: {self.kind} counts iterations (by_epoch=False), whose number multigrid '
-                             'changes; give its begin and end in epochs, with convert_to_iter_based=True')
-        self.begin = self.number('begin', 0, low=0)
-        self.end = min(self.number('end', max_epochs), max_epochs)
-        if self.end <= self.begin:
-            raise ValueError(f'param_scheduler: {self.kind}.begin = {self.begin!r}: must be before its end, {self.end}, '
-                             f'and before the last of {max_epochs} epochs')
+    Args:
+        schedulers (list[dict]): The schedulers.
+        max_epochs (int): Epochs of base training.
+        base_lr (float): The lr that the factor is of.
+        warmup (int, optional): Index of the scheduler that is the warm-up.
+        epoch_length (int): Iterations of an epoch of base training.
 
-    def number(self, key: str, default: Any = None, low: float = float('-inf'), high: float = float('inf'),
-               positive: bool = False) -> float:
-        """A setting that is a number from ``low`` to ``high``, or above 0."""
-        value = self.config.get(key, default)
-        fine = isinstance(value, Real) and not isinstance(value, bool) and isfinite(value) and low <= value <= high
-        if not fine or (positive and value <= 0):
-            allowed = ' above 0' if positive else f' of at least {low:g}' if isfinite(low) else ''
-            allowed += f' and at most {high:g}' if isfinite(high) else ''
-            raise ValueError(f'param_scheduler: {self.kind}.{key} = {value!r}: must be a number{allowed}')
-        return value
+    Attributes:
+        config (dict): The arguments of ``BaseLR`` but the last two, for ``MultigridLR``.
+    """
 
-    def milestones(self) -> tuple:
-        """Epochs at which a step schedule decays."""
-        if self.kind == 'StepLR':
-            size = self.number('step_size', low=1)
-            count = int((self.end - self.begin) // size)
-            steps = [size * i for i in range(1, count + 1)]
-        else:
-            steps = self.config.get('milestones')
-        if not isinstance(steps, (list, tuple)) or any(
-                isinstance(step, bool) or not isinstance(step, Integral) for step in steps):
-            raise ValueError(f'param_scheduler: {self.kind} decays at {steps!r}: must be a list of epochs, integers')
-        epochs = sorted({int(self.begin) + int(step) for step in steps})
-        return tuple(epoch for epoch in epochs if 0 < epoch < self.end)
+    def __init__(self, schedulers: List[dict], max_epochs: int, base_lr: float, warmup: Optional[int],
+                 epoch_length: int = EPOCH_LENGTH) -> None:
+        self.config = dict(schedulers=schedulers, max_epochs=max_epochs, warmup=warmup)
+        self._lr = BaseLR(lrs=[base_lr], epoch_length=epoch_length, **self.config)
+        self._base_lr = base_lr
 
-    def curve(self, base_lr: Any) -> LRCurve:
-        """A schedule without decay points."""
-        period = self.number('T_max', positive=True) if self.config.get('T_max') is not None else self.end
-        args = dict(type=self.kind, begin=float(self.begin), end=float(min(self.end, self.begin + period)))
-        if self.kind in ('CosineAnnealingLR', 'PolyLR'):
-            args.update(floor=self._floor(base_lr), rate=float(self.number('power', 1., positive=True)))
-        elif self.kind == 'ExponentialLR':
-            args.update(rate=float(self.number('gamma', positive=True)))
-        elif self.kind == 'LinearLR':
-            args.update(start=float(self.number('start_factor', 1 / 3, positive=True)),
-                        floor=float(self.number('end_factor', 1., low=0)))
-        else:
-            args.update(start=float(self.number('factor', 1 / 3, positive=True)), floor=1.)
-        return LRCurve(**args)
+    def __call__(self, epoch: float) -> float:
+        return self._lr(epoch)[0] / self._base_lr
 
-    def _floor(self, base_lr: Any) -> float:
-        """Last factor of a schedule that goes down to a smallest lr."""
-        if self.config.get('eta_min_ratio') is not None:
-            return float(self.number('eta_min_ratio', low=0, high=1))
-        eta_min = self.number('eta_min', 0., low=0) if self.config.get('eta_min') is not None else 0.
-        if not eta_min:
-            return 0.
-        if isinstance(base_lr, bool) or not isinstance(base_lr, Real) or not isfinite(base_lr) or base_lr <= 0:
-            raise ValueError(f'optim_wrapper.optimizer.lr = {base_lr!r}: must be a number above 0, which '
-                             f'param_scheduler: {self.kind}.eta_min = {eta_min!r} is relative to')
-        return float(eta_min / base_lr)
+
+def _check_scheduler(config: Any, max_epochs: int) -> dict:
+    """A scheduler of the lr that counts epochs, with the name of its type in the place of a class.
+
+    Raises:
+        TypeError, ValueError: It is something else.
+    """
+    if not isinstance(config, Mapping) or 'type' not in config:
+        raise TypeError(f'param_scheduler holds {config!r}: must be a dict with a type')
+    kind = type_name(config['type'])
+    found = config['type'] if isinstance(config['type'], type) else PARAM_SCHEDULERS.get(kind)
+    if not isinstance(found, type) or not issubclass(found, LRSchedulerMixin) or kind == 'ReduceOnPlateauLR':
+        raise ValueError(f'param_scheduler: multigrid cannot follow {kind}; it can follow the schedulers of the lr that '
+                         'mmengine has, but ReduceOnPlateauLR, and those that are derived from them')
+    if not config.get('by_epoch', True):
+        raise ValueError(f'param_scheduler: {kind} counts iterations (by_epoch=False), whose number multigrid '
+                         'changes; give its begin and end in epochs, with convert_to_iter_based=True')
+    for key in ('begin', 'end'):
+        value = config.get(key, 0)
+        if not is_number(value) or value < 0:
+            raise ValueError(f'param_scheduler: {kind}.{key} = {value!r}: must be a number of epochs')
+    if config.get('begin', 0) >= config.get('end', max_epochs):
+        raise ValueError(f'param_scheduler: {kind}.begin = {config.get("begin", 0)!r}: must be before its end, '
+                         f'{config.get("end", max_epochs)!r}')
+    return {**config, 'type': kind if PARAM_SCHEDULERS.get(kind) is found else found}
+
+
+def _is_warmup(config: Mapping) -> bool:
+    return config['type'] == 'LinearLR' and config.get('begin', 0) == 0 and config.get('end_factor', 1.) == 1.
+
+
+def _walk(schedulers: List[dict], max_epochs: int, base_lr: float, warmup: Optional[int],
+          epoch_length: int) -> Tuple[BaseCurve, List[float]]:
+    """The lr, and its factor at the start of every epoch.
+
+    Raises:
+        ValueError: mmengine refuses a scheduler, or the lr becomes negative or no number.
+    """
+    try:
+        curve = BaseCurve(schedulers, max_epochs, base_lr, warmup, epoch_length)
+        factors = [curve(epoch) for epoch in range(max_epochs)]
+    except Exception as error:  # whatever mmengine, or Python's arithmetic, makes of impossible settings
+        raise ValueError(f'param_scheduler = {schedulers!r}: mmengine cannot follow it: {type(error).__name__}: '
+                         f'{error}') from error
+    # Some of mmengine's formulas miss zero by a rounding error.
+    wrong = [epoch for epoch, factor in enumerate(factors) if not (isfinite(factor) and factor >= -1e-9)]
+    if wrong:
+        raise ValueError(f'param_scheduler = {schedulers!r}: the lr is {factors[wrong[0]] * base_lr!r} at epoch '
+                         f'{wrong[0]}; it must be a number of at least 0')
+    return curve, factors
+
+
+def _check_lr(schedulers: List[dict], base_lr: Any) -> float:
+    """The optimizer's lr; 1 where the config leaves it to the optimizer and it does not matter.
+
+    Raises:
+        ValueError: It is impossible, or a scheduler has a smallest lr and there is none.
+    """
+    if base_lr is None and not any(config.get('eta_min') for config in schedulers):
+        return 1.
+    if not is_number(base_lr) or base_lr <= 0:
+        raise ValueError(f'optim_wrapper.optimizer.lr = {base_lr!r}: must be a number above 0')
+    return float(base_lr)
 
 
 def read_lr(schedulers: Any, max_epochs: int, base_lr: Optional[float]) -> dict:
-    """The lr part of :class:`BaseTraining`: decays, warm-up and curves.
+    """The lr part of :class:`BaseTraining`: decays, warm-up and curve.
 
     Args:
         schedulers: ``param_scheduler`` of the config: a dict, a list of them, or None for a constant lr.
         max_epochs: Epochs of base training.
-        base_lr: The optimizer's lr, to which an ``eta_min`` is relative.
+        base_lr: The optimizer's lr, beside which an ``eta_min`` stands.
 
     Raises:
         TypeError, ValueError: A scheduler is none that multigrid can follow, or a setting of it is impossible.
     """
-    result = dict(milestones=(), gamma=0.1, warmup_epochs=0., warmup_factor=1., curves=())
     if schedulers is None:
-        return result
+        return {}
     if isinstance(schedulers, Mapping):
         if schedulers and 'type' not in schedulers:
             raise ValueError('param_scheduler is a dict of several optimizers: multigrid schedules one')
         schedulers = [schedulers] if schedulers else []
     if not isinstance(schedulers, (list, tuple)):
         raise TypeError(f'param_scheduler = {schedulers!r}: must be a list of dicts')
-    for config in schedulers:
-        scheduler = _Scheduler(config, max_epochs)
-        if scheduler.kind in ('MultiStepLR', 'StepLR'):
-            if result['milestones']:
-                raise ValueError('param_scheduler: multigrid follows one step schedule, and this config has two')
-            result.update(milestones=scheduler.milestones(), gamma=scheduler.number('gamma', 0.1, positive=True))
-        elif scheduler.kind == 'LinearLR' and scheduler.begin == 0 and scheduler.config.get('end_factor', 1.) == 1.:
-            result.update(warmup_epochs=float(scheduler.end),
-                          warmup_factor=float(scheduler.number('start_factor', 1 / 3, positive=True)))
-        elif scheduler.kind in CURVES:
-            result['curves'] += (scheduler.curve(base_lr), )
-        else:
-            raise ValueError(f'param_scheduler: multigrid cannot follow {scheduler.kind}; it can follow MultiStepLR, '
-                             f'StepLR, {", ".join(CURVES)}')
+    schedulers = [_check_scheduler(config, max_epochs) for config in schedulers]
+    if not schedulers:
+        return {}
+    if max_epochs > MAX_EPOCHS:
+        raise ValueError(f'train_cfg.max_epochs = {max_epochs}: must be at most {MAX_EPOCHS}')
+    base_lr = _check_lr(schedulers, base_lr)
+    warmup = next((i for i, config in enumerate(schedulers) if _is_warmup(config)), None)
+    result = {} if warmup is None else _read_warmup(schedulers[warmup], max_epochs)
+    others = [config for i, config in enumerate(schedulers) if i != warmup]
+    steps = [{**config, 'convert_to_iter_based': False} for config in others if config['type'] in STEPS]
+    milestones = _read_steps(steps, max_epochs)
+    result.update(milestones=tuple(milestones), gamma=tuple(milestones.values()))
+    if len(steps) < len(others):
+        result['curve'], _ = _walk(schedulers, max_epochs, base_lr, warmup, EPOCH_LENGTH)
     return result
+
+
+def _read_warmup(config: Mapping, max_epochs: int) -> dict:
+    factor, end = config.get('start_factor', 1 / 3), config.get('end', max_epochs)
+    if not is_number(factor) or not 0 < factor <= 1:
+        raise ValueError(f'param_scheduler: LinearLR.start_factor = {factor!r}: must be a number above 0 and at most 1')
+    return dict(warmup_epochs=float(end), warmup_factor=float(factor))
+
+
+def _read_steps(steps: List[dict], max_epochs: int) -> dict:
+    """Epochs at which step schedulers change the lr, and its factor from there on."""
+    if not steps:
+        return {}
+    _, factors = _walk(steps, max_epochs, 1., None, 1)
+    return {epoch: factor for epoch, (before, factor) in enumerate(zip(factors, factors[1:]), 1) if factor != before}

@@ -8,8 +8,7 @@ from mmaction.registry import DATA_SAMPLERS
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import Sampler
 
-from ..schedule import Shape, Stage, check_count, find_stage
-from ..schedule.schedule import stages_from_config
+from ..schedule import Shape, Stage, check_count, count_batches, find_stage, stages_from_config
 
 
 @DATA_SAMPLERS.register_module()
@@ -17,22 +16,21 @@ class MultigridBatchSampler(Sampler):
     """Yields batches of ``(index, shape)``: of the epoch's stage, through its short cycle, largest batch first.
 
     Batches depend on the epoch and the number of clips only, so that every process has the same shapes in the
-    same order. A batch of shape ``s`` has ``batch_size * s.batch_factor`` clips.
+    same order. A batch of shape ``s`` has ``batch_size * s.batch_factor`` clips. Clips at the end of an epoch that do not
+    fill their batch are dropped, as by the reference implementation; with shuffling they are others in every epoch.
 
     Args:
         sampler (Sampler): Yields the indices of this process; must have a length.
         batch_size (int): Base batch per GPU.
         stages (Sequence[dict]): ``dict(epochs=int, shapes=[(batch factor, frames, crop), ...])`` in order; a
             stage's own shape is its last.
-        drop_last (bool): Drop the clips at the end of an epoch that do not fill their batch, as the reference
-            implementation does; with shuffling they are others in every epoch. Defaults to True.
 
     Raises:
         TypeError: The sampler has no length, or no end.
         ValueError: A setting is impossible, or a stage's largest batch exceeds the data set.
     """
 
-    def __init__(self, sampler: Sampler, batch_size: int, stages: Sequence[dict], drop_last: bool = True) -> None:
+    def __init__(self, sampler: Sampler, batch_size: int, stages: Sequence[dict]) -> None:
         check_count('batch_size', batch_size)
         if not hasattr(sampler, '__len__') or isinstance(sampler, InfiniteSampler):
             raise TypeError('train_dataloader.sampler: multigrid trains in epochs and needs a sampler with a length and '
@@ -40,7 +38,6 @@ class MultigridBatchSampler(Sampler):
         self.sampler = sampler
         self.batch_size = batch_size
         self.stages = stages_from_config(stages)
-        self.drop_last = drop_last
         self.epoch = 0
         self._fixed: Optional[Tuple[Shape, int]] = None
         self._start = 0
@@ -59,6 +56,11 @@ class MultigridBatchSampler(Sampler):
         if getattr(self.sampler, 'round_up', True):
             return len(self.sampler)
         return len(self.sampler.dataset) // self.sampler.world_size
+
+    @property
+    def base_batches(self) -> float:
+        """Batches of an epoch of base training; the rest that does not fill one counts as a part."""
+        return self.num_clips / self.batch_size
 
     @property
     def stage(self) -> Stage:
@@ -82,16 +84,7 @@ class MultigridBatchSampler(Sampler):
 
     def num_batches(self, epoch: int) -> int:
         """Exact number of batches in an epoch."""
-        shapes = self.stages[find_stage(self.stages, epoch)].shapes
-        sizes = [self.batch_size * shape.batch_factor for shape in shapes]
-        cycles, rest = divmod(self.num_clips, sum(sizes))
-        count = cycles * len(sizes)
-        for size in sizes:
-            if rest < size:
-                break
-            rest -= size
-            count += 1
-        return count + (1 if rest and not self.drop_last else 0)
+        return sum(count_batches(self.stages[find_stage(self.stages, epoch)].shapes, self.batch_size, self.num_clips))
 
     @contextmanager
     def fixed(self, shape: Shape, num_batches: int) -> Iterator[int]:
@@ -151,7 +144,7 @@ class MultigridBatchSampler(Sampler):
         return (self._fixed[0], ) if self._fixed else self.stage.shapes
 
     def _sizes(self) -> Iterator[int]:
-        """Clips of each batch; the last may have fewer than its shape asks for."""
+        """Clips of each batch; a fixed shape may find fewer than it asks for."""
         left = self.num_clips
         for shape in islice(cycle(self._shapes()), len(self)):
             size = min(self.batch_size * shape.batch_factor, left)
@@ -160,4 +153,4 @@ class MultigridBatchSampler(Sampler):
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(batch_size={self.batch_size}, stages={len(self.stages)}, '
-                f'epoch={self.epoch}, drop_last={self.drop_last})')
+                f'epoch={self.epoch})')

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isinf
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from ..schedule import frame_interval_range
+from ..schedule import frame_interval_range, type_name
 from .grid import Grid
 
 
@@ -134,8 +134,7 @@ def register_transform_rule(name: str,
 
 def transform_name(step: Any) -> str:
     """Name of a transform in a pipeline: of a config dict, whose type may be a class, or of an object."""
-    kind = step.get('type') if isinstance(step, dict) else type(step)
-    return kind.rsplit('.', 1)[-1] if isinstance(kind, str) else getattr(kind, '__name__', repr(kind))
+    return type_name(step.get('type') if isinstance(step, dict) else type(step))
 
 
 def find_rule(step: Any) -> TransformRule:

@@ -5,17 +5,12 @@ from typing import Any, List
 
 from mmengine.dist import get_world_size
 
-from ..schedule.schedule import stages_to_config
+from ..schedule import stages_to_config
 from .lr import MultigridLR
 
 MAX_LINES = 8
 USE_WEIGHTS = ("To start from the checkpoint's weights alone, which always works, give it as load_from and leave resume "
                'out: tools/train.py CONFIG --cfg-options load_from=CHECKPOINT')
-
-
-def joint_batch(runner) -> int:
-    """Clips in the base batch of all processes."""
-    return runner.train_loop.dataloader.batch_sampler.batch_size * get_world_size()
 
 
 def fingerprint(runner, bn_base_size: int) -> dict:
@@ -32,9 +27,10 @@ def fingerprint(runner, bn_base_size: int) -> dict:
         dict: ``batch`` (clips in the base batch of all processes), ``stages`` as ``MultigridBatchSampler`` takes them,
         ``lr`` (arguments of each ``MultigridLR``), ``bn_base_size``, ``accumulative_counts``.
     """
+    sampler = runner.train_loop.dataloader.batch_sampler
     settings = dict(
-        batch=joint_batch(runner),
-        stages=stages_to_config(runner.train_loop.dataloader.batch_sampler.stages),
+        batch=sampler.batch_size * get_world_size(),
+        stages=stages_to_config(sampler.stages),
         lr=[scheduler.settings for scheduler in runner.param_schedulers or [] if isinstance(scheduler, MultigridLR)],
         bn_base_size=bn_base_size,
         accumulative_counts=getattr(runner.optim_wrapper, '_accumulative_counts', 1))

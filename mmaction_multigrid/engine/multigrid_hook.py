@@ -1,17 +1,19 @@
 """The hook that tells the batch sampler the epoch and the norm layers their splits."""
 
 import random
+from itertools import islice
 from typing import List, Optional
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from mmaction.registry import HOOKS
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from ..models import SubBatchNorm3d, convert_sub_batch_norm, set_bn_splits
-from ..schedule import Stage, check_count, num_bn_splits
+from ..models import SubBatchNorm, convert_sub_batch_norm, norm_report, set_bn_splits
+from ..schedule import Stage, check_count, norm_groups
 from .dist import bn_process_group
 from .fingerprint import check_resume, fingerprint
 from .lr import MultigridLR
@@ -26,7 +28,8 @@ class MultigridHook(Hook):
     ``LoggerHook`` (BELOW_NORMAL) must find the scalars.
 
     Args:
-        bn_base_size (int): Clips over which batch-norm statistics are computed. Defaults to 8.
+        bn_base_size (int): Clips over which batch-norm statistics are computed. Defaults to 8. Synchronised layers
+            keep as many as they have in base training: the base batch of all processes.
 
     Raises:
         ValueError: ``bn_base_size`` is impossible.
@@ -36,7 +39,7 @@ class MultigridHook(Hook):
     def __init__(self, bn_base_size: int = 8) -> None:
         check_count('bn_base_size', bn_base_size)
         self.bn_base_size = bn_base_size
-        self.layers: List[SubBatchNorm3d] = []
+        self.layers: List[SubBatchNorm] = []
         self._stage: Optional[Stage] = None
 
     def before_train(self, runner) -> None:
@@ -50,6 +53,7 @@ class MultigridHook(Hook):
             raise TypeError(f"MultigridHook needs train_cfg.type = 'MultigridTrainLoop', not {type(loop).__name__}")
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self.layers = convert_sub_batch_norm(model)
+        self._log_norms(runner, model)
         self._stage = None
         sampler = loop.dataloader.batch_sampler.sampler
         # Without a seed in the config a resumed run has the seed of the run before, but its sampler, built
@@ -58,7 +62,7 @@ class MultigridHook(Hook):
             sampler.seed = runner.seed
         for scheduler in runner.param_schedulers or []:
             if isinstance(scheduler, MultigridLR):
-                scheduler.follow(loop.epoch_at, runner.iter)
+                scheduler.follow(loop.epoch_at, runner.iter, loop.dataloader.batch_sampler.base_batches)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Write down what the course of the run follows from, as plain values in ``meta['multigrid']``."""
@@ -100,12 +104,26 @@ class MultigridHook(Hook):
         if sampler.stage is self._stage:
             return
         self._stage = sampler.stage
-        batch_size = sampler.batch_size * self._stage.shape.batch_factor
-        splits, group = num_bn_splits(batch_size, self.bn_base_size), None
-        if batch_size < self.bn_base_size and get_world_size() > 1:
-            group = bn_process_group(-(-self.bn_base_size // batch_size))
-        set_bn_splits(self.layers, splits, group)
-        self._log(runner, batch_size, splits, group is not None)
+        self._log(runner, self._set_splits(sampler.batch_size * self._stage.shape.batch_factor, sampler.batch_size))
+
+    def _set_splits(self, batch_size: int, base_batch: int) -> str:
+        """Set splits and groups of processes for a stage's batch per GPU; what was set."""
+        done = []
+        for across in (False, True):
+            layers = [layer for layer in self.layers if layer.across_processes == across]
+            if not layers:
+                continue
+            clips = base_batch * get_world_size() if across else self.bn_base_size
+            splits, processes = norm_groups(batch_size, clips, get_world_size())
+            group = bn_process_group(processes) if processes > 1 else None
+            set_bn_splits(layers, splits, group)
+            text = f'{splits} BN split{"s" if splits > 1 else ""} of {batch_size // splits} clips'
+            if group is not None:
+                text += f', synchronised across {dist.get_world_size(group)} processes'
+            elif batch_size < clips:
+                text += f' (fewer than bn_base_size = {clips}, and no other process to share with: plain BN)'
+            done.append(text + (', of synchronised layers' if across else ''))
+        return '; '.join(done) or 'no BN'
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         """Hand the batch's shape to the visualizer, as ``multigrid/num_frames``, ``/crop_size``, ``/batch_size``."""
@@ -123,7 +141,18 @@ class MultigridHook(Hook):
                             ('batch_size', sampler.batch_size * shape.batch_factor)):
             runner.message_hub.update_scalar(f'train/multigrid/{name}', value)
 
-    def _log(self, runner, batch_size: int, splits: int, synchronised: bool) -> None:
+    @staticmethod
+    def _log_norms(runner, model: torch.nn.Module) -> None:
+        model.train()  # as every epoch begins; a network keeps its frozen layers in evaluation mode
+        report = norm_report(model)
+        runner.logger.info(f'Multigrid: {report}')
+        if report.unknown:
+            names = ', '.join(f'{name} ({kind})' for name, kind in islice(report.unknown.items(), 10))
+            runner.logger.warning(
+                f'Multigrid: {len(report.unknown)} batch norms do not follow the stages, whose batches their statistics '
+                f'are over as a whole, since their classes are not known: {names}')
+
+    def _log(self, runner, norm: str) -> None:
         sampler, stage = runner.train_loop.dataloader.batch_sampler, self._stage
         shapes = ', '.join(f'{sampler.batch_size * s.batch_factor} x {s.num_frames} x {s.crop_size}'
                            for s in stage.shapes)
@@ -131,11 +160,6 @@ class MultigridHook(Hook):
         for scheduler in runner.param_schedulers or []:
             if isinstance(scheduler, MultigridLR):
                 lr = f'lr factor {scheduler.schedule(stage.begin):.4g} at its start, '
-        norm = f'{splits} BN split{"s" if splits > 1 else ""} of {batch_size // splits} clips'
-        if synchronised:
-            norm += ', synchronised across processes'
-        elif batch_size < self.bn_base_size:
-            norm += f' (fewer than bn_base_size = {self.bn_base_size}, and no other process to share with: plain BN)'
         runner.logger.info(
             f'Multigrid stage {sampler.stages.index(stage) + 1}/{len(sampler.stages)}, epochs {stage.begin + 1} to '
             f'{stage.end}: batches per GPU (clips x frames x crop) {shapes}; {lr}{norm}, {len(sampler)} iterations '

@@ -15,7 +15,7 @@ from mmaction.structures import ActionDataSample
 from torch import Tensor, nn
 
 from ..models import convert_sub_batch_norm, set_bn_splits
-from ..schedule import Shape, num_bn_splits
+from ..schedule import Shape, norm_groups
 from .bf16 import bfloat16
 
 
@@ -95,7 +95,8 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
     channels = len(preprocessor.get('mean') or ()) or config['backbone'].get('in_channels', 3)
     for shape in shapes:
         clips = 1 if one_clip else batch_size * shape.batch_factor
-        set_bn_splits(layers, num_bn_splits(clips, bn_base_size))
+        for layer in layers:
+            set_bn_splits([layer], norm_groups(clips, batch_size if layer.across_processes else bn_base_size, 1)[0])
         probe = Probe(shape, clips)
         try:
             for _ in range(repeats):

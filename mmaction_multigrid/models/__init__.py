@@ -1,6 +1,10 @@
 """Batch norm for batches of varying size."""
 
+from .convert import NormReport, convert_sub_batch_norm, norm_report, set_bn_splits, whole_batches
 from .precise_bn import PreciseBN
-from .sub_batch_norm import SubBatchNorm3d, convert_sub_batch_norm, set_bn_splits, whole_batches
+from .sub_batch_norm import SubBatchNorm, SubBatchNorm3d, SubSyncBatchNorm
 
-__all__ = ['PreciseBN', 'SubBatchNorm3d', 'convert_sub_batch_norm', 'set_bn_splits', 'whole_batches']
+__all__ = [
+    'NormReport', 'PreciseBN', 'SubBatchNorm', 'SubBatchNorm3d', 'SubSyncBatchNorm', 'convert_sub_batch_norm',
+    'norm_report', 'set_bn_splits', 'whole_batches'
+]

@@ -1,12 +1,15 @@
 """The arithmetic of multigrid training; standard library only."""
 
-from .checks import check_count, is_count
-from .lr import LRCurve, PiecewiseLR
-from .schedule import BaseTraining, MultigridSchedule
+from .base import BaseTraining
+from .checks import check_count, is_count, is_number, type_name
+from .lr import PiecewiseLR, Span
+from .schedule import MultigridSchedule
 from .settings import Settings
-from .shapes import Shape, Stage, find_stage, frame_interval_range, num_bn_splits
+from .shapes import Shape, frame_interval_range, norm_groups, num_bn_splits
+from .stages import Stage, count_batches, count_iterations, find_stage, stages_from_config, stages_to_config
 
 __all__ = [
-    'BaseTraining', 'LRCurve', 'MultigridSchedule', 'PiecewiseLR', 'Settings', 'Shape', 'Stage', 'check_count',
-    'find_stage', 'frame_interval_range', 'is_count', 'num_bn_splits'
+    'BaseTraining', 'MultigridSchedule', 'PiecewiseLR', 'Settings', 'Shape', 'Span', 'Stage', 'check_count',
+    'count_batches', 'count_iterations', 'find_stage', 'frame_interval_range', 'is_count', 'is_number', 'norm_groups',
+    'num_bn_splits', 'stages_from_config', 'stages_to_config', 'type_name'
 ]

@@ -2,44 +2,24 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from math import cos, pi
-from typing import List, Optional, Sequence, Tuple
-
-CURVES = ('CosineAnnealingLR', 'PolyLR', 'ExponentialLR', 'LinearLR', 'ConstantLR')
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 
-@dataclass(frozen=True)
-class LRCurve:
-    """A base schedule without decay points, between two epochs of *base* training.
-
-    Attributes:
-        type (str): mmengine's name of the schedule: CosineAnnealingLR, PolyLR, ExponentialLR, LinearLR or
-            ConstantLR.
-        begin (float): Epoch at which it starts; the factor is its first value before.
-        end (float): Epoch at which it stops; the factor stays as it is after.
-        start (float): Factor at ``begin`` (LinearLR, ConstantLR).
-        floor (float): Factor at ``end`` (CosineAnnealingLR, PolyLR, LinearLR, and ConstantLR past its end).
-        rate (float): ``power`` of PolyLR, ``gamma`` of ExponentialLR.
-    """
-    type: str
+class Span(NamedTuple):
+    """Epochs ``begin`` to ``end`` of training, which stand for ``base_begin`` to ``base_end`` of base training."""
     begin: float
     end: float
-    start: float = 1.
-    floor: float = 0.
-    rate: float = 1.
+    base_begin: float
+    base_end: float
 
-    def __call__(self, epoch: float) -> float:
-        """Factor at an epoch of base training."""
-        share = min(max((epoch - self.begin) / (self.end - self.begin), 0.), 1.)
-        if self.type == 'CosineAnnealingLR':
-            return self.floor + (1 - self.floor) * (1 + cos(pi * share)) / 2
-        if self.type == 'PolyLR':
-            return self.floor + (1 - self.floor) * (1 - share)**self.rate
-        if self.type == 'ExponentialLR':
-            return self.rate**(share * (self.end - self.begin))
-        if self.type == 'LinearLR':
-            return self.start + (self.floor - self.start) * share
-        return self.start if share < 1 else self.floor
+    def base_epoch(self, epoch: float) -> float:
+        """The epoch of base training that an epoch stands for."""
+        return self.base_begin + (self.base_end - self.base_begin) * (epoch - self.begin) / (self.end - self.begin)
+
+    def epoch(self, base_epoch: float) -> float:
+        """The epoch that stands for one of base training; the reverse of :meth:`base_epoch`."""
+        share = (base_epoch - self.base_begin) / (self.base_end - self.base_begin)
+        return self.begin + (self.end - self.begin) * share
 
 
 @dataclass(frozen=True)
@@ -50,14 +30,15 @@ class PiecewiseLR:
         points (tuple): (epoch, factor from there on), rising in epoch from 0.
         warmup_epochs (float): Length of the warm-up; not stretched by multigrid.
         warmup_factor (float): Factor at epoch 0 of the warm-up.
-        curves (tuple[LRCurve]): Base schedules whose factors multiply the step function's.
-        clock (tuple): (epoch, epoch of base training) pairs between which ``curves`` are read; needed with them.
+        curve (callable, optional): Factor of base training's lr at an epoch of base training, by which the step
+            function's is multiplied inside of ``clock``.
+        clock (tuple[Span]): In which epochs ``curve`` is read, and where.
     """
     points: Tuple[Tuple[float, float], ...]
     warmup_epochs: float = 0.
     warmup_factor: float = 1.
-    curves: Tuple[LRCurve, ...] = ()
-    clock: Tuple[Tuple[float, float], ...] = ()
+    curve: Optional[Callable[[float], float]] = None
+    clock: Tuple[Span, ...] = ()
 
     def __call__(self, epoch: float) -> float:
         """Factor at a fractional epoch; linear up to the end of the warm-up, at which the schedule takes over."""
@@ -67,23 +48,18 @@ class PiecewiseLR:
         return self.warmup_factor + (target - self.warmup_factor) * epoch / self.warmup_epochs
 
     def without_warmup(self, epoch: float) -> float:
-        """The factor that the schedule has at an epoch where no warm-up comes first."""
+        """The factor that the schedule has at an epoch where no warm-up comes first; its last one after its end."""
         factor = self.points[max(0, bisect_right([point[0] for point in self.points], epoch) - 1)][1]
-        for curve in self.curves:
-            factor *= curve(interpolate(self.clock, epoch))
-        return factor
+        i = bisect_right([span.begin for span in self.clock], epoch) - 1
+        if self.curve is None or i < 0:
+            return factor
+        span = self.clock[i]
+        if epoch >= span.end and self.points[-1][0] >= span.end:  # a stage with a factor of its own
+            return factor
+        return factor * self.curve(span.base_epoch(min(epoch, span.end)))
 
 
-def interpolate(points: Sequence[Tuple[float, float]], x: float) -> float:
-    """Piecewise linear interpolation through points that rise in x; constant outside of them."""
-    i = bisect_right([point[0] for point in points], x)
-    if i == 0 or i == len(points):
-        return points[min(i, len(points) - 1)][1]
-    (x0, y0), (x1, y1) = points[i - 1], points[i]
-    return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-
-
-def step_points(pairs: Sequence[Tuple[int, float]], end: Optional[int] = None) -> List[Tuple[int, float]]:
+def step_points(pairs: Sequence[Tuple[float, float]], end: Optional[int] = None) -> List[Tuple[float, float]]:
     """Drop points that take effect at no epoch: of several at the same epoch all but the last, and those from
     ``end`` on."""
     points = dict(pairs)

@@ -1,13 +1,12 @@
 """From a base schedule and the ``multigrid`` settings to stages and learning rates (paper, section 3)."""
 
-from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
 
-from .lr import LRCurve, PiecewiseLR, step_points
+from .base import NEARLY, BaseTraining
+from .lr import PiecewiseLR, Span, step_points
 from .settings import Settings
 from .shapes import (
     Shape,
-    Stage,
     average_batch_factor,
     cost_factor,
     frame_interval_range,
@@ -15,40 +14,10 @@ from .shapes import (
     scale_shape,
     short_cycle,
 )
+from .stages import Stage
 
 # Ends of the long cycles, as shares of training, for a base schedule that has no decay points.
 CYCLE_ENDS = (1 / 3, 2 / 3, 5 / 6)
-
-
-@dataclass(frozen=True)
-class BaseTraining:
-    """What the schedule needs to know of the base config.
-
-    Attributes:
-        num_frames (int): Frames of a clip.
-        crop_size (int): Side of the crop in pixels.
-        max_epochs (int): Epochs of training.
-        milestones (tuple[int]): Epochs at which the lr decays.
-        gamma (float): Factor of each decay.
-        warmup_epochs (float): Length of the warm-up.
-        warmup_factor (float): Factor of the lr at which the warm-up starts.
-        curves (tuple[LRCurve]): Other schedules of the lr, in epochs of base training.
-        frame_multiple (int): The network takes clips of a multiple of so many frames.
-    """
-    num_frames: int
-    crop_size: int
-    max_epochs: int
-    milestones: Tuple[int, ...] = ()
-    gamma: float = 0.1
-    warmup_epochs: float = 0.
-    warmup_factor: float = 1.
-    curves: Tuple[LRCurve, ...] = ()
-    frame_multiple: int = 1
-
-    @property
-    def shape(self) -> Shape:
-        """The base shape."""
-        return Shape(1, self.num_frames, self.crop_size)
 
 
 class MultigridSchedule:
@@ -85,12 +54,11 @@ class MultigridSchedule:
         if not self.stages:
             raise ValueError(f'multigrid.epoch_factor = {self.settings.epoch_factor}: no epoch is left of the base '
                              f"config's {base.max_epochs}; it must be larger")
-        explicit = self.settings.stages is not None
         self.lr = PiecewiseLR(
             points=tuple(step_points(points, self.max_epochs)),
-            warmup_epochs=min(base.warmup_epochs, self.max_epochs),
+            warmup_epochs=base.warmup_epochs,
             warmup_factor=base.warmup_factor,
-            curves=() if explicit else base.curves,
+            curve=base.curve,
             clock=tuple(clock))
 
     @property
@@ -125,22 +93,59 @@ class MultigridSchedule:
         shape, crop, weight = self._long_cycle_shape((1., 1.))
         pieces.append((len(steps) - 1, shape, crop, (base.max_epochs - steps[-1]) / saving * weight))
         stretch = base.max_epochs * self.settings.epoch_factor / sum(piece[-1] for piece in pieces)
-        stages, points, clock = [], [], [(0., 0.)]
+        stages, ends = [], [(0, 0.)]
         begin, total, base_epoch = 0, 0., 0.
         for lr_step, shape, crop, epochs in pieces:
             total += epochs * stretch
             end = int(round(total))
             stages.append(Stage(begin, end, *self._cycle(shape, crop), lr_step))
-            points.append((begin, self._decay(lr_step) * shape.batch_factor))
             base_epoch += epochs
-            clock.append((end, base_epoch))
+            ends.append((end, base_epoch))
             begin = end
-        clock[-1] = (begin, base.max_epochs)
-        if base.milestones and not self.settings.cycle_ends:
-            tuning = stages[-1]
-            points[-1] = (tuning.begin, self._decay(tuning.lr_step - 1))
-            points.append(((tuning.begin + tuning.end) // 2, self._decay(tuning.lr_step)))
-        return stages, points, step_points(clock)
+        ends[-1] = (begin, base.max_epochs)
+        if self._follows_steps:
+            return stages, self._step_by_step(stages), []
+        return stages, *self._follow_base(stages, ends)
+
+    @property
+    def _follows_steps(self) -> bool:
+        """Whether lr steps are the ends of long cycles, and all that there is to the lr."""
+        base = self.base
+        return bool(base.milestones) and base.curve is None and not self.settings.cycle_ends
+
+    def _step_by_step(self, stages: Sequence[Stage]) -> List[Tuple[int, float]]:
+        """lr points of the reference, which decays where a long cycle ends, and amid fine-tuning."""
+        *cycles, tuning = stages
+        points = [(stage.begin, self.base.decay(stage.lr_step) * stage.shape.batch_factor) for stage in cycles]
+        return [*points, (tuning.begin, self.base.decay(tuning.lr_step - 1)),
+                ((tuning.begin + tuning.end) // 2, self.base.decay(tuning.lr_step))]
+
+    def _follow_base(self, stages: Sequence[Stage], ends: Sequence[Tuple[int, float]],
+                     fixed: Sequence[Optional[float]] = ()) -> Tuple[list, List[Span]]:
+        """lr points and clock where the lr is base training's at the corresponding epoch, times the batch factor.
+
+        Args:
+            stages: In order.
+            ends: (epoch, epoch of base training) pairs where stages meet; the first is the beginning.
+            fixed: Factor of each stage that has one of its own.
+        """
+        base, points, clock = self.base, [], []
+        fixed = dict(zip((stage.begin for stage in stages), fixed))
+        factors = {stage.begin: stage.shape.batch_factor for stage in stages}
+        ends = step_points(ends)
+        for (begin, base_begin), (end, base_end) in zip(ends, ends[1:]):
+            if fixed.get(begin) is not None:
+                points.append((begin, float(fixed[begin])))
+                continue
+            span = Span(begin, end, base_begin, base_end)
+            if base.curve is not None:
+                points.append((begin, float(factors[begin])))
+                clock.append(span)
+                continue
+            done, after = base.num_decays(base_begin), base.num_decays(base_end - 2 * NEARLY)
+            points.append((begin, factors[begin] * base.decay(done)))
+            points += [(span.epoch(base.milestones[i]), factors[begin] * base.decay(i + 1)) for i in range(done, after)]
+        return points, clock
 
     def _long_cycle_shape(self, factor: Tuple[float, float]) -> Tuple[Shape, float, float]:
         """A shape of the long cycle, its crop before rounding, and its weight in epochs.
@@ -152,24 +157,25 @@ class MultigridSchedule:
         shape, crop = scale_shape(base, factor, self.base.frame_multiple), base.crop_size * factor[1]
         return shape, crop, average_batch_factor(base, shape, crop, self._factors, 'default')
 
-    def _decay(self, lr_step: int) -> float:
-        return self.base.gamma**lr_step if self.base.milestones else 1.
-
     def _stretched(self):
         """The base schedule, ``epoch_factor`` times as long, at the full shape (short cycle alone)."""
         base, factor = self.base, self.settings.epoch_factor
         shapes, average = self._cycle(base.shape, base.crop_size)
-        begins = [int(step * factor) for step in (0, *base.milestones)]
         max_epochs = int(base.max_epochs * factor)
-        ends = [min(begin, max_epochs) for begin in begins[1:]] + [max_epochs]
-        stages = [Stage(begin, end, shapes, average, i) for i, (begin, end) in enumerate(zip(begins, ends))]
-        points = [(begin, base.gamma**i) for i, begin in enumerate(begins)]
-        return stages, points, [(0., 0.), (float(max_epochs), float(base.max_epochs))]
+        begins = [min(int(step * factor), max_epochs) for step in (0, *base.milestones)]
+        stages = [Stage(begin, end, shapes, average, i)
+                  for i, (begin, end) in enumerate(zip(begins, [*begins[1:], max_epochs]))]
+        if base.curve is None:
+            return stages, [(stage.begin, base.decay(stage.lr_step)) for stage in stages], []
+        ends = list(zip([*begins, max_epochs], [0., *base.milestones, base.max_epochs]))
+        return stages, *self._follow_base(stages, ends)
 
     def _explicit(self):
-        """The user's own ``stages``."""
-        base, stages, points, begin = self.base, [], [], 0
-        for entry in self.settings.stages:
+        """The user's own ``stages``; base training is stretched to their length."""
+        base, stages, ends = self.base, [], [(0, 0.)]
+        entries = self.settings.stages
+        stretch = base.max_epochs / sum(entry['epochs'] for entry in entries)
+        for entry in entries:
             num_frames = entry.get('num_frames', base.num_frames)
             if num_frames % base.frame_multiple:
                 raise ValueError(f'multigrid.stages: num_frames = {num_frames}: the network takes clips of a multiple of '
@@ -178,10 +184,11 @@ class MultigridSchedule:
             factor = entry.get('batch_factor', cost_factor(base.shape, num_frames, crop_size))
             shapes, _ = self._cycle(Shape(factor, num_frames, crop_size), crop_size)
             average = sum(shape.batch_factor for shape in shapes) / len(shapes)
-            stages.append(Stage(begin, begin + entry['epochs'], shapes, average))
-            points.append((begin, float(entry.get('lr_factor', factor))))
-            begin += entry['epochs']
-        return stages, points, []
+            begin, base_epoch = ends[-1]
+            end = begin + entry['epochs']
+            stages.append(Stage(begin, end, shapes, average, base.num_decays(base_epoch)))
+            ends.append((end, end * stretch))
+        return stages, *self._follow_base(stages, ends, [entry.get('lr_factor') for entry in entries])
 
     @property
     def max_epochs(self) -> int:
@@ -206,8 +213,8 @@ class MultigridSchedule:
     def lr_factors(self) -> List[Tuple[int, float]]:
         """(epoch, factor from there on) relative to the base lr, warm-up left out; for a schedule that is not
         a step function the factor at the start of each stage."""
-        if not self.lr.curves:
-            return [(int(epoch), factor) for epoch, factor in self.lr.points]
+        if not self.lr.clock:
+            return [(epoch if epoch % 1 else int(epoch), factor) for epoch, factor in self.lr.points]
         return [(stage.begin, self.lr.without_warmup(stage.begin)) for stage in self.stages]
 
     def to_dict(self, batch_size: int, frame_interval: Optional[int] = None) -> dict:
@@ -233,28 +240,3 @@ class MultigridSchedule:
             bn_splits=num_bn_splits(batch_size * stage.shape.batch_factor, self.settings.bn_base_size),
             frame_interval=interval,
             shapes=[list(shape) for shape in stage.shapes])
-
-
-def stages_to_config(stages: Sequence[Stage]) -> List[dict]:
-    """Stages as the plain dicts that the batch sampler takes in a config."""
-    return [dict(epochs=stage.epochs, shapes=[tuple(shape) for shape in stage.shapes]) for stage in stages]
-
-
-def stages_from_config(entries: Sequence[dict]) -> Tuple[Stage, ...]:
-    """Read what :func:`stages_to_config` wrote.
-
-    Raises:
-        TypeError, ValueError: An entry is not of that form.
-    """
-    stages, begin = [], 0
-    for entry in entries:
-        try:
-            epochs, shapes = entry['epochs'], tuple(Shape(*map(int, shape)) for shape in entry['shapes'])
-        except (TypeError, KeyError, ValueError) as error:
-            raise type(error)(f'stages: {entry!r} must be a dict of epochs and of shapes, a list of (batch factor, '
-                              'frames, crop)') from None
-        if epochs < 1 or not shapes or any(number < 1 for shape in shapes for number in shape):
-            raise ValueError(f'stages: {entry!r} must have at least one epoch and shape, and numbers above 0')
-        stages.append(Stage(begin, begin + epochs, shapes))
-        begin += epochs
-    return tuple(stages)

@@ -1,9 +1,11 @@
 """The ``multigrid`` key of a config: defaults and checks."""
 
 from dataclasses import dataclass, fields
-from math import isfinite, sqrt
+from math import sqrt
 from numbers import Integral, Real
 from typing import Any, Mapping, Optional, Sequence, Tuple
+
+from .checks import is_number
 
 # Keys of MMAction2 0.x, and what to do with them.
 OLD_KEYS = dict(default_s='leave it out: the base crop is read from the train pipeline')
@@ -24,7 +26,7 @@ def _check_number(key: str, value: Any, low: float = 0., high: float = float('in
     allowed = f'must be a number above {low:g}' + ('' if high == float('inf') else f' and at most {high:g}')
     if isinstance(value, bool) or not isinstance(value, Real):
         _fail(key, value, allowed, TypeError)
-    if not isfinite(value) or not low < value <= high:
+    if not is_number(value) or not low < value <= high:
         _fail(key, value, allowed)
     return float(value)
 

@@ -1,8 +1,6 @@
 """Grid shapes: how many clips, of how many frames and pixels, make a batch of the base batch's cost."""
 
-from bisect import bisect_right
-from dataclasses import dataclass
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import NamedTuple, Sequence, Tuple
 
 Factor = Tuple[float, float]
 
@@ -18,50 +16,6 @@ class Shape(NamedTuple):
     batch_factor: int
     num_frames: int
     crop_size: int
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Epochs ``begin`` to ``end`` (exclusive) of training, in which the short cycle runs over ``shapes``.
-
-    Attributes:
-        begin (int): First epoch.
-        end (int): First epoch after the stage.
-        shapes (tuple[Shape]): Iteration ``i`` of an epoch uses ``shapes[i % len(shapes)]``; the stage's own
-            shape, which sets the lr and the batch-norm splits, is the last.
-        average_batch_factor (float): Mean over the short cycle, as the schedule counts it.
-        lr_step (int): Decays of the base schedule before this stage.
-    """
-    begin: int
-    end: int
-    shapes: Tuple[Shape, ...]
-    average_batch_factor: float = 1.
-    lr_step: int = 0
-
-    @property
-    def shape(self) -> Shape:
-        """The stage's own shape."""
-        return self.shapes[-1]
-
-    @property
-    def epochs(self) -> int:
-        """Length of the stage."""
-        return self.end - self.begin
-
-    def eval_epochs(self, freq: int) -> List[int]:
-        """Numbers of finished epochs after which to validate: ``freq`` of them, evenly spaced, the end always."""
-        count = min(freq, self.epochs)
-        return [self.begin + -(-self.epochs * i // count) for i in range(1, count + 1)]
-
-
-def find_stage(stages: Sequence[Stage], epoch: int) -> int:
-    """Index of the stage that holds ``epoch``; the last stage's from its end on.
-
-    Args:
-        stages: Stages in order, without gaps.
-        epoch: Epoch, counted from 0.
-    """
-    return min(bisect_right([stage.end for stage in stages], epoch), len(stages) - 1)
 
 
 def cost_factor(base: Shape, num_frames: float, crop_size: float) -> int:
@@ -130,3 +84,19 @@ def num_bn_splits(batch_size: int, bn_base_size: int) -> int:
         bn_base_size: Clips in a group.
     """
     return max(1, batch_size // bn_base_size)
+
+
+def norm_groups(batch_size: int, clips: int, num_processes: int) -> Tuple[int, int]:
+    """Splits of a batch, and processes that share statistics, to have these over ``clips`` clips (paper, section 3.4).
+
+    Splits divide the batch, so that no clip is cut where a norm layer sees frames.
+
+    Args:
+        batch_size: Clips per GPU in the stage's own batch.
+        clips: Clips that statistics are computed over.
+        num_processes: All processes. With one, statistics of a batch below ``clips`` are over fewer.
+    """
+    splits = num_bn_splits(batch_size, clips)
+    while batch_size % splits:
+        splits -= 1
+    return splits, min(num_processes, -(-clips // batch_size))

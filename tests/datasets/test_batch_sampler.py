@@ -59,12 +59,13 @@ def test_set_epoch_changes_stage_and_order():
     assert sampler.shape_at(7) == Shape(1, 8, 16)
 
 
-def test_keeping_the_remainder():
-    sampler = batch_sampler(37, drop_last=False)
-    batches = list(sampler)
-    assert [len(b) for b in batches] == [8, 4, 4, 8, 4, 4, 5]
-    assert len(sampler) == 7
-    assert len(batch_sampler(37)) == 6
+def test_the_remainder_is_dropped():
+    sampler = batch_sampler(37)
+    assert [len(batch) for batch in sampler] == [8, 4, 4, 8, 4, 4]
+    assert len(sampler) == 6
+    assert sampler.base_batches == 18.5
+    with sampler.fixed(Shape(20, 8, 16), 1):  # more clips than there are
+        assert [len(batch) for batch in sampler] == [37]
 
 
 def test_fixed_shape_and_back():
@@ -78,29 +79,29 @@ def test_fixed_shape_and_back():
 
 
 def test_pieces_by_hand():
-    sampler = batch_sampler(42, drop_last=False)
+    sampler = batch_sampler(42)
     whole = list(sampler)
     with sampler.in_pieces(3) as counts:
         pieces = list(sampler)
-    # Of 8, 4, 4, 8, 4, 4, 8 and 2 clips; a third of 8 is 3, and a third of 4 less than the base batch of 2.
-    assert [len(piece) for piece in pieces] == [3, 3, 2, 2, 2, 2, 2, 3, 3, 2, 2, 2, 2, 2, 3, 3, 2, 2]
-    assert counts == [3, 2, 2, 3, 2, 2, 3, 1]
+    # Of 8, 4, 4, 8, 4, 4 and 8 clips; a third of 8 is 3, and a third of 4 less than the base batch of 2.
+    assert [len(piece) for piece in pieces] == [3, 3, 2, 2, 2, 2, 2, 3, 3, 2, 2, 2, 2, 2, 3, 3, 2]
+    assert counts == [3, 2, 2, 3, 2, 2, 3]
     assert [item for piece in pieces for item in piece] == [item for batch in whole for item in batch]
     with sampler.starting_at(6), sampler.in_pieces(3):
-        assert list(sampler) == pieces[-4:]
+        assert list(sampler) == pieces[-3:]
     with sampler.fixed(Shape(4, 4, 8), 2), sampler.in_pieces(3) as counts:
         assert counts == [3, 3]
         assert [len(piece) for piece in sampler] == [3, 3, 2, 3, 3, 2]
     assert list(sampler) == whole
 
 
-@given(length=st.integers(8, 200), batch_size=st.integers(1, 3), parts=st.integers(1, 20), drop_last=st.booleans(),
+@given(length=st.integers(8, 200), batch_size=st.integers(1, 3), parts=st.integers(1, 20),
        start=st.integers(0, 3))
-def test_pieces_are_the_batches(length, batch_size, parts, drop_last, start):
+def test_pieces_are_the_batches(length, batch_size, parts, start):
     stages = [dict(epochs=1, shapes=[(4, 4, 8), (2, 4, 11), (1, 4, 16)])]
     if length < 4 * batch_size:
         return
-    sampler = batch_sampler(length, batch_size, stages, drop_last=drop_last)
+    sampler = batch_sampler(length, batch_size, stages)
     batches = list(sampler)[start:]
     with sampler.starting_at(start), sampler.in_pieces(parts) as counts:
         pieces = iter(list(sampler))
@@ -133,16 +134,15 @@ def test_a_sampler_without_an_end(sampler):
 shapes = st.lists(st.tuples(st.integers(1, 16), st.integers(1, 8), st.integers(1, 8)), min_size=1, max_size=3)
 
 
-@given(st.data(), st.integers(1, 3000), st.integers(1, 16), st.integers(1, 8), st.booleans(), st.booleans(),
+@given(st.data(), st.integers(1, 3000), st.integers(1, 16), st.integers(1, 8), st.booleans(),
        st.lists(shapes, min_size=1, max_size=4))
-def test_all_ranks_have_the_same_batches(data, length, world_size, batch_size, round_up, drop_last, cycles):
+def test_all_ranks_have_the_same_batches(data, length, world_size, batch_size, round_up, cycles):
     stages = [dict(epochs=data.draw(st.integers(1, 3)), shapes=cycle) for cycle in cycles]
     epoch = data.draw(st.integers(0, sum(stage['epochs'] for stage in stages) - 1))
     ranks = []
     for rank in sorted({0, world_size // 2, world_size - 1}):
         try:
-            sampler = MultigridBatchSampler(rank_sampler(length, rank, world_size, round_up), batch_size, stages,
-                                            drop_last)
+            sampler = MultigridBatchSampler(rank_sampler(length, rank, world_size, round_up), batch_size, stages)
         except ValueError as error:
             assert 'do not fill one batch' in str(error)
             ranks.append('refused')
@@ -150,7 +150,7 @@ def test_all_ranks_have_the_same_batches(data, length, world_size, batch_size, r
         sampler.set_epoch(epoch)
         batches = [[shape for _, shape in batch] for batch in sampler]
         assert len(batches) == len(sampler) == sampler.num_batches(epoch)
-        for i, batch in enumerate(batches[:-1] if not drop_last else batches):
+        for i, batch in enumerate(batches):
             assert batch == [sampler.shape_at(i)] * (batch_size * sampler.shape_at(i).batch_factor)
         ranks.append(batches)
     assert all(rank == ranks[0] for rank in ranks)

@@ -39,7 +39,9 @@ def test_a_checkpoint_tells_its_schedule_in_plain_values(straight):
     meta = torch.load(straight[0] / 'epoch_1.pth', weights_only=False)['meta']
     assert meta['multigrid'] == dict(
         batch=2, stages=[dict(epochs=2, shapes=[[2, 4, 16]]), dict(epochs=1, shapes=[[1, 8, 16]])],
-        lr=[dict(points=[[0, 2.], [2, 1.]], warmup_epochs=2., warmup_factor=0.1, curves=[], clock=[])],
+        # Twice the base batch in the first stage; of six base epochs the lr falls after three and five.
+        lr=[dict(points=[[0, 2.], [1.5, 0.2], [2, 0.1], [2.5, 0.1**2]], warmup_epochs=2., warmup_factor=0.1, base={},
+                 clock=[])],
         bn_base_size=8, accumulative_counts=1)
     assert json.loads(json.dumps(meta['multigrid'])) == meta['multigrid']
 
@@ -85,7 +87,7 @@ REFUSED = {
     other_groups: ['bn_base_size: 8 in the checkpoint, 4 now'],
     other_accumulation: ['accumulative_counts: 1 in the checkpoint, 2 now'],
     the_automatic_schedule: ['stages: of length 2 in the checkpoint, of length 7 now',
-                             r'lr\[0\].points\[1\]: \[2, 1.0\] in the checkpoint, \[2, 4.0\] now']}
+                             r'lr\[0\].points\[1\]: \[1.5, 0.2\] in the checkpoint, \[2, 4.0\] now', 'and 2 more']}
 
 
 @pytest.mark.parametrize('change', REFUSED, ids=lambda change: change.__name__)

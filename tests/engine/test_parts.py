@@ -76,9 +76,29 @@ def test_points_must_rise_from_zero(points):
         MultigridLR(optimizer(), points=points)
 
 
-def test_curves_need_a_clock():
-    with pytest.raises(ValueError, match='clock'):
-        MultigridLR(optimizer(), points=[(0, 1.)], curves=[dict(type='PolyLR', begin=0, end=1)])
+@pytest.mark.parametrize('half', [dict(base=dict(schedulers=[dict(type='PolyLR')], max_epochs=1)),
+                                  dict(clock=[(0, 1, 0, 1)])])
+def test_a_base_schedule_needs_a_clock(half):
+    with pytest.raises(ValueError, match='base and clock'):
+        MultigridLR(optimizer(), points=[(0, 1.)], **half)
+
+
+def test_a_smallest_lr_is_the_same_for_every_group():
+    """As mmengine has it: eta_min is an lr, not a share of the group's."""
+    groups = optimizer()
+    warmup = dict(type='LinearLR', start_factor=0.5, end=1, convert_to_iter_based=True)
+    base = dict(schedulers=[warmup, dict(type='PolyLR', eta_min=0.01)], max_epochs=4, warmup=0)
+    lr = MultigridLR(groups, points=[(0, 2.)], base=base, clock=[(0, 8, 0., 4.)])
+    lr.follow(lambda iteration: iteration / 2, 0, base_batches=2)
+    seen = []
+    for _ in range(16):
+        seen.append([g['lr'] for g in groups.param_groups])
+        groups.step()
+        lr.step()
+    # Of four epochs, the last of which has the smallest lr: one, two thirds, a third and nothing of what is above it.
+    assert seen[2::4] == [[pytest.approx(2 * (0.01 + share * (top - 0.01))) for top in (0.1, 0.02)]
+                          for share in (1, 2 / 3, 1 / 3, 0)]
+    assert lr.settings['base'] == base
 
 
 @pytest.mark.parametrize('value', [0, -1, True, 2.5, None])

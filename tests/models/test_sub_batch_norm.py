@@ -1,10 +1,11 @@
-"""Sub-batch norm: BatchNorm3d on every group, BatchNorm3d's state, BatchNorm3d itself with one split."""
+"""Sub-batch norm: batch norm on every group, batch norm's state, batch norm itself with one split."""
 
 import pytest
 import torch
+from mmengine.model.utils import _BatchNormXd
 from torch import nn
 
-from mmaction_multigrid.models import SubBatchNorm3d, convert_sub_batch_norm, set_bn_splits, whole_batches
+from mmaction_multigrid.models import convert_sub_batch_norm, set_bn_splits, sub_batch_norm, whole_batches
 
 from ..toy import seeded_batches
 
@@ -79,22 +80,6 @@ def test_a_batch_that_the_splits_do_not_divide(clips_in_batch, used):
     assert torch.equal(ours(clips(clips_in_batch)), expected(clips(clips_in_batch)))
 
 
-def test_conversion_is_in_place_and_touches_nothing_else():
-    class UsersNorm(nn.BatchNorm3d):
-        pass
-
-    model = nn.Sequential(nn.BatchNorm3d(5), nn.BatchNorm2d(5), nn.Sequential(nn.BatchNorm3d(5)), UsersNorm(5))
-    modules, tensors = list(model.modules()), list(model.state_dict(keep_vars=True).values())
-    layers = convert_sub_batch_norm(model)
-    assert layers == [model[0], model[2][0]]
-    assert all(a is b for a, b in zip(modules, model.modules()))
-    assert all(a is b for a, b in zip(tensors, model.state_dict(keep_vars=True).values()))
-    assert type(model[3]) is UsersNorm
-    assert convert_sub_batch_norm(model) == layers
-    assert isinstance(layers[0], SubBatchNorm3d)
-    assert isinstance(layers[0], nn.BatchNorm3d)
-
-
 def test_checkpoints_load_either_way():
     stock, ours = pair(4)
     ours(clips())
@@ -123,7 +108,65 @@ def test_impossible_splits(splits):
         set_bn_splits([], splits)
 
 
+def frames(clips_in_batch=4, frames_in_clip=3, seed=0):
+    """Images as a 2D network sees a batch: the frames of a clip one after the other."""
+    return seeded_batches(seed, (clips_in_batch * frames_in_clip, 5, 4, 4))[0].double()
+
+
+@pytest.mark.parametrize(('layer', 'inputs'), [
+    (nn.BatchNorm2d, frames()),
+    (nn.BatchNorm1d, frames().flatten(2)),
+    (nn.BatchNorm1d, frames()[..., 0, 0]),
+    (_BatchNormXd, frames()),
+    (nn.SyncBatchNorm, frames()),
+])
+def test_a_group_of_frames_is_made_of_whole_clips(layer, inputs):
+    ours = layer(5).double()
+    single = _BatchNormXd(5).double()
+    assert convert_sub_batch_norm(ours) == [ours]
+    ours.num_splits = 2
+    x, y = inputs.clone().requires_grad_(), inputs.clone().requires_grad_()
+    output = ours(x)
+    expected = torch.cat([single(y[:6]), single(y[6:])])  # the first two clips, and the others
+    torch.testing.assert_close(output, expected)
+    output.sin().sum().backward()
+    expected.sin().sum().backward()
+    torch.testing.assert_close(x.grad, y.grad)
+    torch.testing.assert_close(ours.running_mean, inputs.mean([0, *range(2, inputs.dim())]) * 0.1)
+
+
+@pytest.mark.parametrize('layer', [nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d])
+def test_one_split_is_each_kind_bit_for_bit(layer):
+    shape = {nn.BatchNorm1d: (8, 5), nn.BatchNorm2d: (8, 5, 2, 2), nn.BatchNorm3d: (8, 5, 1, 2, 2)}[layer]
+    stock, ours = layer(5), layer(5)
+    convert_sub_batch_norm(ours)
+    batch = seeded_batches(1, shape)[0]
+    assert torch.equal(stock(batch), ours(batch))
+    assert torch.equal(stock.running_var, ours.running_var)
+    with pytest.raises(ValueError, match='expected'):
+        ours(batch[None, None, None])
+
+
 def test_wrong_dimensions():
     _, ours = pair(2)
     with pytest.raises(ValueError, match='5D'):
         ours(torch.zeros(4, 5, 3, 3, dtype=torch.double))
+
+
+def test_on_a_gpu_torch_s_own_kernels_synchronise(monkeypatch):
+    """What they are given; that they run needs a GPU (tests/test_gpu.py)."""
+    class OnGPU(torch.Tensor):
+        is_cuda = True
+
+    seen = []
+    monkeypatch.setattr(sub_batch_norm.synchronised_batch_norm, 'apply', lambda *args: seen.append(args))
+    monkeypatch.setattr(sub_batch_norm.dist, 'get_world_size', lambda group: {'group': 4}[group])
+    layer = nn.BatchNorm3d(5, momentum=0.3)
+    set_bn_splits(convert_sub_batch_norm(layer), 1, 'group')
+    batch = torch.zeros(2, 5, 1, 2, 2).as_subclass(OnGPU)
+    layer(batch)
+    ((given, *rest), ) = seen
+    assert given is batch
+    assert rest[:4] == [layer.weight, layer.bias, layer.running_mean, layer.running_var]
+    assert rest[4:] == [1e-5, 0.3, 'group', 4]
+    assert layer.num_batches_tracked == 1

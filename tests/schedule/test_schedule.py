@@ -7,8 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmaction_multigrid import MultigridSchedule
-from mmaction_multigrid.schedule import BaseTraining, LRCurve, Settings, Shape, find_stage, frame_interval_range
-from mmaction_multigrid.schedule.schedule import stages_from_config, stages_to_config
+from mmaction_multigrid.schedule import (
+    BaseTraining,
+    Settings,
+    Shape,
+    count_batches,
+    count_iterations,
+    find_stage,
+    frame_interval_range,
+    stages_from_config,
+    stages_to_config,
+)
 
 K400 = BaseTraining(32, 224, 239, (94, 154, 196), 0.1, 34., 0.1)
 
@@ -87,14 +96,18 @@ def test_long_cycle_alone():
 
 
 def test_a_schedule_without_decays_cycles_through_thirds():
-    curve = LRCurve('CosineAnnealingLR', 0., 90.)
-    cosine = schedule(BaseTraining(32, 224, 90, curves=(curve, )))
+    def curve(epoch):
+        return (1 + math.cos(math.pi * epoch / 90)) / 2
+
+    cosine = schedule(BaseTraining(32, 224, 90, curve=curve))
     assert [stage.lr_step for stage in cosine.stages] == [0] * 4 + [1] * 4 + [2] * 4 + [3]
+    clock = {span.begin: span for span in cosine.lr.clock}
     for stage in cosine.stages:
-        assert cosine.lr(stage.begin) / stage.shape.batch_factor == pytest.approx(
-            curve(dict(cosine.lr.clock)[stage.begin]))
+        assert (clock[stage.begin].end, clock[stage.begin].base_epoch(stage.begin)) == (stage.end,
+                                                                                       clock[stage.begin].base_begin)
+        assert cosine.lr(stage.begin) / stage.shape.batch_factor == pytest.approx(curve(clock[stage.begin].base_begin))
     # The first third of base training ends where the second long cycle begins.
-    assert dict(cosine.lr.clock)[cosine.stages[4].begin] == pytest.approx(30)
+    assert clock[cosine.stages[4].begin].base_begin == pytest.approx(30)
     assert cosine.lr(cosine.max_epochs) == pytest.approx(0, abs=1e-12)
 
 
@@ -108,7 +121,9 @@ def test_explicit_stages():
     ours = schedule(stages=[dict(epochs=2, batch_factor=3, num_frames=16, crop_size=112, lr_factor=1.5),
                             dict(epochs=4)])
     assert [(s.begin, s.end, s.shapes) for s in ours.stages] == [(0, 2, ((3, 16, 112), )), (2, 6, ((1, 32, 224), ))]
-    assert ours.lr_factors == [(0, 1.5), (2, 1.)]
+    # The second stage follows the base schedule, whose decays come at 94, 154 and 196 of 239 epochs, here of 6.
+    assert ours.lr_factors == [(0, 1.5), (2, 1.), *((pytest.approx(decay * 6 / 239), pytest.approx(0.1**(i + 1)))
+                                                    for i, decay in enumerate((94, 154, 196)))]
     assert ours.predicted_speedup == pytest.approx(239 / (2 / 3 + 4))
 
 
@@ -172,6 +187,20 @@ def test_frame_intervals_keep_the_span_of_the_base_clip():
     assert frame_interval_range(2, 32, 8) == (2, 8)
     assert frame_interval_range(2, 32, 32) == (2, 2)
     assert frame_interval_range(8, 8, 3) == (8, 16)
+
+
+def test_iterations_are_counted_by_shape():
+    ours = schedule(stages=[dict(epochs=3, batch_factor=2, num_frames=16, crop_size=224), dict(epochs=5)],
+                    short_cycle=True)
+    # Batches of 16, 8 and 4 clips, then of 8, 4 and 2: 61 clips are two cycles, or four, and a rest that is dropped.
+    assert ours.stages[0].shapes == ((8, 16, 112), (4, 16, 158), (2, 16, 224))
+    assert count_batches(ours.stages[0].shapes, 2, 61) == [2, 2, 2]
+    assert count_batches(ours.stages[0].shapes, 2, 72) == [3, 2, 2]
+    assert count_batches(ours.stages[1].shapes, 2, 61) == [4, 4, 4]
+    assert count_batches(ours.stages[1].shapes, 2, 7) == [0, 0, 0]  # the first batch is missing, and with it the others
+    assert count_iterations(ours.stages, 2, 72) == {
+        Shape(8, 16, 112): 9, Shape(4, 16, 158): 6, Shape(2, 16, 224): 6,
+        Shape(4, 32, 112): 25, Shape(2, 32, 158): 25, Shape(1, 32, 224): 25}
 
 
 def test_stages_survive_the_config():

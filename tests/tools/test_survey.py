@@ -19,8 +19,9 @@ def test_a_refused_config():
 
 
 def test_rows():
-    fine = dict(speedup=3.456, ran=['8 x 112', '8 x 158'], failed=[], too_large=[])
-    assert tool.row('recognition/x3d/a.py', fine) == '| x3d/a | accepted | 3.46 | 8 x 112, 8 x 158 |'
+    fine = dict(speedup=3.456, norms='36 / 72, 36 frozen', lr=1.2e-9, ran=['8 x 112', '8 x 158'], failed=[], too_large=[])
+    expected = '| x3d/a | accepted | 36 / 72, 36 frozen | 1e-09 | 3.46 | 8 x 112, 8 x 158 |'
+    assert tool.row('recognition/x3d/a.py', fine) == expected
     bad = dict(fine, failed=['2 x 112: RuntimeError: no'])
     assert 'fails at 2 x 112: RuntimeError: no' in tool.row('recognition/x3d/a.py', bad)
     large = dict(fine, too_large=['16 x 224'])

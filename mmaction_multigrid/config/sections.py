@@ -1,11 +1,6 @@
-"""Parts of a config and the names of their types."""
+"""Parts of a config."""
 
-from typing import Any, Mapping
-
-
-def type_name(value: Any) -> str:
-    """Name of a config's ``type``, which may be a string with a scope, or a class."""
-    return value.rsplit('.', 1)[-1] if isinstance(value, str) else getattr(value, '__name__', str(value))
+from typing import Mapping
 
 
 def section(config: Mapping, key: str, where: str = '') -> Mapping:

@@ -1,0 +1,104 @@
+"""Stages of training, each with a shape of its own."""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Dict, List, Sequence, Tuple
+
+from .shapes import Shape
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Epochs ``begin`` to ``end`` (exclusive) of training, in which the short cycle runs over ``shapes``.
+
+    Attributes:
+        begin (int): First epoch.
+        end (int): First epoch after the stage.
+        shapes (tuple[Shape]): Iteration ``i`` of an epoch uses ``shapes[i % len(shapes)]``; the stage's own
+            shape, which sets the lr and the batch-norm splits, is the last.
+        average_batch_factor (float): Mean over the short cycle, as the schedule counts it.
+        lr_step (int): Decays of the base schedule before this stage.
+    """
+    begin: int
+    end: int
+    shapes: Tuple[Shape, ...]
+    average_batch_factor: float = 1.
+    lr_step: int = 0
+
+    @property
+    def shape(self) -> Shape:
+        """The stage's own shape."""
+        return self.shapes[-1]
+
+    @property
+    def epochs(self) -> int:
+        """Length of the stage."""
+        return self.end - self.begin
+
+    def eval_epochs(self, freq: int) -> List[int]:
+        """Numbers of finished epochs after which to validate: ``freq`` of them, evenly spaced, the end always."""
+        count = min(freq, self.epochs)
+        return [self.begin + -(-self.epochs * i // count) for i in range(1, count + 1)]
+
+
+def count_batches(shapes: Sequence[Shape], batch_size: int, clips: int) -> List[int]:
+    """Batches of each shape of a short cycle that an epoch of one process has; a rest that fills none is dropped.
+
+    Args:
+        shapes: The short cycle; the first shape comes first.
+        batch_size: Base batch.
+        clips: Clips of the process in an epoch.
+    """
+    sizes = [batch_size * shape.batch_factor for shape in shapes]
+    cycles, rest = divmod(clips, sum(sizes))
+    counts = [cycles] * len(sizes)
+    for i, size in enumerate(sizes):
+        if rest < size:
+            break
+        rest -= size
+        counts[i] += 1
+    return counts
+
+
+def count_iterations(stages: Sequence[Stage], batch_size: int, clips: int) -> Dict[Shape, int]:
+    """Iterations that one process makes at each shape in the whole of training; the arguments as above."""
+    total: Dict[Shape, int] = {}
+    for stage in stages:
+        for shape, count in zip(stage.shapes, count_batches(stage.shapes, batch_size, clips)):
+            total[shape] = total.get(shape, 0) + stage.epochs * count
+    return total
+
+
+def find_stage(stages: Sequence[Stage], epoch: int) -> int:
+    """Index of the stage that holds ``epoch``; the last stage's from its end on.
+
+    Args:
+        stages: Stages in order, without gaps.
+        epoch: Epoch, counted from 0.
+    """
+    return min(bisect_right([stage.end for stage in stages], epoch), len(stages) - 1)
+
+
+def stages_to_config(stages: Sequence[Stage]) -> List[dict]:
+    """Stages as the plain dicts that the batch sampler takes in a config."""
+    return [dict(epochs=stage.epochs, shapes=[tuple(shape) for shape in stage.shapes]) for stage in stages]
+
+
+def stages_from_config(entries: Sequence[dict]) -> Tuple[Stage, ...]:
+    """Read what :func:`stages_to_config` wrote.
+
+    Raises:
+        TypeError, ValueError: An entry is not of that form.
+    """
+    stages, begin = [], 0
+    for entry in entries:
+        try:
+            epochs, shapes = entry['epochs'], tuple(Shape(*map(int, shape)) for shape in entry['shapes'])
+        except (TypeError, KeyError, ValueError) as error:
+            raise type(error)(f'stages: {entry!r} must be a dict of epochs and of shapes, a list of (batch factor, '
+                              'frames, crop)') from None
+        if epochs < 1 or not shapes or any(number < 1 for shape in shapes for number in shape):
+            raise ValueError(f'stages: {entry!r} must have at least one epoch and shape, and numbers above 0')
+        stages.append(Stage(begin, begin + epochs, shapes))
+        begin += epochs
+    return tuple(stages)
