@@ -55,8 +55,11 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.load_from = None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
         cfg.auto_scale_lr.enable = True
+    given = dict(seed=args.seed, diff_rank_seed=args.diff_rank_seed, deterministic=args.deterministic)
     if cfg.get('randomness') is None:
-        cfg.randomness = dict(seed=args.seed, diff_rank_seed=args.diff_rank_seed, deterministic=args.deterministic)
+        cfg.randomness = given
+    else:  # MMAction2's train.py leaves the flags out of account then
+        cfg.randomness.update({key: value for key, value in given.items() if value is not None and value is not False})
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
     return cfg
