@@ -15,7 +15,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid, register_transform_rule
-from mmaction_multigrid.engine.safe_backend import SafeLocalBackend, is_whole
+from mmaction_multigrid.engine.safe_backend import is_whole
 
 from ..conftest import ROOT
 from ..toy import RecordHook, base_config, new_name
@@ -42,30 +42,6 @@ def with_broken_files(work_dir, every, **settings):
     cfg = base_config(work_dir, **settings)
     cfg.train_dataloader.dataset.pipeline.insert(0, dict(type='BrokenFiles', every=every))
     return cfg
-
-
-def test_a_file_is_whole_or_what_it_was(tmp_path, monkeypatch):
-    backend = SafeLocalBackend()
-    backend.put(b'first', tmp_path / 'a.pth')
-
-    def fail(*args):
-        raise OSError(28, 'No space left on device')
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, 'fsync', fail)
-        with pytest.raises(OSError, match='No space left'):
-            backend.put(b'second', tmp_path / 'a.pth')
-    assert [path.name for path in tmp_path.iterdir()] == ['a.pth']
-    assert (tmp_path / 'a.pth').read_bytes() == b'first'
-
-
-def test_what_is_outdated_goes_once_the_next_is_there(tmp_path):
-    backend = SafeLocalBackend()
-    backend.put(b'first', tmp_path / '1.pth')
-    backend.remove(tmp_path / '1.pth')
-    assert (tmp_path / '1.pth').exists()
-    SafeLocalBackend().put(b'second', tmp_path / '2.pth')
-    assert [path.name for path in tmp_path.iterdir()] == ['2.pth']
 
 
 def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(tmp_path):
