@@ -97,12 +97,11 @@ def _mentions(source: str, text: str) -> bool:
 
 
 def load_local_checkpoint(filename: str, map_location=None) -> dict:
-    """Load a checkpoint file; the one that mmengine writes too, on any torch.
+    """Load a checkpoint file, the one that mmengine writes too, without running anything that it names.
 
-    From torch 2.6 on ``torch.load`` reads weights only by default, which refuses the log history
-    (``HistoryBuffer``) in every full mmengine checkpoint, and with it every ``--resume``. The safe way is
-    tried first; a file that it refuses is read in full, and the log says so. Set
-    ``TORCH_FORCE_WEIGHTS_ONLY_LOAD=1`` to have such a file refused instead.
+    It is read with ``weights_only=True`` first. That refuses the log history in every full mmengine checkpoint, which
+    is then read by :mod:`.checkpoint_pickle`. ``TORCH_FORCE_WEIGHTS_ONLY_LOAD=1`` has such a file refused;
+    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1`` has a file that both refuse read in full, which runs whatever it names.
 
     Args:
         filename (str): Path of a local file; ``~`` is expanded.
@@ -110,36 +109,58 @@ def load_local_checkpoint(filename: str, map_location=None) -> dict:
 
     Raises:
         FileNotFoundError: There is no such file.
-        pickle.UnpicklingError: The file is refused or damaged.
+        pickle.UnpicklingError: The file is refused, with what it names and the way to trust it, or damaged.
     """
     import pickle
 
     import torch
-    from mmengine.logging import print_log
 
+    from . import checkpoint_pickle
     filename = osp.expanduser(filename)
     if not osp.isfile(filename):
         raise FileNotFoundError(f'{filename} can not be found.')
     try:
         return torch.load(filename, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError:
-        if os.environ.get('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0').lower() in ('1', 'y', 'yes', 'true'):
+        if _is_set('TORCH_FORCE_WEIGHTS_ONLY_LOAD'):
             raise
-        print_log(f'{filename} holds more than weights and is unpickled in full: load only files that you trust',
-                  logger='current')
-        return torch.load(filename, map_location=map_location, weights_only=False)
+    try:
+        return torch.load(filename, map_location=map_location, pickle_module=checkpoint_pickle, weights_only=False)
+    except checkpoint_pickle.Refused as refused:
+        if not _is_set('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
+            raise pickle.UnpicklingError(
+                f'{filename} names {refused.what}, which no checkpoint needs and which may run anything: it is not read. '
+                'Only if you trust whoever made the file as you trust a program of theirs, set '
+                'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1') from None
+        return _load_in_full(filename, map_location, refused.what)
+    except pickle.UnpicklingError as error:
+        raise pickle.UnpicklingError(f'{filename}: {error}') from error
+
+
+def _load_in_full(filename: str, map_location, reason: str) -> dict:
+    import torch
+    from mmengine import logging as mmengine_logging
+    mmengine_logging.print_log(
+        f'{filename} names {reason} and is read in full, with whatever that runs, since '
+        'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set', logger='current', level=logging.WARNING)
+    return torch.load(filename, map_location=map_location, weights_only=False)
+
+
+def _is_set(variable: str) -> bool:
+    """Whether a switch in the environment is on, by torch's rule."""
+    return os.environ.get(variable, '0').lower() in ('1', 'y', 'yes', 'true')
 
 
 def heal_checkpoint_loading() -> bool:
-    """Have mmengine load local checkpoints through :func:`load_local_checkpoint` where torch needs it.
+    """Have mmengine load local checkpoints through :func:`load_local_checkpoint`.
+
+    From torch 2.6 on ``torch.load`` refuses full checkpoints, and with them every ``--resume``; before, it runs
+    whatever a file names.
 
     Returns:
-        bool: Whether the loader was replaced.
+        bool: True; the loader was replaced.
     """
-    import torch
     from mmengine.runner import CheckpointLoader
-    if _release(torch.__version__) < (2, 6, 0):
-        return False
     CheckpointLoader.register_scheme(prefixes='', loader=load_local_checkpoint, force=True)
     return True
 
