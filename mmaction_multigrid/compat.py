@@ -1,18 +1,21 @@
 """What the installed stack needs before this package can stand on it.
 
-Everything here acts once, on import, and only where something is missing: a
-healthy installation is left as it is.
+Everything here acts once, on import, and only where something is missing or unsafe. Every change is told in one line
+on stderr; ``MMACTION_MULTIGRID_LEAVE_STACK=1`` has the installed stack left as it is.
 """
 
 import importlib
 import importlib.util
 import logging
+import multiprocessing
 import os
 import os.path as osp
 import sys
 from types import ModuleType
 
 logger = logging.getLogger('mmaction_multigrid')
+
+LEAVE_STACK = 'MMACTION_MULTIGRID_LEAVE_STACK'
 
 # (module, lowest version, what to install). mmcv and mmcv-lite provide the same module and
 # overwrite each other, so this package can declare neither: it checks and says.
@@ -84,7 +87,7 @@ def heal_missing_drn() -> bool:
     package.drn = module
     module.DRN = DRN
     sys.modules[name], sys.modules[f'{name}.drn'] = package, module
-    logger.info('mmaction2 is installed without %s; a stand-in takes its place', name)
+    _tell(f'mmaction2 is installed without {name}, and mmaction.models asks for it; a stand-in takes its place')
     return True
 
 
@@ -162,6 +165,7 @@ def heal_checkpoint_loading() -> bool:
     """
     from mmengine.runner import CheckpointLoader
     CheckpointLoader.register_scheme(prefixes='', loader=load_local_checkpoint, force=True)
+    _tell('mmengine loads local checkpoints by a reader that runs nothing in them, and refuses what else they name')
     return True
 
 
@@ -186,6 +190,7 @@ def heal_metafiles() -> bool:
             raise ValueError(f'{package_path}: a metafile cannot be read ({error})') from error
 
     config._get_external_cfg_path = find_or_go_on
+    _tell('mmengine goes on past a metafile of mmaction2 1.1 that it cannot read, to find mmaction:: bases')
     return True
 
 
@@ -210,14 +215,23 @@ def heal_multimodal() -> bool:
     if not dependency.WITH_MULTIMODAL:
         return False
     dependency.WITH_MULTIMODAL = False
-    logger.info("mmaction2's multi-modal models do not run with the installed transformers and are left out")
+    _tell("mmaction2's multi-modal models do not run with the installed transformers and are left out")
     return True
 
 
+def _tell(change: str) -> None:
+    """Say on stderr what was changed, without any logging set up; once, and not in data workers and other ranks."""
+    ranks = [os.environ.get(name, '0') for name in ('LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK')]
+    # A spawned process has its name before it has a parent, and imports this in between.
+    if multiprocessing.current_process().name == 'MainProcess' and set(ranks) == {'0'}:
+        logger.warning('mmaction_multigrid: %s (%s=1 leaves this out)', change, LEAVE_STACK)
+
+
 def prepare() -> None:
-    """Check the stack, then mend what is known to be broken in it."""
+    """Check the stack, then mend what is known to be broken in it, unless the environment says not to."""
     check_requirements()
-    heal_missing_drn()
-    heal_multimodal()
-    heal_checkpoint_loading()
-    heal_metafiles()
+    if not _is_set(LEAVE_STACK):
+        heal_missing_drn()
+        heal_multimodal()
+        heal_checkpoint_loading()
+        heal_metafiles()

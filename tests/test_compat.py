@@ -122,6 +122,45 @@ def test_bases_are_found_beside_a_metafile_that_mmengine_cannot_read(monkeypatch
     assert Path(Config._get_cfg_path(base, 'a.py')[0]).is_file()
 
 
+def told(code='import mmaction_multigrid', **environment):
+    """Lines on the changed stack that a fresh process prints, its output, and its exit status."""
+    kept = {key: value for key, value in os.environ.items() if 'RANK' not in key}
+    result = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True,
+                            env={**kept, **environment})
+    lines = [line for line in result.stderr.splitlines() if line.startswith('mmaction_multigrid: ')]
+    return lines, result.stdout, result.returncode
+
+
+SPAWN = """
+import torch
+import mmaction_multigrid
+if __name__ == '__main__':
+    from torch.utils.data import DataLoader
+    from mmaction_multigrid.datasets import Grid
+    list(DataLoader([Grid(1, 1, 1, 1)], num_workers=1, multiprocessing_context='spawn', collate_fn=list))
+"""
+
+
+def test_every_change_of_the_stack_is_told_in_one_line(tmp_path):
+    """On stderr, by the process that a user started and by no other."""
+    lines, output, status = told()
+    assert status == 0 and output == ''
+    assert [line for line in lines if 'checkpoints' in line] and len(set(lines)) == len(lines) <= 4
+    assert all('MMACTION_MULTIGRID_LEAVE_STACK=1' in line for line in lines)
+    (tmp_path / 'spawn.py').write_text(SPAWN)
+    assert told(f'import runpy; runpy.run_path({str(tmp_path / "spawn.py")!r}, run_name="__main__")')[0] == lines
+    for variable in ('LOCAL_RANK', 'SLURM_LOCALID'):
+        assert told(**{variable: '1'}) == ([], '', 0)
+        assert told(**{variable: '0'})[0] == lines
+
+
+def test_the_stack_can_be_left_as_it_is():
+    code = ('import mmaction_multigrid, sys; from mmengine.runner import CheckpointLoader as c; '
+            'print(c._schemes[""].__module__, "mmaction.models.localizers.drn" in sys.modules)')
+    assert told(code, MMACTION_MULTIGRID_LEAVE_STACK='1') == ([], 'mmengine.runner.checkpoint False\n', 0)
+    assert told(code)[1].startswith('mmaction_multigrid.compat ')
+
+
 @pytest.fixture
 def full_checkpoint(tmp_path):
     """A file as mmengine writes it: with its log history."""
