@@ -149,9 +149,16 @@ def test_every_change_of_the_stack_is_told_in_one_line(tmp_path):
     assert all('MMACTION_MULTIGRID_LEAVE_STACK=1' in line for line in lines)
     (tmp_path / 'spawn.py').write_text(SPAWN)
     assert told(f'import runpy; runpy.run_path({str(tmp_path / "spawn.py")!r}, run_name="__main__")')[0] == lines
-    for variable in ('LOCAL_RANK', 'SLURM_LOCALID'):
-        assert told(**{variable: '1'}) == ([], '', 0)
-        assert told(**{variable: '0'})[0] == lines
+    assert told(LOCAL_RANK='1') == ([], '', 0)
+
+
+@pytest.mark.parametrize('variable', ['LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK'])
+def test_only_the_first_process_of_a_machine_tells(monkeypatch, caplog, variable):
+    for rank, lines in (('0', 1), ('1', 0)):
+        monkeypatch.setenv(variable, rank)
+        caplog.clear()
+        compat.heal_checkpoint_loading()
+        assert len(caplog.records) == lines
 
 
 def test_the_stack_can_be_left_as_it_is():

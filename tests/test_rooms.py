@@ -17,7 +17,7 @@ ALLOWED = dict(
     config={'schedule', 'mmengine', 'mmaction'},
     engine={'schedule', 'config', 'models', 'torch', 'mmengine', 'mmaction'},
     charades={'datasets', 'torch', 'numpy', 'mmengine', 'mmcv', 'mmaction', 'sklearn'})
-STANDARD = {'abc', 'bisect', 'collections', 'contextlib', 'contextvars', 'copy', 'csv', 'ctypes', 'dataclasses',
+STANDARD = {'abc', 'bisect', 'collections', 'contextlib', 'contextvars', 'copy', 'csv', 'ctypes', 'dataclasses', 'errno',
             'functools', 'gc', 'itertools', 'json', 'logging', 'math', 'multiprocessing', 'numbers', 'os', 'pathlib',
             'random', 're', 'signal', 'threading', 'time', 'typing', 'zipfile'}
 

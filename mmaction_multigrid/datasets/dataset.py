@@ -7,6 +7,7 @@ import torch
 from mmaction.registry import DATASETS
 
 from ..schedule import Shape, is_count
+from .broken import is_of_the_file
 from .crashes import Crashes
 from .grid import Grid, open_grid
 from .grid_store import watch_copies
@@ -94,6 +95,8 @@ class MultigridDataset:
                 with self._crashes.opening(index, epoch, self._name):
                     return self._load_one(index)
             except Exception as error:  # whatever a decoder makes of a broken file
+                if not is_of_the_file(error):
+                    raise
                 name = self._name(index)
                 self._tell(name, error, 'another clip took its place')
                 tries += 1
@@ -108,7 +111,7 @@ class MultigridDataset:
             try:
                 return self.dataset[index]
             except Exception as error:
-                if copy.get() is None:
+                if copy.get() is None or not is_of_the_file(error):
                     raise
                 self._tell(copy.get(), error, 'the original was read instead')
         with watch_copies(originals=True):
