@@ -12,6 +12,7 @@ from .crashes import Crashes
 from .grid import Grid, open_grid
 from .grid_store import watch_copies
 from .seed import seeded
+from .tally import Tally
 
 MAX_TRIES = 100
 
@@ -43,17 +44,24 @@ class MultigridDataset:
         self._clock = torch.full((2, ), -1, dtype=torch.int64).share_memory_()
         self._report: Optional[str] = None
         self._crashes = Crashes()
+        self._tally = Tally()
 
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Draw the random numbers of every clip, in all workers, from ``(seed, epoch, index)`` from now on."""
         self._clock[0], self._clock[1] = seed, epoch
 
-    def report_to(self, path: Optional[str]) -> None:
+    def report_to(self, path: Optional[str], num_workers: int = 0) -> None:
         """Append a line, (name, error, what was done), to this file for every file that cannot be loaded.
 
-        To be called before workers start.
+        From now on :attr:`tries` counts, in this process and in ``num_workers`` workers. To be called before they start.
         """
         self._report = path
+        self._tally = Tally(num_workers)
+
+    @property
+    def tries(self) -> Tuple[int, int]:
+        """Clips that were tried, and how many of them could not be loaded."""
+        return self._tally.total()
 
     def survive_crashes(self, num_workers: int, path: Optional[str] = None) -> None:
         """Have :meth:`leave_out` know what each of ``num_workers`` workers has open, and keep what it is told in a file.
@@ -72,6 +80,7 @@ class MultigridDataset:
             return None
         name = self._name(index)
         self._crashes.add(name, int(self._clock[1]))
+        self._tally.add(failed=True)
         return name
 
     def __len__(self) -> int:
@@ -93,10 +102,13 @@ class MultigridDataset:
         while True:
             try:
                 with self._crashes.opening(index, epoch, self._name):
-                    return self._load_one(index)
+                    clip = self._load_one(index)
+                self._tally.add(failed=False)
+                return clip
             except Exception as error:  # whatever a decoder makes of a broken file
                 if not is_of_the_file(error):
                     raise
+                self._tally.add(failed=True)
                 name = self._name(index)
                 self._tell(name, error, 'another clip took its place')
                 tries += 1
