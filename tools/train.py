@@ -11,7 +11,8 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-import mmaction_multigrid  # noqa: F401  heals and registers before a config asks for anything
+from mmaction_multigrid import apply_multigrid  # heals and registers before a config asks for anything
+from mmaction_multigrid.datasets import check_train_data
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -68,6 +69,9 @@ def load_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     """Train."""
     cfg = load_config(parse_args())
+    if cfg.get('runner_type') == 'MultigridRunner':
+        cfg = apply_multigrid(cfg)
+    check_train_data(cfg)  # a wrong path is told at once, and not after the model is built
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.train()
 

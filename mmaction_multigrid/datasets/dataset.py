@@ -11,6 +11,7 @@ from .broken import is_of_the_file
 from .crashes import Crashes
 from .grid import Grid, open_grid
 from .grid_store import watch_copies
+from .missing import build_dataset
 from .seed import seeded
 from .tally import Tally
 
@@ -32,11 +33,12 @@ class MultigridDataset:
         base_shape (tuple[int, int]): Frames and crop (pixels) of the base config.
 
     Raises:
-        RuntimeError: A hundred clips in a row cannot be loaded.
+        FileNotFoundError: The list is missing, or all of the first clips are.
+        RuntimeError: When a clip is loaded: a hundred in a row cannot be.
     """
 
     def __init__(self, dataset: Union[dict, Any], base_shape: Tuple[int, int]) -> None:
-        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        self.dataset = build_dataset(dataset)
         if len(base_shape) != 2 or not all(map(is_count, base_shape)):
             raise ValueError(f'base_shape = {base_shape!r}: must be frames and crop of the base config, above 0')
         self.base_shape = tuple(base_shape)
