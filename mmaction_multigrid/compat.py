@@ -13,6 +13,8 @@ import os.path as osp
 import sys
 from types import ModuleType
 
+from .checkpoint_loading import is_set, load_downloaded_checkpoint, load_local_checkpoint
+
 logger = logging.getLogger('mmaction_multigrid')
 
 LEAVE_STACK = 'MMACTION_MULTIGRID_LEAVE_STACK'
@@ -99,73 +101,19 @@ def _mentions(source: str, text: str) -> bool:
         return False
 
 
-def load_local_checkpoint(filename: str, map_location=None) -> dict:
-    """Load a checkpoint file, the one that mmengine writes too, without running anything that it names.
-
-    It is read with ``weights_only=True`` first. That refuses the log history in every full mmengine checkpoint, which
-    is then read by :mod:`.checkpoint_pickle`. ``TORCH_FORCE_WEIGHTS_ONLY_LOAD=1`` has such a file refused;
-    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1`` has a file that both refuse read in full, which runs whatever it names.
-
-    Args:
-        filename (str): Path of a local file; ``~`` is expanded.
-        map_location: As in :func:`torch.load`.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        pickle.UnpicklingError: The file is refused, with what it names and the way to trust it, or damaged.
-    """
-    import pickle
-
-    import torch
-
-    from . import checkpoint_pickle
-    filename = osp.expanduser(filename)
-    if not osp.isfile(filename):
-        raise FileNotFoundError(f'{filename} can not be found.')
-    try:
-        return torch.load(filename, map_location=map_location, weights_only=True)
-    except pickle.UnpicklingError:
-        if _is_set('TORCH_FORCE_WEIGHTS_ONLY_LOAD'):
-            raise
-    try:
-        return torch.load(filename, map_location=map_location, pickle_module=checkpoint_pickle, weights_only=False)
-    except checkpoint_pickle.Refused as refused:
-        if not _is_set('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
-            raise pickle.UnpicklingError(
-                f'{filename} names {refused.what}, which no checkpoint needs and which may run anything: it is not read. '
-                'Only if you trust whoever made the file as you trust a program of theirs, set '
-                'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1') from None
-        return _load_in_full(filename, map_location, refused.what)
-    except pickle.UnpicklingError as error:
-        raise pickle.UnpicklingError(f'{filename}: {error}') from error
-
-
-def _load_in_full(filename: str, map_location, reason: str) -> dict:
-    import torch
-    from mmengine import logging as mmengine_logging
-    mmengine_logging.print_log(
-        f'{filename} names {reason} and is read in full, with whatever that runs, since '
-        'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set', logger='current', level=logging.WARNING)
-    return torch.load(filename, map_location=map_location, weights_only=False)
-
-
-def _is_set(variable: str) -> bool:
-    """Whether a switch in the environment is on, by torch's rule."""
-    return os.environ.get(variable, '0').lower() in ('1', 'y', 'yes', 'true')
-
-
 def heal_checkpoint_loading() -> bool:
-    """Have mmengine load local checkpoints through :func:`load_local_checkpoint`.
+    """Have mmengine load checkpoints, local ones and downloads, by the functions of :mod:`.checkpoint_loading`.
 
     From torch 2.6 on ``torch.load`` refuses full checkpoints, and with them every ``--resume``; before, it runs
-    whatever a file names.
+    whatever a file names. What mmengine downloads it reads in full with every torch.
 
     Returns:
-        bool: True; the loader was replaced.
+        bool: True; the loaders were replaced.
     """
-    from mmengine.runner import CheckpointLoader
+    from mmengine.runner import CheckpointLoader, checkpoint
     CheckpointLoader.register_scheme(prefixes='', loader=load_local_checkpoint, force=True)
-    _tell('mmengine loads local checkpoints by a reader that runs nothing in them, and refuses what else they name')
+    checkpoint.load_url = load_downloaded_checkpoint
+    _tell('mmengine loads checkpoints by a reader that runs nothing in them, and refuses what else they name')
     return True
 
 
@@ -230,7 +178,7 @@ def _tell(change: str) -> None:
 def prepare() -> None:
     """Check the stack, then mend what is known to be broken in it, unless the environment says not to."""
     check_requirements()
-    if not _is_set(LEAVE_STACK):
+    if not is_set(LEAVE_STACK):
         heal_missing_drn()
         heal_multimodal()
         heal_checkpoint_loading()

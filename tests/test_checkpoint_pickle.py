@@ -3,11 +3,13 @@
 import builtins
 import codecs
 import functools
+import http.server
 import io
 import operator
 import os
 import pickle
 import subprocess
+import threading
 from collections import Counter, OrderedDict, defaultdict
 
 import numpy as np
@@ -17,7 +19,7 @@ from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, Runner
 
-from mmaction_multigrid import apply_multigrid, compat
+from mmaction_multigrid import apply_multigrid, checkpoint_loading, compat
 
 from .toy import base_config, new_name
 
@@ -85,7 +87,7 @@ POINTER = (1, ), 'O', bytes(8)  # memory of the file's, taken for a Python objec
 def test_other_things_that_no_checkpoint_holds(tmp_path, forged, name):
     torch.save(dict(history=HistoryBuffer([1.], [1]), a=forged), tmp_path / 'forged.pth')
     with pytest.raises(pickle.UnpicklingError, match=name):
-        compat.load_local_checkpoint(str(tmp_path / 'forged.pth'))
+        checkpoint_loading.load_local_checkpoint(str(tmp_path / 'forged.pth'))
 
 
 @pytest.mark.parametrize('program', [
@@ -179,20 +181,49 @@ def test_checkpoints_of_whole_runs_load_and_resume(tmp_path, kind):
     assert 'resumed epoch: 2' in next(path.read_text() for path in sorted(tmp_path.rglob('*.log'))[::-1])
 
 
+@pytest.mark.parametrize('prefix', ['http', 'torchvision'])
+def test_a_download_runs_nothing_either(tmp_path, monkeypatch, prefix):
+    """mmengine reads what it has downloaded in full, whatever the torch."""
+    (tmp_path / 'web').mkdir()
+    torch.save(contents(), tmp_path / 'web' / 'fine.pth')
+    torch.save(dict(a=Call(open, str(tmp_path / 'harm'), 'w')), tmp_path / 'web' / 'hostile.pth')
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'home'))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / 'web'))
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, 'log_message', lambda *args: None)
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        urls = {name: f'http://127.0.0.1:{server.server_port}/{name}.pth' for name in ('fine', 'hostile')}
+        if prefix == 'torchvision':
+            monkeypatch.setattr('mmengine.runner.checkpoint.get_torchvision_models', lambda: urls)
+            names = {name: f'torchvision://{name}' for name in urls}
+        else:
+            names = urls
+        try:
+            for _ in range(2):  # from the net, and from where it was kept
+                checkpoint = CheckpointLoader.load_checkpoint(names['fine'], map_location='cpu')
+                assert plain(checkpoint) == plain(contents())
+            with pytest.raises(pickle.UnpicklingError, match='hostile.pth names io.open'):
+                CheckpointLoader.load_checkpoint(names['hostile'])
+        finally:
+            server.shutdown()
+    assert not (tmp_path / 'harm').exists()
+    assert sorted(path.name for path in tmp_path.glob('home/**/*.pth')) == ['fine.pth', 'hostile.pth']
+
+
 def test_a_file_can_be_trusted_all_the_same(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr('mmengine.logging.print_log', lambda text, **kwargs: said.append(text))
     torch.save(dict(a=Call(open, str(tmp_path / 'run'), 'w')), tmp_path / 'a.pth')
     monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
-    compat.load_local_checkpoint(str(tmp_path / 'a.pth'))['a'].close()
+    checkpoint_loading.load_local_checkpoint(str(tmp_path / 'a.pth'))['a'].close()
     assert (tmp_path / 'run').exists()
     assert 'a.pth names io.open' in said[0] and 'read in full' in said[0]
     torch.save(contents(), tmp_path / 'b.pth')
-    assert compat.load_local_checkpoint(str(tmp_path / 'b.pth')) and len(said) == 1
+    assert checkpoint_loading.load_local_checkpoint(str(tmp_path / 'b.pth')) and len(said) == 1
 
 
 def test_local_checkpoints_are_read_so_on_every_torch(monkeypatch):
     monkeypatch.setattr(CheckpointLoader, '_schemes', {})
     monkeypatch.setattr(torch, '__version__', '1.13.0')
     assert compat.heal_checkpoint_loading()
-    assert CheckpointLoader._schemes[''] is compat.load_local_checkpoint
+    assert CheckpointLoader._schemes[''] is checkpoint_loading.load_local_checkpoint

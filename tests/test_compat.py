@@ -14,7 +14,7 @@ from mmengine.config import Config, config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
-from mmaction_multigrid import compat
+from mmaction_multigrid import checkpoint_loading, compat
 
 
 def test_a_missing_package_is_named_with_its_remedy(monkeypatch):
@@ -165,7 +165,7 @@ def test_the_stack_can_be_left_as_it_is():
     code = ('import mmaction_multigrid, sys; from mmengine.runner import CheckpointLoader as c; '
             'print(c._schemes[""].__module__, "mmaction.models.localizers.drn" in sys.modules)')
     assert told(code, MMACTION_MULTIGRID_LEAVE_STACK='1') == ([], 'mmengine.runner.checkpoint False\n', 0)
-    assert told(code)[1].startswith('mmaction_multigrid.compat ')
+    assert told(code)[1].startswith('mmaction_multigrid.checkpoint_loading ')
 
 
 @pytest.fixture
@@ -186,16 +186,16 @@ def test_weights_are_read_the_safe_way_first(tmp_path, monkeypatch):
     calls, load = [], torch.load
     monkeypatch.setattr(torch, 'load', lambda *args, **kwargs: calls.append(kwargs['weights_only']) or
                         load(*args, **kwargs))
-    compat.load_local_checkpoint(str(tmp_path / 'weights.pth'))
+    checkpoint_loading.load_local_checkpoint(str(tmp_path / 'weights.pth'))
     assert calls == [True]
 
 
 def test_full_checkpoints_can_be_refused(full_checkpoint, monkeypatch):
     monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')
     with pytest.raises(pickle.UnpicklingError):
-        compat.load_local_checkpoint(full_checkpoint)
+        checkpoint_loading.load_local_checkpoint(full_checkpoint)
 
 
 def test_a_missing_checkpoint(tmp_path):
     with pytest.raises(FileNotFoundError, match='none.pth'):
-        compat.load_local_checkpoint(str(tmp_path / 'none.pth'))
+        checkpoint_loading.load_local_checkpoint(str(tmp_path / 'none.pth'))

@@ -21,10 +21,10 @@ class Tally:
         """Count a clip."""
         worker = get_worker_info()
         slot = -1 if worker is None else worker.id
-        if slot < len(self._counts) - 1:  # else of a loader that nobody watches
-            self._counts[slot, 0] += 1
-            if failed:
-                self._counts[slot, 1] += 1
+        counts = self._counts.numpy()  # the same memory; a tenth of the time
+        if slot < len(counts) - 1:  # else of a loader that nobody watches
+            counts[slot, 0] += 1
+            counts[slot, 1] += failed
 
     def total(self) -> Tuple[int, int]:
         """Clips that were tried, and those that failed."""
