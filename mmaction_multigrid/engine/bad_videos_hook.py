@@ -55,7 +55,7 @@ class BadVideosHook(Hook):
             return
         report, crashed = folder / REPORT.format(get_rank()), folder / CRASHED.format(get_rank())
         if runner._resume:
-            self._begin = report.stat().st_size if report.exists() else 0
+            self._begin = _lines(report, 0)[1]
             if is_main_process():
                 self._count(folder)
         else:
@@ -76,7 +76,7 @@ class BadVideosHook(Hook):
         for name, error, outcome in _lines(Path(runner.work_dir) / REPORT.format(get_rank()), self._begin)[0]:
             if 'another clip' in outcome and len(examples) < 3:
                 examples.setdefault(name, error)
-        named = '; '.join(f'{name} ({error})' for name, error in examples.items())
+        named = '; '.join(f'{name} ({error})' for name, error in examples.items()) or 'ended their data workers'
         raise RuntimeError(
             f'{failed} of {tried} clips that were tried could not be loaded ({100 * failed / tried:.1f} %), more than '
             f'BadVideosHook.max_share = {self.max_share:g}: is it the right list and folder? The first: {named}. '
@@ -132,6 +132,8 @@ class BadVideosHook(Hook):
 def _lines(path: Path, begin: int) -> Tuple[List[Tuple[str, str, str]], int]:
     """Name, error and outcome of each line of a report from a byte on, and where they end."""
     found = []
+    if not path.exists():
+        return found, begin
     with open(path, 'rb') as file:
         file.seek(begin)
         for line in file:

@@ -1,6 +1,8 @@
 """How many clips may fail, what the log says of those that do, and whose reports count."""
 
 import re
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 from mmengine.runner import Runner
@@ -61,6 +63,16 @@ def test_the_share_is_the_users(tmp_path, settings, ends):
             train(cfg)
     else:
         assert len(train(cfg)[1]) > 50
+
+
+@pytest.mark.parametrize(('tried', 'failed', 'ends'), [
+    (11, 11, True), (10, 10, False), (200, 10, False), (200, 11, True), (220, 11, False), (219, 11, True)])
+def test_the_share_to_the_clip(tmp_path, tried, failed, ends):
+    """Where all of them ended their worker there is no report yet."""
+    dataset = SimpleNamespace(tries=(tried, failed))
+    runner = SimpleNamespace(work_dir=tmp_path, train_loop=SimpleNamespace(dataloader=SimpleNamespace(dataset=dataset)))
+    with pytest.raises(RuntimeError, match=f'^{failed} of {tried} clips') if ends else nullcontext():
+        BadVideosHook().after_train_iter(runner, 0)
 
 
 @pytest.mark.parametrize('settings', [
