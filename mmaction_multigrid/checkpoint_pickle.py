@@ -90,7 +90,7 @@ def _callables() -> Dict[str, Any]:
     found.update({_full_name(kind): kind for kind in (OrderedDict, Counter, defaultdict, HistoryBuffer, ConfigDict)})
     found.update({'builtins.getattr': _getattr, '_codecs.encode': _encode, 'numpy.dtype': _dtype,
                   'torch.device': torch.device, 'torch._tensor._rebuild_from_type_v2': _rebuild_from_type})
-    multiarray = np._core.multiarray if np.__version__[:2] == '2.' else np.core.multiarray
+    multiarray = np.core.multiarray if np.__version__.startswith('1.') else np._core.multiarray
     for module in ('numpy.core', 'numpy._core'):  # files of numpy 1 and 2
         found.update({f'{module}.multiarray._reconstruct': multiarray._reconstruct,
                       f'{module}.multiarray.scalar': multiarray.scalar, f'{module}.numeric._frombuffer': _frombuffer})
