@@ -1,18 +1,23 @@
 """What the installed stack needs before this package can stand on it.
 
-Everything here acts once, on import, and only where something is missing: a
-healthy installation is left as it is.
+Everything here acts once, on import, and only where something is missing or unsafe. Every change is told in one line
+on stderr; ``MMACTION_MULTIGRID_LEAVE_STACK=1`` has the installed stack left as it is.
 """
 
 import importlib
 import importlib.util
 import logging
+import multiprocessing
 import os
 import os.path as osp
 import sys
 from types import ModuleType
 
+from .checkpoint_loading import is_set, load_downloaded_checkpoint, load_local_checkpoint
+
 logger = logging.getLogger('mmaction_multigrid')
+
+LEAVE_STACK = 'MMACTION_MULTIGRID_LEAVE_STACK'
 
 # (module, lowest version, what to install). mmcv and mmcv-lite provide the same module and
 # overwrite each other, so this package can declare neither: it checks and says.
@@ -84,7 +89,7 @@ def heal_missing_drn() -> bool:
     package.drn = module
     module.DRN = DRN
     sys.modules[name], sys.modules[f'{name}.drn'] = package, module
-    logger.info('mmaction2 is installed without %s; a stand-in takes its place', name)
+    _tell(f'mmaction2 is installed without {name}, and mmaction.models asks for it; a stand-in takes its place')
     return True
 
 
@@ -96,51 +101,19 @@ def _mentions(source: str, text: str) -> bool:
         return False
 
 
-def load_local_checkpoint(filename: str, map_location=None) -> dict:
-    """Load a checkpoint file; the one that mmengine writes too, on any torch.
-
-    From torch 2.6 on ``torch.load`` reads weights only by default, which refuses the log history
-    (``HistoryBuffer``) in every full mmengine checkpoint, and with it every ``--resume``. The safe way is
-    tried first; a file that it refuses is read in full, and the log says so. Set
-    ``TORCH_FORCE_WEIGHTS_ONLY_LOAD=1`` to have such a file refused instead.
-
-    Args:
-        filename (str): Path of a local file; ``~`` is expanded.
-        map_location: As in :func:`torch.load`.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        pickle.UnpicklingError: The file is refused or damaged.
-    """
-    import pickle
-
-    import torch
-    from mmengine.logging import print_log
-
-    filename = osp.expanduser(filename)
-    if not osp.isfile(filename):
-        raise FileNotFoundError(f'{filename} can not be found.')
-    try:
-        return torch.load(filename, map_location=map_location, weights_only=True)
-    except pickle.UnpicklingError:
-        if os.environ.get('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0').lower() in ('1', 'y', 'yes', 'true'):
-            raise
-        print_log(f'{filename} holds more than weights and is unpickled in full: load only files that you trust',
-                  logger='current')
-        return torch.load(filename, map_location=map_location, weights_only=False)
-
-
 def heal_checkpoint_loading() -> bool:
-    """Have mmengine load local checkpoints through :func:`load_local_checkpoint` where torch needs it.
+    """Have mmengine load checkpoints, local ones and downloads, by the functions of :mod:`.checkpoint_loading`.
+
+    From torch 2.6 on ``torch.load`` refuses full checkpoints, and with them every ``--resume``; before, it runs
+    whatever a file names. What mmengine downloads it reads in full with every torch.
 
     Returns:
-        bool: Whether the loader was replaced.
+        bool: True; the loaders were replaced.
     """
-    import torch
-    from mmengine.runner import CheckpointLoader
-    if _release(torch.__version__) < (2, 6, 0):
-        return False
+    from mmengine.runner import CheckpointLoader, checkpoint
     CheckpointLoader.register_scheme(prefixes='', loader=load_local_checkpoint, force=True)
+    checkpoint.load_url = load_downloaded_checkpoint
+    _tell('mmengine loads checkpoints by a reader that runs nothing in them, and refuses what else they name')
     return True
 
 
@@ -165,6 +138,7 @@ def heal_metafiles() -> bool:
             raise ValueError(f'{package_path}: a metafile cannot be read ({error})') from error
 
     config._get_external_cfg_path = find_or_go_on
+    _tell('mmengine goes on past a metafile of mmaction2 1.1 that it cannot read, to find mmaction:: bases')
     return True
 
 
@@ -189,14 +163,23 @@ def heal_multimodal() -> bool:
     if not dependency.WITH_MULTIMODAL:
         return False
     dependency.WITH_MULTIMODAL = False
-    logger.info("mmaction2's multi-modal models do not run with the installed transformers and are left out")
+    _tell("mmaction2's multi-modal models do not run with the installed transformers and are left out")
     return True
 
 
+def _tell(change: str) -> None:
+    """Say on stderr what was changed, without any logging set up; once, and not in data workers and other ranks."""
+    ranks = [os.environ.get(name, '0') for name in ('LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK')]
+    # A spawned process has its name before it has a parent, and imports this in between.
+    if multiprocessing.current_process().name == 'MainProcess' and set(ranks) == {'0'}:
+        logger.warning('mmaction_multigrid: %s (%s=1 leaves this out)', change, LEAVE_STACK)
+
+
 def prepare() -> None:
-    """Check the stack, then mend what is known to be broken in it."""
+    """Check the stack, then mend what is known to be broken in it, unless the environment says not to."""
     check_requirements()
-    heal_missing_drn()
-    heal_multimodal()
-    heal_checkpoint_loading()
-    heal_metafiles()
+    if not is_set(LEAVE_STACK):
+        heal_missing_drn()
+        heal_multimodal()
+        heal_checkpoint_loading()
+        heal_metafiles()

@@ -14,7 +14,7 @@ from mmengine.config import Config, config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
-from mmaction_multigrid import compat
+from mmaction_multigrid import checkpoint_loading, compat
 
 
 def test_a_missing_package_is_named_with_its_remedy(monkeypatch):
@@ -122,6 +122,52 @@ def test_bases_are_found_beside_a_metafile_that_mmengine_cannot_read(monkeypatch
     assert Path(Config._get_cfg_path(base, 'a.py')[0]).is_file()
 
 
+def told(code='import mmaction_multigrid', **environment):
+    """Lines on the changed stack that a fresh process prints, its output, and its exit status."""
+    kept = {key: value for key, value in os.environ.items() if 'RANK' not in key}
+    result = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True,
+                            env={**kept, **environment})
+    lines = [line for line in result.stderr.splitlines() if line.startswith('mmaction_multigrid: ')]
+    return lines, result.stdout, result.returncode
+
+
+SPAWN = """
+import torch
+import mmaction_multigrid
+if __name__ == '__main__':
+    from torch.utils.data import DataLoader
+    from mmaction_multigrid.datasets import Grid
+    list(DataLoader([Grid(1, 1, 1, 1)], num_workers=1, multiprocessing_context='spawn', collate_fn=list))
+"""
+
+
+def test_every_change_of_the_stack_is_told_in_one_line(tmp_path):
+    """On stderr, by the process that a user started and by no other."""
+    lines, output, status = told()
+    assert status == 0 and output == ''
+    assert [line for line in lines if 'checkpoints' in line] and len(set(lines)) == len(lines) <= 4
+    assert all('MMACTION_MULTIGRID_LEAVE_STACK=1' in line for line in lines)
+    (tmp_path / 'spawn.py').write_text(SPAWN)
+    assert told(f'import runpy; runpy.run_path({str(tmp_path / "spawn.py")!r}, run_name="__main__")')[0] == lines
+    assert told(LOCAL_RANK='1') == ([], '', 0)
+
+
+@pytest.mark.parametrize('variable', ['LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK'])
+def test_only_the_first_process_of_a_machine_tells(monkeypatch, caplog, variable):
+    for rank, lines in (('0', 1), ('1', 0)):
+        monkeypatch.setenv(variable, rank)
+        caplog.clear()
+        compat.heal_checkpoint_loading()
+        assert len(caplog.records) == lines
+
+
+def test_the_stack_can_be_left_as_it_is():
+    code = ('import mmaction_multigrid, sys; from mmengine.runner import CheckpointLoader as c; '
+            'print(c._schemes[""].__module__, "mmaction.models.localizers.drn" in sys.modules)')
+    assert told(code, MMACTION_MULTIGRID_LEAVE_STACK='1') == ([], 'mmengine.runner.checkpoint False\n', 0)
+    assert told(code)[1].startswith('mmaction_multigrid.checkpoint_loading ')
+
+
 @pytest.fixture
 def full_checkpoint(tmp_path):
     """A file as mmengine writes it: with its log history."""
@@ -140,16 +186,16 @@ def test_weights_are_read_the_safe_way_first(tmp_path, monkeypatch):
     calls, load = [], torch.load
     monkeypatch.setattr(torch, 'load', lambda *args, **kwargs: calls.append(kwargs['weights_only']) or
                         load(*args, **kwargs))
-    compat.load_local_checkpoint(str(tmp_path / 'weights.pth'))
+    checkpoint_loading.load_local_checkpoint(str(tmp_path / 'weights.pth'))
     assert calls == [True]
 
 
 def test_full_checkpoints_can_be_refused(full_checkpoint, monkeypatch):
     monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')
     with pytest.raises(pickle.UnpicklingError):
-        compat.load_local_checkpoint(full_checkpoint)
+        checkpoint_loading.load_local_checkpoint(full_checkpoint)
 
 
 def test_a_missing_checkpoint(tmp_path):
     with pytest.raises(FileNotFoundError, match='none.pth'):
-        compat.load_local_checkpoint(str(tmp_path / 'none.pth'))
+        checkpoint_loading.load_local_checkpoint(str(tmp_path / 'none.pth'))

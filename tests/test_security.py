@@ -7,12 +7,13 @@ import pytest
 import torch
 from mmaction.registry import TRANSFORMS
 
-from mmaction_multigrid.compat import load_local_checkpoint
+from mmaction_multigrid.checkpoint_loading import load_local_checkpoint
 
 from .conftest import ROOT
 
 SOURCES = sorted([*(ROOT / 'mmaction_multigrid').rglob('*.py'), *(ROOT / 'tools').rglob('*.py')])
 FORBIDDEN = {'eval', 'exec', 'compile', 'os.system', 'os.popen', 'subprocess.getoutput', 'subprocess.getstatusoutput'}
+UNPICKLERS = {'pickle.load', 'pickle.loads', 'pickle.Unpickler', 'pickle._Unpickler'}
 
 
 def dangers(source):
@@ -22,22 +23,24 @@ def dangers(source):
             continue
         name = ast.unparse(node.func)
         options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
-        if name in FORBIDDEN or options.get('shell', 'False') != 'False' or name in ('pickle.load', 'pickle.loads'):
+        if name in FORBIDDEN or options.get('shell', 'False') != 'False' or name in UNPICKLERS:
             yield f'{node.lineno}: {name}'
-        elif name == 'torch.load' and options.get('weights_only') != 'True':
+        elif name == 'torch.load' and options.get('weights_only') != 'True' and (
+                options.get('pickle_module') != 'checkpoint_pickle'):  # tests/test_checkpoint_pickle.py
             yield f'{node.lineno}: torch.load'
 
 
 def test_no_text_is_run_and_nothing_unpickled():
-    """But for the one place at which a checkpoint that holds more than weights is read in full, and the log says so."""
+    """But for the one place at which a checkpoint is read in full, since the user said so."""
     assert len(SOURCES) > 40
     found = {path.name: list(dangers(path.read_text())) for path in SOURCES}
     found = {name: calls for name, calls in found.items() if calls}
-    assert list(found) == ['compat.py'] and len(found['compat.py']) == 1
+    assert [(name, len(calls)) for name, calls in found.items()] == [('checkpoint_loading.py', 1)]
 
 
 @pytest.mark.parametrize('source', ['eval(x)', 'os.system(x)', 'subprocess.run(x, shell=True)', 'torch.load(x)',
-                                    'torch.load(x, weights_only=False)', 'pickle.loads(x)'])
+                                    'torch.load(x, weights_only=False)', 'pickle.loads(x)',
+                                    'torch.load(x, pickle_module=pickle)', 'pickle.Unpickler(x)'])
 def test_dangers_are_found(source):
     assert len(list(dangers(source))) == 1
 

@@ -2,10 +2,10 @@
 
     python tools/check_videos.py LIST --root FOLDER [--output CLEAN_LIST] [--timeout SECONDS]
 
-A file that raises an error is replaced in training anyway. One that makes decord segfault takes a data worker, and with
-it the run, down; here it takes down a child that is started anew. LIST is an annotation file of ``VideoDataset``: one
-file a line, first field its path below FOLDER. Prints a line per bad file, and ends with 1 if there is one. CLEAN_LIST is
-LIST without them, to train on.
+Training replaces a file that raises an error, and one that makes decord segfault at the cost of a new start of its
+workers; it ends where more than a twentieth fails, and validation does at the first. Here a segfault ends a child that is
+started anew. LIST is an annotation file of ``VideoDataset``: one file a line, first field its path below FOLDER. Prints a
+line per bad file, and ends with 1 if there is one. CLEAN_LIST is LIST without them, to train on.
 """
 
 import argparse

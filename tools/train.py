@@ -11,7 +11,8 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-import mmaction_multigrid  # noqa: F401  heals and registers before a config asks for anything
+from mmaction_multigrid import apply_multigrid  # heals and registers before a config asks for anything
+from mmaction_multigrid.datasets import check_train_data
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -55,8 +56,11 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.load_from = None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
         cfg.auto_scale_lr.enable = True
+    given = dict(seed=args.seed, diff_rank_seed=args.diff_rank_seed, deterministic=args.deterministic)
     if cfg.get('randomness') is None:
-        cfg.randomness = dict(seed=args.seed, diff_rank_seed=args.diff_rank_seed, deterministic=args.deterministic)
+        cfg.randomness = given
+    else:  # MMAction2's train.py leaves the flags out of account then
+        cfg.randomness.update({key: value for key, value in given.items() if value is not None and value is not False})
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
     return cfg
@@ -65,6 +69,9 @@ def load_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     """Train."""
     cfg = load_config(parse_args())
+    if cfg.get('runner_type') == 'MultigridRunner':
+        cfg = apply_multigrid(cfg)
+    check_train_data(cfg)  # a wrong path is told at once, and not after the model is built
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.train()
 

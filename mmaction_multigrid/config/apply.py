@@ -124,8 +124,11 @@ def _resolve_lr(schedule: MultigridSchedule, drop_last: bool) -> dict:
 def _resolve_hooks(hooks: Any, settings: Settings, base_shape: Tuple[int, int]) -> list:
     if hooks is not None and not isinstance(hooks, (list, tuple)):
         raise TypeError(f'custom_hooks = {hooks!r}: must be a list')
-    hooks = list(hooks or []) + [dict(type='MultigridHook', bn_base_size=settings.bn_base_size),
-                                 dict(type='BadVideosHook')]
+    hooks = list(hooks or [])
+    settable = [type_name(hook.get('type')) for hook in hooks if isinstance(hook, Mapping)]
+    hooks.append(dict(type='MultigridHook', bn_base_size=settings.bn_base_size))
+    if 'BadVideosHook' not in settable:  # the base config's own, with another max_share
+        hooks.append(dict(type='BadVideosHook'))
     if settings.precise_bn:
         hooks.append(dict(type='PreciseBNHook', base_shape=base_shape, num_batches=settings.precise_bn))
     return hooks

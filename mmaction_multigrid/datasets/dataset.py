@@ -7,10 +7,13 @@ import torch
 from mmaction.registry import DATASETS
 
 from ..schedule import Shape, is_count
+from .broken import is_of_the_file
 from .crashes import Crashes
 from .grid import Grid, open_grid
 from .grid_store import watch_copies
+from .missing import build_dataset
 from .seed import seeded
+from .tally import Tally
 
 MAX_TRIES = 100
 
@@ -30,11 +33,12 @@ class MultigridDataset:
         base_shape (tuple[int, int]): Frames and crop (pixels) of the base config.
 
     Raises:
-        RuntimeError: A hundred clips in a row cannot be loaded.
+        FileNotFoundError: The list is missing, or all of the first clips are.
+        RuntimeError: When a clip is loaded: a hundred in a row cannot be.
     """
 
     def __init__(self, dataset: Union[dict, Any], base_shape: Tuple[int, int]) -> None:
-        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        self.dataset = build_dataset(dataset)
         if len(base_shape) != 2 or not all(map(is_count, base_shape)):
             raise ValueError(f'base_shape = {base_shape!r}: must be frames and crop of the base config, above 0')
         self.base_shape = tuple(base_shape)
@@ -42,17 +46,24 @@ class MultigridDataset:
         self._clock = torch.full((2, ), -1, dtype=torch.int64).share_memory_()
         self._report: Optional[str] = None
         self._crashes = Crashes()
+        self._tally = Tally()
 
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Draw the random numbers of every clip, in all workers, from ``(seed, epoch, index)`` from now on."""
         self._clock[0], self._clock[1] = seed, epoch
 
-    def report_to(self, path: Optional[str]) -> None:
+    def report_to(self, path: Optional[str], num_workers: int = 0) -> None:
         """Append a line, (name, error, what was done), to this file for every file that cannot be loaded.
 
-        To be called before workers start.
+        From now on :attr:`tries` counts, in this process and in ``num_workers`` workers. To be called before they start.
         """
         self._report = path
+        self._tally = Tally(num_workers)
+
+    @property
+    def tries(self) -> Tuple[int, int]:
+        """Clips that were tried, and how many of them could not be loaded."""
+        return self._tally.total()
 
     def survive_crashes(self, num_workers: int, path: Optional[str] = None) -> None:
         """Have :meth:`leave_out` know what each of ``num_workers`` workers has open, and keep what it is told in a file.
@@ -71,6 +82,7 @@ class MultigridDataset:
             return None
         name = self._name(index)
         self._crashes.add(name, int(self._clock[1]))
+        self._tally.add(failed=True)
         return name
 
     def __len__(self) -> int:
@@ -92,8 +104,13 @@ class MultigridDataset:
         while True:
             try:
                 with self._crashes.opening(index, epoch, self._name):
-                    return self._load_one(index)
+                    clip = self._load_one(index)
+                self._tally.add(failed=False)
+                return clip
             except Exception as error:  # whatever a decoder makes of a broken file
+                if not is_of_the_file(error):
+                    raise
+                self._tally.add(failed=True)
                 name = self._name(index)
                 self._tell(name, error, 'another clip took its place')
                 tries += 1
@@ -108,7 +125,7 @@ class MultigridDataset:
             try:
                 return self.dataset[index]
             except Exception as error:
-                if copy.get() is None:
+                if copy.get() is None or not is_of_the_file(error):
                     raise
                 self._tell(copy.get(), error, 'the original was read instead')
         with watch_copies(originals=True):

@@ -23,6 +23,7 @@ class TransformRule:
         default_interval (int): Its value where the config leaves it out.
         crops (bool): Whether the (last) argument in pixels is the size of what comes out.
         lazy (bool): Whether the stock transform can leave its work to MMAction2's ``Fuse``.
+        reads (bool): Whether it opens, samples or decodes the file: an error of any type in it is then a broken file's.
     """
     pixels: Tuple[str, ...] = ()
     frames: Tuple[str, ...] = ()
@@ -30,6 +31,7 @@ class TransformRule:
     default_interval: int = 1
     crops: bool = False
     lazy: bool = False
+    reads: bool = False
 
     @property
     def depends_on_shape(self) -> bool:
@@ -74,10 +76,10 @@ def scale_frames(value: Any, grid: Grid) -> Any:
 
 
 def _sampler(**kwargs) -> TransformRule:
-    return TransformRule(frames=('clip_len', ), frame_interval='frame_interval', **kwargs)
+    return TransformRule(frames=('clip_len', ), frame_interval='frame_interval', reads=True, **kwargs)
 
 
-_UNIFORM = TransformRule(frames=('clip_len', ))
+_UNIFORM = TransformRule(frames=('clip_len', ), reads=True)
 _ANY_SHAPE = TransformRule()
 
 RULES: Dict[str, TransformRule] = dict(
@@ -97,11 +99,11 @@ RULES: Dict[str, TransformRule] = dict(
     RandomResizedCrop=TransformRule(lazy=True),  # relative to the image
     # Not about its size at all, or relative to it.
     **dict.fromkeys(('Flip', 'ColorJitter', 'RandomErasing', 'PytorchVideoWrapper', 'FormatShape',
-                     'PackActionInputs', 'Transpose', 'Fuse', 'DecordInit', 'DecordDecode', 'PyAVInit', 'PyAVDecode',
-                     'OpenCVInit', 'OpenCVDecode', 'PIMSInit', 'PIMSDecode', 'RawFrameDecode', 'ArrayDecode',
-                     'ImageDecode', 'LoadHVULabel', 'PoseDecode', 'PoseCompact', 'DecompressPose', 'MMDecode',
-                     'MMCompact', 'UseGridStore', 'FuseOnGrid', 'InsideRoot'),
+                     'PackActionInputs', 'Transpose', 'Fuse', 'LoadHVULabel', 'PoseCompact', 'MMCompact', 'FuseOnGrid'),
                     _ANY_SHAPE),
+    **dict.fromkeys(('DecordInit', 'DecordDecode', 'PyAVInit', 'PyAVDecode', 'OpenCVInit', 'OpenCVDecode', 'PIMSInit',
+                     'PIMSDecode', 'RawFrameDecode', 'ArrayDecode', 'ImageDecode', 'PoseDecode', 'DecompressPose',
+                     'MMDecode', 'UseGridStore', 'InsideRoot'), TransformRule(reads=True)),
     # Its sigma is in pixels and stays: a narrower peak would fall between the points of a heatmap.
     GeneratePoseTarget=_ANY_SHAPE)
 
@@ -110,7 +112,8 @@ def register_transform_rule(name: str,
                             pixels: Sequence[str] = (),
                             frames: Sequence[str] = (),
                             frame_interval: Optional[str] = None,
-                            crops: bool = False) -> None:
+                            crops: bool = False,
+                            reads: bool = False) -> None:
     """Say what a transform of your own does with pixels and frames, so that multigrid can train with it.
 
     Args:
@@ -119,17 +122,25 @@ def register_transform_rule(name: str,
         frames: Its arguments in frames.
         frame_interval: Its argument that a clip of fewer frames draws anew.
         crops: Whether the last argument in pixels is the size of what comes out.
+        reads: Whether it opens, samples or decodes the file. A clip on which it raises is replaced by another, whatever
+            the error's type; elsewhere a TypeError or the like is a mistake in the code, and ends the run.
+
+    Raises:
+        TypeError: An argument has the wrong type.
 
     Examples:
         >>> register_transform_rule('MyBlur', pixels=['radius'])
         >>> register_transform_rule('MyColorShift')  # the same on every grid
+        >>> register_transform_rule('MyDecoder', reads=True)
     """
     if not isinstance(name, str) or not name:
         raise TypeError(f'name = {name!r}: must be the registered name of a transform')
     for key, value in (('pixels', pixels), ('frames', frames)):
         if isinstance(value, str):
             raise TypeError(f'{key} = {value!r}: must be a list of argument names')
-    RULES[name] = TransformRule(tuple(pixels), tuple(frames), frame_interval, crops=crops)
+    if not isinstance(reads, bool):
+        raise TypeError(f'reads = {reads!r}: must be True or False')
+    RULES[name] = TransformRule(tuple(pixels), tuple(frames), frame_interval, crops=crops, reads=reads)
 
 
 def transform_name(step: Any) -> str:

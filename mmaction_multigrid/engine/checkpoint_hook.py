@@ -8,7 +8,7 @@ from mmaction.registry import HOOKS
 from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import CheckpointHook
 
-from .safe_backend import SafeLocalBackend, is_whole
+from .safe_backend import SafeLocalBackend, is_whole, write_whole
 
 
 @HOOKS.register_module()
@@ -55,7 +55,7 @@ class MultigridCheckpointHook(CheckpointHook):
                 note.unlink()
             return
         runner.logger.warning(f'{named or "last_checkpoint"} is missing or damaged; resuming from {whole} instead')
-        SafeLocalBackend().put(str(whole).encode(), note)
+        write_whole(note, str(whole).encode())
 
     def _folder(self, runner) -> Path:
         out_dir = getattr(self, 'out_dir', None)

@@ -68,6 +68,7 @@ cfg.model.cls_head.dropout_ratio = 0.5
 cfg.train_dataloader.dataset.pipeline.insert(0, dict(type='Hang'))
 if workers:
     cfg.train_dataloader.timeout = 5
+cfg.custom_hooks.append(dict(type='BadVideosHook', max_share=0.5))
 cfg.resume = True
 if 'RANK' in os.environ:
     dist.init_process_group('gloo')

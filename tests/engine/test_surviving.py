@@ -58,6 +58,7 @@ def crashing(work_dir, **settings):
     cfg.model.cls_head.dropout_ratio = 0.5
     step = dict(type='Crash', clips=settings.pop('clips', BAD), log=str(work_dir) + '.crashes', **settings)
     cfg.train_dataloader.dataset.pipeline.insert(0, step)
+    cfg.custom_hooks.append(dict(type='BadVideosHook', max_share=1))
     return cfg
 
 

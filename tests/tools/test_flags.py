@@ -65,6 +65,18 @@ def test_seed():
     assert load('train').randomness.seed is None
 
 
+@pytest.mark.parametrize(('flags', 'expected'), [
+    ((), dict(seed=5, deterministic=True)),
+    (('--seed', '3'), dict(seed=3, deterministic=True)),
+    (('--seed', '0', '--diff-rank-seed'), dict(seed=0, deterministic=True, diff_rank_seed=True)),
+    (('--deterministic', '--cfg-options', 'randomness.seed=7'), dict(seed=7, deterministic=True))])
+def test_the_command_lines_seed_wins_over_the_configs(tmp_path, flags, expected):
+    config = tmp_path / 'config.py'
+    config.write_text(f"_base_ = ['{CONFIG}']\nrandomness = dict(seed=5, deterministic=True)\n")
+    module = load_tool('train')
+    assert module.load_config(module.parse_args([str(config), *flags])).randomness == expected
+
+
 def test_options_win():
     cfg = load('train', '--cfg-options', 'multigrid.short_cycle=False', 'train_dataloader.batch_size=2')
     assert (cfg.multigrid.short_cycle, cfg.train_dataloader.batch_size) == (False, 2)

@@ -1,12 +1,14 @@
 """Whole runs as a user starts them: our tools, MMAction2's own, and a process that has never heard of us."""
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
+from mmengine.runner import Runner
 
 from ..conftest import ROOT
-from .conftest import BASELINE, STOCK_TOOLS, run, scalars
+from .conftest import BASELINE, STOCK_TOOLS, load_tool, run, scalars
 
 # Neither our package nor what it healed is there: where the wheel lacks mmaction.models.localizers.drn, whoever
 # uses MMAction2 without us has to supply it, here an empty stand-in.
@@ -79,6 +81,18 @@ def test_resumed_by_flag(trained, small_config, tmp_path):
     rest, straight = ([dict(entry, loss=None) for entry in scalars(folder)] for folder in (tmp_path, trained))
     assert rest == straight[-len(rest):]
     assert 0 < len(rest) < len(straight)
+
+
+def test_the_data_is_looked_for_before_the_model_is_built(tmp_path, monkeypatch, small_config):
+    config = tmp_path / 'config.py'
+    config.write_text(f"_base_ = ['{small_config}']\n"
+                      "train_dataloader = dict(dataset=dict(data_prefix=dict(video='gone')))\n")
+    module = load_tool('train')
+    monkeypatch.setattr(Runner, 'from_cfg', lambda cfg: pytest.fail('the Runner is built'))
+    monkeypatch.setattr(sys, 'argv', ['train.py', str(config), '--work-dir', str(tmp_path)])
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    with pytest.raises(FileNotFoundError, match=r"VideoDataset\.data_prefix = .*'gone'"):
+        module.main()
 
 
 def test_a_stranger_gets_the_same_scores(digits, small_config, checkpoint, tmp_path):
