@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: demo test test-gpu test-long lint clean
 
 demo: $(INSTALLED)
-	$(BIN)/python tools/demo.py
+	$(BIN)/python tools/study/demo.py
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 tests

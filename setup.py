@@ -16,6 +16,7 @@ setup(
     # torch, mmcv (or mmcv-lite), mmengine and mmaction2 are the user's: naming them here could replace them.
     # The two below are used by mmengine and mmaction2 without being declared there.
     install_requires=['setuptools<82', 'importlib_metadata'],
+    entry_points=dict(console_scripts=['mmaction-multigrid=mmaction_multigrid.__main__:main']),
     extras_require=dict(charades=['scikit-learn']),
     classifiers=[
         'License :: OSI Approved :: Apache Software License',

@@ -13,8 +13,6 @@ import os.path as osp
 import sys
 from types import ModuleType
 
-from .checkpoint_loading import is_set, load_downloaded_checkpoint, load_local_checkpoint
-
 logger = logging.getLogger('mmaction_multigrid')
 
 LEAVE_STACK = 'MMACTION_MULTIGRID_LEAVE_STACK'
@@ -102,7 +100,7 @@ def _mentions(source: str, text: str) -> bool:
 
 
 def heal_checkpoint_loading() -> bool:
-    """Have mmengine load checkpoints, local ones and downloads, by the functions of :mod:`.checkpoint_loading`.
+    """Have mmengine load checkpoints, local ones and downloads, by the functions of :mod:`.survival.checkpoint_loading`.
 
     From torch 2.6 on ``torch.load`` refuses full checkpoints, and with them every ``--resume``; before, it runs
     whatever a file names. What mmengine downloads it reads in full with every torch.
@@ -111,6 +109,8 @@ def heal_checkpoint_loading() -> bool:
         bool: True; the loaders were replaced.
     """
     from mmengine.runner import CheckpointLoader, checkpoint
+
+    from .survival.checkpoint_loading import load_downloaded_checkpoint, load_local_checkpoint
     CheckpointLoader.register_scheme(prefixes='', loader=load_local_checkpoint, force=True)
     checkpoint.load_url = load_downloaded_checkpoint
     _tell('mmengine loads checkpoints by a reader that runs nothing in them, and refuses what else they name')
@@ -178,6 +178,7 @@ def _tell(change: str) -> None:
 def prepare() -> None:
     """Check the stack, then mend what is known to be broken in it, unless the environment says not to."""
     check_requirements()
+    from .survival.checkpoint_loading import is_set  # not earlier: it needs torch
     if not is_set(LEAVE_STACK):
         heal_missing_drn()
         heal_multimodal()

@@ -18,6 +18,8 @@ from mmengine.visualization import Visualizer
 
 import mmaction_multigrid  # noqa: F401  before anything imports mmaction.models
 
+from .small import digits, small_config, trained  # noqa: F401  fixtures of many rooms' tests
+
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / 'shared'
 

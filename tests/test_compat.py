@@ -14,7 +14,8 @@ from mmengine.config import Config, config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
-from mmaction_multigrid import checkpoint_loading, compat
+from mmaction_multigrid import compat
+from mmaction_multigrid.survival import checkpoint_loading
 
 
 def test_a_missing_package_is_named_with_its_remedy(monkeypatch):
@@ -165,7 +166,7 @@ def test_the_stack_can_be_left_as_it_is():
     code = ('import mmaction_multigrid, sys; from mmengine.runner import CheckpointLoader as c; '
             'print(c._schemes[""].__module__, "mmaction.models.localizers.drn" in sys.modules)')
     assert told(code, MMACTION_MULTIGRID_LEAVE_STACK='1') == ([], 'mmengine.runner.checkpoint False\n', 0)
-    assert told(code)[1].startswith('mmaction_multigrid.checkpoint_loading ')
+    assert told(code)[1].startswith('mmaction_multigrid.survival.checkpoint_loading ')
 
 
 @pytest.fixture

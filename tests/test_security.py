@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmaction.registry import TRANSFORMS
 
-from mmaction_multigrid.checkpoint_loading import load_local_checkpoint
+from mmaction_multigrid.survival.checkpoint_loading import load_local_checkpoint
 
 from .conftest import ROOT
 
@@ -26,7 +26,7 @@ def dangers(source):
         if name in FORBIDDEN or options.get('shell', 'False') != 'False' or name in UNPICKLERS:
             yield f'{node.lineno}: {name}'
         elif name == 'torch.load' and options.get('weights_only') != 'True' and (
-                options.get('pickle_module') != 'checkpoint_pickle'):  # tests/test_checkpoint_pickle.py
+                options.get('pickle_module') != 'checkpoint_pickle'):  # tests/survival/test_checkpoint_pickle.py
             yield f'{node.lineno}: torch.load'
 
 

@@ -3,7 +3,6 @@
 from .batch_sampler import MultigridBatchSampler
 from .dataset import MultigridDataset
 from .grid import Grid, current_grid, open_grid
-from .grid_store import UseGridStore
 from .inside_root import InsideRoot
 from .missing import check_train_data
 from .rules import TransformRule, register_transform_rule
@@ -11,5 +10,5 @@ from .transform import MultigridTransform
 
 __all__ = [
     'Grid', 'InsideRoot', 'MultigridBatchSampler', 'MultigridDataset', 'MultigridTransform', 'TransformRule',
-    'UseGridStore', 'check_train_data', 'current_grid', 'open_grid', 'register_transform_rule'
+    'check_train_data', 'current_grid', 'open_grid', 'register_transform_rule'
 ]

@@ -7,13 +7,12 @@ import torch
 from mmaction.registry import DATASETS
 
 from ..schedule import Shape, is_count
+from ..survival import Crashes, Tally
 from .broken import is_of_the_file
-from .crashes import Crashes
+from .copies import watch_copies
 from .grid import Grid, open_grid
-from .grid_store import watch_copies
 from .missing import build_dataset
 from .seed import seeded
-from .tally import Tally
 
 MAX_TRIES = 100
 

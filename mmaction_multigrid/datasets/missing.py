@@ -7,8 +7,7 @@ from mmaction.registry import DATASETS
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 from mmengine.registry import DefaultScope
 
-from .grid_store import OPENERS, UseGridStore, copy_path
-from .rules import transform_name
+from .rules import OPENERS, transform_name
 
 FIRST_CLIPS = 10
 
@@ -82,7 +81,7 @@ def _check_first_clips(dataset: Any) -> None:
     if key is None or any(getattr(step, 'io_backend', 'disk') not in ('disk', 'local') for step in steps):
         return
     names = [dataset.get_data_info(index).get(key) for index in range(min(FIRST_CLIPS, len(dataset)))]
-    stores = [step for step in steps if isinstance(step, UseGridStore)]
+    stores = [step for step in steps if hasattr(step, 'copies')]
     if not names or any(not isinstance(name, str) or '://' in name or _is_there(name, stores) for name in names):
         return
     kind, prefix = type(dataset).__name__, getattr(dataset, 'data_prefix', None)
@@ -102,7 +101,6 @@ def _file_key(steps: List[Any]) -> Optional[str]:
     return 'frame_dir' if 'RawFrameDecode' in names else None
 
 
-def _is_there(name: str, stores: List[UseGridStore]) -> bool:
+def _is_there(name: str, stores: List[Any]) -> bool:
     """Whether a clip, or a copy of it in a grid store, exists."""
-    copies = (copy_path(step.store, side, osp.relpath(name, step.root or '.')) for step in stores for side in step.sides)
-    return osp.exists(name) or any(map(osp.isfile, copies))
+    return osp.exists(name) or any(osp.isfile(copy) for step in stores for copy in step.copies(name))

@@ -11,6 +11,8 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from ..schedule import frame_interval_range, type_name
 from .grid import Grid
 
+OPENERS = ('DecordInit', 'PyAVInit', 'OpenCVInit')  # the transforms that open results['filename']
+
 
 @dataclass(frozen=True)
 class TransformRule:

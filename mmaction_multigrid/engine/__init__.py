@@ -1,6 +1,5 @@
 """Runner, loop, hooks and learning rate: the only room that knows the Runner."""
 
-from .bad_videos_hook import BadVideosHook
 from .bf16 import BFloat16OptimWrapper
 from .checkpoint_hook import MultigridCheckpointHook
 from .compile_hook import CompileBackboneHook
@@ -9,9 +8,8 @@ from .lr import MultigridLR
 from .multigrid_hook import MultigridHook
 from .precise_bn_hook import PreciseBNHook
 from .runner import MultigridRunner
-from .safe_backend import SafeLocalBackend
 
 __all__ = [
-    'BFloat16OptimWrapper', 'BadVideosHook', 'CompileBackboneHook', 'MultigridCheckpointHook', 'MultigridHook',
-    'MultigridLR', 'MultigridRunner', 'MultigridTrainLoop', 'PreciseBNHook', 'SafeLocalBackend'
+    'BFloat16OptimWrapper', 'CompileBackboneHook', 'MultigridCheckpointHook', 'MultigridHook',
+    'MultigridLR', 'MultigridRunner', 'MultigridTrainLoop', 'PreciseBNHook'
 ]

@@ -8,7 +8,7 @@ from mmaction.registry import HOOKS
 from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import CheckpointHook
 
-from .safe_backend import SafeLocalBackend, is_whole, write_whole
+from ..survival import SafeLocalBackend, is_whole, write_whole
 
 
 @HOOKS.register_module()

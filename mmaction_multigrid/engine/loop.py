@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ..schedule import check_count
-from .surviving import surviving_batches
+from ..survival import surviving_batches
 
 
 @LOOPS.register_module()

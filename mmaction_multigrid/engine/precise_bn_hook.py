@@ -10,7 +10,7 @@ from mmengine.model import is_model_wrapper
 
 from ..models import PreciseBN, whole_batches
 from ..schedule import Shape, is_count
-from .surviving import surviving_batches
+from ..survival import surviving_batches
 
 
 @contextmanager

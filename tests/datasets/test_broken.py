@@ -14,9 +14,9 @@ from mmaction_multigrid.datasets import MultigridDataset, MultigridTransform
 from mmaction_multigrid.schedule import Shape
 
 from ..engine.test_training import train
+from ..store.test_read import PIPELINE, UseGridStore, dataset, store  # noqa: F401
 from ..toy import base_config, pipeline
 from .test_dataset import COARSE
-from .test_grid_store import PIPELINE, UseGridStore, dataset, store  # noqa: F401
 
 CODE = (TypeError, AttributeError, NameError, UnboundLocalError, NotImplementedError)
 MACHINE = [OSError(getattr(errno, name), name) for name in ('ENOSPC', 'EDQUOT', 'ENOMEM', 'EMFILE', 'ENFILE')]

@@ -19,8 +19,8 @@ from mmaction_multigrid.models import (
 )
 from mmaction_multigrid.schedule import norm_groups
 
+from ..small import load_tool
 from ..stock import accepted_configs
-from ..tools.conftest import load_tool
 from ..toy import SplitsHook, base_config, new_name, seeded_batches
 
 
@@ -89,7 +89,7 @@ def test_a_split_network_is_the_network_on_each_group(backbone, groups):
 
 @pytest.mark.filterwarnings('ignore:torch.meshgrid:UserWarning')
 def test_every_batch_norm_of_every_stock_config_follows_or_is_frozen():
-    survey, layers = load_tool('survey_configs'), 0
+    survey, layers = load_tool('maintain/survey_configs'), 0
     assert len(accepted_configs()) == 57
     for name, cfg in accepted_configs().items():
         model = survey.build_skeleton(cfg.model.to_dict())

@@ -4,11 +4,11 @@ import json
 import re
 
 from ..conftest import ROOT
-from .conftest import run
+from ..small import run
 
 
 def test_overheads():
-    table = run(ROOT / 'tools' / 'benchmark_overheads.py', '--repeats', 2)
+    table = run(ROOT / 'tools' / 'benchmark' / 'overheads.py', '--repeats', 2)
     rows = [re.split(r'[│┃]', line)[1:3] for line in table.splitlines() if '│' in line]
     figures = {what.strip(): [float(number) for number in re.findall(r'[\d.]+', text)] for what, text in rows}
     *timed, = (name for name in figures if '10^8' not in name)
@@ -23,7 +23,8 @@ def test_overheads():
 
 def test_shapes(small_config, tmp_path):
     found = tmp_path / 'found.json'
-    output = run(ROOT / 'tools' / 'benchmark_shapes.py', small_config, '--repeats', 1, '--clips', 1000, '--json', found)
+    output = run(ROOT / 'tools' / 'benchmark' / 'shapes.py', small_config, '--repeats', 1, '--clips', 1000, '--json',
+                 found)
     assert 'bfloat16:' in output
     assert 'wall-clock for 1000 clips' in output
     rows = json.loads(found.read_text())['rows']

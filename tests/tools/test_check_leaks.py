@@ -2,9 +2,9 @@
 
 import os
 
-from .conftest import load_tool
+from ..small import load_tool
 
-leaks = load_tool('check_leaks')
+leaks = load_tool('maintain/check_leaks')
 
 
 def test_a_few_stage_changes():

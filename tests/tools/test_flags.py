@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import ROOT
-from .conftest import STOCK_TOOLS, load_tool
+from ..small import STOCK_TOOLS, load_tool
 
 CONFIG = str(next((ROOT / 'configs').rglob('slowfast-tiny-multigrid_*moving-digits-rgb.py')))
 

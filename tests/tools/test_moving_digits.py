@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ..conftest import ROOT
-from .conftest import load_tool, run
+from ..small import load_tool, run
 
 TOOL = ROOT / 'tools' / 'data' / 'moving_digits.py'
 

@@ -5,17 +5,18 @@ import json
 import pytest
 
 from mmaction_multigrid import multigrid_schedule
+from mmaction_multigrid.plan import Probe
 from mmaction_multigrid.schedule import Shape
 
 from ..conftest import ROOT
+from ..small import load_tool
 from ..toy import base_config
-from .conftest import load_tool
 
 
 @pytest.fixture
 def report(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / 'tools'))
-    return load_tool('shapes_report')
+    return load_tool('study/shapes')
 
 
 def row(precision, clips, num_frames, crop_size, seconds, loaded):
@@ -43,13 +44,13 @@ def test_hours_of_a_schedule_by_hand(report, schedule, loaded, expected):
     assert ready == pytest.approx((30000 / 3600, 3 * 30000 / 3600))
 
 
-def test_the_forecast_of_check_config(report, schedule, capsys):
-    check = load_tool('check_config')
-    probes = [check.Probe(Shape(4, 4, 11), 8, seconds=2.), check.Probe(Shape(1, 8, 16), 2, seconds=1.)]
-    check.print_forecast(schedule, probes, 2, 3600, {Shape(4, 4, 11): 2., Shape(1, 8, 16): 1000.}, 1.)
-    *_, ready, loaded = capsys.readouterr().out.splitlines()
-    assert ready == 'wall-clock for 3600 clips on this device: 1 h, base 3 h'
-    assert loaded == 'with this loader: 4.00x; 1.5 h, base 6 h'
+def test_the_forecast_of_the_benchmark(schedule, capsys):
+    benchmark = load_tool('benchmark/shapes')
+    probes = [Probe(Shape(4, 4, 11), 8, seconds=2.), Probe(Shape(1, 8, 16), 2, seconds=1.)]
+    benchmark.print_forecast(schedule, probes, 2, 3600, {Shape(4, 4, 11): 2., Shape(1, 8, 16): 1000.}, 1.)
+    assert capsys.readouterr().out.splitlines() == [
+        'with all clips ready: 3.00x; wall-clock for 3600 clips 1 h, base 3 h',
+        'with this loader: 4.00x; wall-clock for 3600 clips 1.5 h, base 6 h']
 
 
 def test_the_tables(report, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from ..conftest import ROOT
-from .conftest import load_tool
+from ..small import load_tool
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def tools(monkeypatch):
 def variants(tools):
     from mmaction_multigrid.datasets.rules import RULES
     saved = dict(RULES)
-    yield load_tool('study_variants')
+    yield load_tool('study/variants')
     RULES.clear()
     RULES.update(saved)
 
@@ -132,7 +132,7 @@ def test_the_parts_of_the_actions(variants, tmp_path, monkeypatch):
 
 
 def test_fine_tuning_starts_from_one_pretraining(tools, tmp_path, monkeypatch):
-    study = load_tool('study')
+    study = load_tool('study/run')
     monkeypatch.setattr(study, 'make_data', lambda data, variants: None)
     seen = []
     monkeypatch.setattr(study, 'run_all', lambda jobs, *_: seen.extend(map(study.run_name, jobs)) or 0)
@@ -144,7 +144,7 @@ def test_fine_tuning_starts_from_one_pretraining(tools, tmp_path, monkeypatch):
 
 
 def test_a_run_and_its_resume(tools, digits, tmp_path, monkeypatch):
-    study = load_tool('study')
+    study = load_tool('study/run')
     (tmp_path / 'data').mkdir()
     (tmp_path / 'data' / 'moving_digits16').symlink_to(digits)
     monkeypatch.chdir(tmp_path)
@@ -177,7 +177,7 @@ def record_of(variant, seed, top1, seconds, iterations, conditions=None, finishe
 
 
 def test_the_report(tools, tmp_path):
-    report = load_tool('study_report')
+    report = load_tool('study/report')
     # Of seed 1 there is no multigrid run: its time, at another load, counts for nothing beside one of seed 0.
     records = [record_of('baseline', 0, 90., 400., 1000), record_of('baseline', 1, 92., 800., 1000),
                record_of('multigrid', 0, 91., 100., 250), record_of('long', 0, 99., 1., 1, finished=False),

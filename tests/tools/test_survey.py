@@ -5,9 +5,9 @@ from mmengine.config import Config
 
 from mmaction_multigrid import apply_multigrid
 
-from .conftest import load_tool
+from ..small import load_tool
 
-tool = load_tool('survey_configs')
+tool = load_tool('maintain/survey_configs')
 
 
 def test_a_refused_config():

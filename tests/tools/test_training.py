@@ -8,7 +8,7 @@ import pytest
 from mmengine.runner import Runner
 
 from ..conftest import ROOT
-from .conftest import BASELINE, STOCK_TOOLS, load_tool, run, scalars
+from ..small import BASELINE, STOCK_TOOLS, load_tool, run, scalars
 
 # Neither our package nor what it healed is there: where the wheel lacks mmaction.models.localizers.drn, whoever
 # uses MMAction2 without us has to supply it, here an empty stand-in.
@@ -68,7 +68,7 @@ def test_the_stock_train_script_trains_the_same(trained, small_config, tmp_path)
 
 def test_the_resolved_config_trains_the_same_in_the_stock_runner(trained, small_config, tmp_path):
     resolved = tmp_path / 'resolved.py'
-    run(ROOT / 'tools' / 'resolve_config.py', small_config, resolved)
+    run('-m', 'mmaction_multigrid', 'resolve', small_config, resolved)
     assert 'runner_type' not in resolved.read_text()
     run(STOCK_TOOLS / 'train.py', resolved, '--work-dir', tmp_path / 'run')
     assert scalars(tmp_path / 'run') == scalars(trained)

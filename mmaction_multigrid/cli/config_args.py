@@ -1,0 +1,55 @@
+"""The config that most commands begin with."""
+
+import argparse
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Optional, Tuple
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+
+from ..config import multigrid_schedule
+from ..schedule import MultigridSchedule
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Add the argument CONFIG and ``--cfg-options``."""
+    parser.add_argument('config', metavar='CONFIG', help='a multigrid config: a path, or SCOPE::path as in a _base_')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='settings of the config to override')
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """The config with the command line's settings in it, and its default scope.
+
+    Raises:
+        FileNotFoundError: There is no such config.
+        ValueError: It cannot be read, or has no ``multigrid``.
+    """
+    name = args.config
+    if '::' not in name and not Path(name).is_file():
+        raise FileNotFoundError(f'{name}: there is no such config')
+    try:
+        cfg = _read(name)
+        if args.cfg_options:
+            cfg.merge_from_dict(args.cfg_options)
+    except Exception as error:  # a config is code, and may do anything
+        raise ValueError(f'{name}: cannot be read as a config: {type(error).__name__}: {error}') from error
+    if 'multigrid' not in cfg:
+        raise ValueError(f'{name}: has no multigrid key: it is a plain or a resolved config')
+    init_default_scope(cfg.get('default_scope') or 'mmaction')
+    return cfg
+
+
+def _read(name: str) -> Config:
+    if '::' in name:
+        from mmengine.hub import get_config
+        return get_config(name)
+    return Config.fromfile(name)
+
+
+def load_schedule(cfg: Config) -> Tuple[MultigridSchedule, Optional[int]]:
+    """Schedule and frame interval of a config, with its warnings on stderr, where they are in nobody's way."""
+    with redirect_stdout(sys.stderr):
+        return multigrid_schedule(cfg)

@@ -1,0 +1,27 @@
+"""Writes the resolved form of a multigrid config: every stage, shape, lr and hook, for the stock Runner."""
+
+import argparse
+import sys
+from contextlib import redirect_stdout
+
+from ..config import apply_multigrid
+from .config_args import add_config, load_config
+
+EXAMPLE = 'resolve CONFIG resolved.py'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    add_config(parser)
+    parser.add_argument('out', metavar='OUT', nargs='?', help='file to write; printed where there is none')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Resolve a config and write or print it."""
+    cfg = load_config(args)
+    with redirect_stdout(sys.stderr):  # where its warnings belong
+        resolved = apply_multigrid(cfg)
+    if args.out:
+        resolved.dump(args.out)
+    else:
+        print(resolved.pretty_text)

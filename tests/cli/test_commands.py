@@ -1,0 +1,136 @@
+"""One command line: a mistake is one line, help fits a screen, and every command does what it says."""
+
+import json
+
+import pytest
+from mmengine.config import Config
+
+from mmaction_multigrid.__main__ import COMMANDS, main
+from mmaction_multigrid.cli.output import print_table
+
+from ..conftest import ROOT
+from ..plan.test_runs import FIRST, RESUMED, write
+from ..videos import encode
+
+K400 = ROOT / 'configs/recognition/slowfast/slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py'
+PLAIN = ROOT / 'configs/recognition/slowfast/slowfast-tiny_1xb8-16x1x1-steplr-6e_moving-digits-rgb.py'
+STOCK = 'mmaction::recognition/slowfast/slowfast_r50_8xb8-8x8x1-steplr-256e_kinetics400-rgb.py'
+
+
+def outcome(capsys, *argv):
+    """Exit status, stdout and stderr of a command."""
+    try:
+        status = main([str(arg) for arg in argv])
+    except SystemExit as error:
+        status = error.code
+    return (status, *capsys.readouterr())
+
+
+@pytest.mark.parametrize('command', [[], *([name] for name in COMMANDS), *(['store', name] for name in
+                                                                           ('build', 'check', 'info'))], ids=' '.join)
+def test_help_fits_a_screen(capsys, monkeypatch, command):
+    monkeypatch.setenv('COLUMNS', '100')
+    status, out, _ = outcome(capsys, *command, '--help')
+    assert status == 0
+    assert len(out.splitlines()) <= 30
+    if len(command) == 1:
+        assert f'mmaction-multigrid {command[0]} ' in out.split('\n\n')[-1]  # an example
+
+
+@pytest.mark.parametrize(('argv', 'message'), [
+    (['schedule', 'nowhere.py'], 'schedule: nowhere.py: there is no such config'),
+    (['schedule', PLAIN], 'has no multigrid key: it is a plain or a resolved config'),
+    (['schedule', 'mmaction::nowhere.py'], 'mmaction::nowhere.py: cannot be read as a config'),
+    (['schedule', K400, '--cfg-options', 'multigrid.epoch_factor=0'], 'multigrid.epoch_factor = 0: must be a number'),
+    (['resolve', K400, '--cfg-options', 'multigrid.nonsense=1'], "multigrid has no key 'nonsense'"),
+    (['resolve', K400, 'no/such/folder/out.py'], 'No such file or directory'),
+    (['check', K400, '--clips', '0'], 'check: --clips 0: must be above 0'),
+    (['store', 'info', 'nowhere'], 'store: nowhere: has no grid_store.json'),
+    (['store', 'build', 'nowhere.txt', 'store', '--sides', '3'], 'sides = [3]: must be short sides of at least'),
+    (['videos', 'nowhere.txt'], "No such file or directory: 'nowhere.txt'"),
+    (['report', 'nowhere'], 'report: nowhere: has no TIME/TIME.log'),
+])
+def test_a_mistake_is_one_line(capsys, argv, message):
+    status, out, err = outcome(capsys, *argv)
+    assert (status, out) == (2, '')
+    assert message in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_config_that_is_no_config(capsys, tmp_path):
+    (tmp_path / 'broken.py').write_text('model = dict(\n')
+    status, _, err = outcome(capsys, 'schedule', tmp_path / 'broken.py')
+    assert status == 2
+    assert 'broken.py: cannot be read as a config: ' in err
+    assert len(err.splitlines()) == 1
+
+
+def test_debug_shows_where_an_error_comes_from():
+    with pytest.raises(FileNotFoundError):
+        main(['--debug', 'schedule', 'nowhere.py'])
+
+
+def test_no_command_and_an_unknown_one(capsys):
+    assert outcome(capsys)[0] == 2
+    assert outcome(capsys, 'nonsense')[0] == 2
+
+
+def test_a_config_of_a_scope(capsys):
+    status, out, _ = outcome(capsys, 'schedule', STOCK, '--format', 'json', '--cfg-options', 'multigrid.epoch_factor=1.5')
+    assert status == 0
+    assert json.loads(out)['max_epochs'] == 384
+
+
+def test_resolve_writes_what_it_prints(capsys, tmp_path):
+    status, printed, _ = outcome(capsys, 'resolve', K400)
+    assert status == 0
+    assert outcome(capsys, 'resolve', K400, tmp_path / 'out.py')[:2] == (0, '')
+    assert Config.fromfile(tmp_path / 'out.py').train_cfg.max_epochs == 358
+    assert (tmp_path / 'out.py').read_text() in printed
+
+
+def test_report(capsys, tmp_path):
+    write(tmp_path / 'base', FIRST, RESUMED)
+    write(tmp_path / 'ours', FIRST)
+    status, out, _ = outcome(capsys, 'report', tmp_path / 'base', tmp_path / 'ours', '--out', tmp_path / 'report.png',
+                             '--title', 'two runs')
+    assert status == 0
+    lines = [' '.join(line.split()) for line in out.splitlines()]
+    assert lines[0] == 'two runs'
+    # Of 44 s the first run trained 20, waited 6.25, evaluated 4 and saved 5.
+    assert 'base 3 175 44 s 87.5 % 45 % 14 % 9 % 11 %' in lines
+    assert 'ours 2 75 24 s 75.0 % 42 % 26 % 12 % 21 %' in lines
+    assert 'ours / base 0.67 2.33x fewer 1.83x faster -12.5' in lines
+    assert lines[lines.index('time to base ours ours is faster') + 1] == '82.5 % 44 s - -'
+    assert (tmp_path / 'report.png').is_file()
+
+
+def test_a_store_from_nothing_to_damage(capsys, tmp_path):
+    for name in ('a.mp4', 'b.mp4'):
+        encode(tmp_path / name, width=160, height=128)
+    (tmp_path / 'list.txt').write_text('a.mp4 0\nb.mp4 1\nmissing.mp4 0\n')
+    store = tmp_path / 'store'
+    status, out, _ = outcome(capsys, 'store', 'build', tmp_path / 'list.txt', store, '--root', tmp_path, '--sides', 64,
+                             '--processes', 1)
+    assert status == 0
+    assert '2 videos with short sides of 64 pixels' in out
+    assert '1 videos could not be copied' in out
+    assert '2 videos with short sides of 64 pixels' in outcome(capsys, 'store', 'info', store)[1]
+    assert outcome(capsys, 'store', 'check', store)[:2] == (0, '2 videos, 0 of them not whole\n')
+    (store / '64' / 'a.mp4').unlink()
+    with open(store / '64' / 'b.mp4', 'ab') as file:
+        file.write(b'more')
+    status, out, _ = outcome(capsys, 'store', 'check', store)
+    assert status == 1
+    assert 'a.mp4 is missing' in out
+    assert 'b.mp4\tits copies have' in out
+    assert '2 videos, 2 of them not whole' in out
+
+
+def test_tables_behind_a_pipe_are_plain(capsys):
+    print_table(('name', 'figure'), [('a' * 150, '1'), (), ('b', '[red]22[/red]')], 'title', left=('name', ))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == 'title'
+    assert lines[2].split() == ['a' * 150, '1']
+    assert lines[-1].split() == ['b', '[red]22[/red]']
+    assert not any(char in '│┃━' for char in ''.join(lines))

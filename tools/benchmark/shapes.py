@@ -1,0 +1,140 @@
+"""Measure a model at every grid shape: clips per second, step time and peak memory, in fp32 and in bfloat16.
+
+    python tools/benchmark/shapes.py CONFIG [--batch-size N] [--device cuda] [--repeats 5] [--clips 240000] [--json OUT]
+
+A step is forward and backward on made-up clips; where the data set of the config is there, its loader is measured at each
+shape too, and the stock one. Ends in the wall-clock of the whole schedule beside that of the base config, with all clips
+ready and with those that the loader yields. Runs on a GPU or a CPU.
+"""
+
+import argparse
+import json
+import platform
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from rich.console import Console
+from rich.table import Table
+
+from mmaction_multigrid import apply_multigrid, multigrid_schedule
+from mmaction_multigrid.plan import Probe, count_clips, forecast, probe_schedule, schedule_shapes, step_seconds
+from mmaction_multigrid.schedule import MultigridSchedule, Shape
+
+PRECISIONS = dict(fp32=False, bfloat16=True)
+
+
+def loading(cfg: Config, shapes: List[Shape]) -> Dict[Shape, float]:
+    """Clips per second that the config's own loader yields at each shape, the start of its workers left out."""
+    loader = Runner.build_dataloader(apply_multigrid(cfg).train_dataloader, seed=0)
+    sampler, rates = loader.batch_sampler, {}
+    for shape in [shapes[0], *shapes]:  # the first once more, to start the workers
+        with sampler.fixed(shape, max(4, loader.num_workers)) as count:  # each worker loads one batch at a time
+            begin = time.perf_counter()
+            for _ in loader:
+                pass
+        rates[shape] = count * sampler.batch_size * shape.batch_factor / (time.perf_counter() - begin)
+    return rates
+
+
+def stock_loading(cfg: Config) -> float:
+    """Clips per second that the base config's loader yields once its workers are started."""
+    loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
+    batches, workers = iter(loader), max(1, loader.num_workers)
+    for _ in islice(batches, workers):
+        pass
+    begin = time.perf_counter()
+    count = sum(1 for _ in islice(batches, 2 * workers))
+    return count * cfg.train_dataloader.batch_size / (time.perf_counter() - begin)
+
+
+def table_of(found: Dict[str, List[Probe]], rates: Dict[Shape, float]) -> Table:
+    """One row per shape and precision."""
+    table = Table(title='a training step at every shape')
+    for column in ('clips x frames x crop', 'precision', 'step', 'of the base shape', 'clips/s', 'peak memory',
+                   'clips/s loaded'):
+        table.add_column(column, justify='right')
+    for precision, probes in found.items():
+        base = next(probe for probe in probes if probe.shape.batch_factor == 1)
+        for probe in probes:
+            memory = '-' if probe.peak_memory is None else f'{probe.peak_memory / 2**20:.0f} MiB'
+            step = f'{probe.seconds:.4f} s' if probe.works else 'failed'
+            rate = f'{rates[probe.shape]:.0f}' if probe.shape in rates else '-'
+            table.add_row(f'{probe.clips} x {probe.shape.num_frames} x {probe.shape.crop_size}', precision, step,
+                          f'{probe.seconds / base.seconds:.2f}', f'{probe.clips / probe.seconds:.1f}', memory, rate)
+        table.add_section()
+    return table
+
+
+def to_json(config: str, found: Dict[str, List[Probe]], rates: Dict[Shape, float], stock: Optional[float],
+            device: str) -> dict:
+    """The same for a file."""
+    name = torch.cuda.get_device_name(device) if device.startswith('cuda') else platform.processor() or 'cpu'
+    rows = [dict(precision=precision, clips=probe.clips, num_frames=probe.shape.num_frames,
+                 crop_size=probe.shape.crop_size, seconds=probe.seconds, peak_memory=probe.peak_memory,
+                 loaded_per_second=rates.get(probe.shape), error=probe.error)
+            for precision, probes in found.items() for probe in probes]
+    return dict(config=config, device=name, torch=torch.__version__, threads=torch.get_num_threads(),
+                cudnn_benchmark=torch.backends.cudnn.benchmark, stock_loaded_per_second=stock, rows=rows)
+
+
+def print_forecast(schedule: MultigridSchedule, probes: List[Probe], batch_size: int, clips: Optional[int],
+                   rates: Dict[Shape, float], stock: Optional[float]) -> None:
+    """How long both runs take, with all clips ready and with those that the loader yields."""
+    for title, loader in (('with all clips ready', ()), ('with this loader', (rates, stock))):
+        if loader and not stock:
+            continue
+        found = forecast(schedule, step_seconds(probes, batch_size), batch_size, clips, *loader)
+        hours = f'; wall-clock for {clips} clips {found.hours:.3g} h, base {found.base_hours:.3g} h' if clips else ''
+        print(f'{title}: {found.speedup:.2f}x{hours}')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='path of a multigrid config')
+    parser.add_argument('--batch-size', type=int, help="base batch to run; default: the config's on a GPU, 1 on a CPU")
+    parser.add_argument('--repeats', type=int, default=5, help='of each step, the fastest counts; default: 5')
+    parser.add_argument('--clips', type=int, help='clips in the data set; default: lines of its list, where it is there')
+    parser.add_argument('--processes', type=int, default=1, help='processes that will train; default: 1')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='where to run')
+    parser.add_argument('--json', type=Path, help='write the figures to this file, too')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config settings to override: key=value')
+    args = parser.parse_args()
+    args.cfg = Config.fromfile(args.config)
+    if args.cfg_options:
+        args.cfg.merge_from_dict(args.cfg_options)
+    if 'multigrid' not in args.cfg:
+        parser.error(f'{args.config} has no multigrid key: it is a plain or a resolved config')
+    return args
+
+
+def main() -> None:
+    """Measure and print."""
+    args = parse_args()
+    cfg = args.cfg
+    init_default_scope('mmaction')
+    torch.backends.cudnn.benchmark = cfg.get('env_cfg', {}).get('cudnn_benchmark', False)  # as the Runner does
+    schedule, _ = multigrid_schedule(cfg)
+    batch_size = args.batch_size or (1 if args.device == 'cpu' else cfg.train_dataloader.batch_size)
+    found = {name: list(probe_schedule(cfg.model, schedule, batch_size, args.device, repeats=args.repeats, amp=amp))
+             for name, amp in PRECISIONS.items()}
+    here = count_clips(cfg.train_dataloader)
+    rates, stock = (loading(cfg, schedule_shapes(schedule)), stock_loading(cfg)) if here else ({}, None)
+    Console(width=140).print(table_of(found, rates))
+    clips = args.clips or here
+    for precision, probes in found.items():
+        if all(probe.works for probe in probes):
+            print(f'{precision}:')
+            print_forecast(schedule, probes, batch_size, clips // args.processes if clips else None, rates, stock)
+    if args.json:
+        args.json.write_text(json.dumps(to_json(args.config, found, rates, stock, args.device), indent=1) + '\n')
+
+
+if __name__ == '__main__':
+    main()

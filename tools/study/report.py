@@ -1,0 +1,246 @@
+"""Make the tables and plots of a study from the records that tools/study/run.py wrote.
+
+    python tools/study/report.py [--runs docs/results/runs] [--out docs/results]
+
+Fills the marked blocks of docs/results/README.md and draws, per model and data set, top-1 against wall-clock and the
+clip shape, batch and lr over the run; and where multigrid pays. A run that is missing leaves an empty row.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+from statistics import mean
+from typing import Callable, Dict, List, Optional, Sequence
+
+from shapes import forecast_table, markdown, shapes_table
+from variants import VARIANTS, load
+
+ROOT = Path(__file__).resolve().parents[2]
+PEERS = ('baseline', 'multigrid', 'baseline-short', 'long', 'short', 'stage', 'resize')
+ABLATIONS = ('multigrid', 'plain-bn', 'no-precise-bn', 'fixed-interval', 'no-lr-scaling', 'epochs-1', 'epochs-2')
+TABLES = dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3], cycles=PEERS[:5], stores=(*PEERS[:3], 'store'),
+              longer=(*PEERS[:3], 'epochs-2'), pair=PEERS[:2], cycles_and_stage=PEERS[:6],
+              cycles_and_lr=(*PEERS[:5], 'no-lr-scaling', 'epochs-2'))
+TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', utd7='7 actions of UTD-MHAD, pre-trained on 20',
+              digits='moving digits', **{'i3d-nl': 'non-local I3D'})
+SHAPES = dict(shapes=shapes_table, forecast=forecast_table)
+HEADER = ('run', 'seeds', 'iterations', 'top-1 (%)', 'load', 'wall-clock (s)', 'of it data', 'of it compute',
+          'CPU time (s)', "to within a point of the baseline's end (s)", 'speed-up: iterations', 'wall-clock',
+          'CPU time')
+
+
+class Runs:
+    """The finished runs of one variant on one model, data set and conditions."""
+
+    def __init__(self, records: List[dict]) -> None:
+        self.records = sorted(records, key=lambda record: record['seed'])
+
+    def last(self, key: str) -> List[float]:
+        """A value at the end of each run."""
+        return [record['points'][-1][key] for record in self.records]
+
+    def mean(self, key: str) -> float:
+        """Mean of it over the seeds."""
+        return mean(self.last(key))
+
+    def load(self) -> float:
+        """Mean load average of the machine at the validations."""
+        return mean(load for record in self.records for load in record['load_average'])
+
+    def beside(self, other: 'Runs') -> 'Runs':
+        """Those of the seeds that the other has, too: times of different hours of one machine do not compare."""
+        seeds = {record['seed'] for record in other.records}
+        return Runs([record for record in self.records if record['seed'] in seeds])
+
+    def seconds_to(self, top1: float) -> Optional[float]:
+        """Mean wall-clock to the first validation of that accuracy; None if a run has none."""
+        reached = [next((point['seconds'] for point in record['points'] if point['top1'] >= top1), None)
+                   for record in self.records]
+        return None if None in reached else mean(reached)
+
+
+def read(folder: Path) -> Dict[tuple, Runs]:
+    """Finished runs by (model, data, variant, conditions); a GPU is one of these, since its times are others."""
+    groups: Dict[tuple, List[dict]] = {}
+    for path in sorted(folder.glob('*.json')):
+        record = json.loads(path.read_text())
+        if record['finished']:
+            conditions = dict(record['conditions'], **({'gpu': 1.} if record.get('gpu') else {}))
+            key = (record['model'], record['data'], record['variant'], tuple(sorted(conditions.items())))
+            groups.setdefault(key, []).append(record)
+    return {key: Runs(records) for key, records in groups.items()}
+
+
+def spread(values: Sequence[float], form: str = '{:.1f}') -> str:
+    """Mean, and the range where there are several."""
+    text = form.format(mean(values))
+    if len(values) > 1:
+        text += f' ({form.format(min(values))} to {form.format(max(values))})'
+    return text
+
+
+def row(name: str, runs: Optional[Runs], base: Optional[Runs]) -> List[str]:
+    """One variant beside the baseline."""
+    if runs is None:
+        return [name] + [''] * (len(HEADER) - 1)
+    cells = [name, str(len(runs.records)), f'{runs.mean("iterations"):.0f}', spread(runs.last('top1'))]
+    timed = runs.beside(base) if base else runs
+    if not timed.records:
+        return cells + [''] * (len(HEADER) - len(cells))
+    cells += [f'{timed.load():.1f}', spread(timed.last('seconds'), '{:.0f}')]
+    cells += [f'{timed.mean(key):.0f}' for key in ('data_seconds', 'compute_seconds', 'cpu_seconds')]
+    if base is None:
+        return cells + [''] * 4
+    base = base.beside(timed)
+    reached = timed.seconds_to(base.mean('top1') - 1)
+    cells.append('not reached' if reached is None else f'{reached:.0f}')
+    return cells + [f'{base.mean(key) / timed.mean(key):.2f}x' for key in ('iterations', 'seconds', 'cpu_seconds')]
+
+
+def variant_table(groups: Dict[tuple, Runs], model: str, data: str, variants: Sequence[str],
+                  conditions: tuple = ()) -> str:
+    """The variants of one model, the baseline for comparison."""
+    found = {variant: groups.get((model, data, variant, conditions)) for variant in ('baseline', *variants)}
+    return markdown(HEADER, [row(VARIANTS[variant][2], found[variant], found['baseline']) for variant in variants])
+
+
+def summary_table(groups: Dict[tuple, Runs], data: str, conditions: tuple) -> str:
+    """One row a model: multigrid beside the baseline."""
+    header = ('model', 'seeds, baseline and multigrid', 'top-1 (%): baseline', 'multigrid',
+              'baseline, as few iterations', 'fewer iterations', 'less wall-clock', 'less CPU time')
+    rows = []
+    for model in ('slowfast', 'i3d', 'i3d-nl'):
+        base, ours, short = (groups.get((model, data, variant, conditions)) for variant in PEERS[:3])
+        if base and ours:
+            cells = row('', ours, base)
+            rows.append([TITLES[model], f'{len(base.records)}, {len(ours.records)}', f'{base.mean("top1"):.1f}',
+                         f'{ours.mean("top1"):.1f}', f'{short.mean("top1"):.1f}' if short else '', *cells[-3:]])
+    return markdown(header, rows)
+
+
+def conditions_of(groups: Dict[tuple, Runs], model: str, data: str) -> List[tuple]:
+    """Conditions under which there are a baseline and a multigrid run, by stride and updates."""
+    found = [key[3] for key in groups if key[:3] == (model, data, 'multigrid')
+             and (model, data, 'baseline', key[3]) in groups]
+    return sorted(found, key=lambda conditions: (dict(conditions).get('stride', 8),
+                                                 groups[model, data, 'baseline', conditions].mean('iterations')))
+
+
+def boundary_table(groups: Dict[tuple, Runs], model: str, data: str) -> str:
+    """Multigrid, and the baseline of as few iterations, beside the baseline for other clips, epochs and strides."""
+    header = ('total stride', 'clips', 'seeds, baseline and multigrid', 'updates: baseline', 'multigrid',
+              'top-1 (%): baseline', 'multigrid', 'baseline, as few updates', 'multigrid - baseline')
+    rows = []
+    for conditions in conditions_of(groups, model, data):
+        base, ours, short = (groups.get((model, data, variant, conditions))
+                             for variant in ('baseline', 'multigrid', 'baseline-short'))
+        values = dict(conditions)
+        rows.append([f'{values.get("stride", 8):g}', f'{values.get("clips", 5000):g}',
+                     f'{len(base.records)}, {len(ours.records)}', f'{base.mean("iterations"):.0f}',
+                     f'{ours.mean("iterations"):.0f}', spread(base.last('top1')), spread(ours.last('top1')),
+                     spread(short.last('top1')) if short else '',
+                     f'{round(ours.mean("top1") - base.mean("top1"), 1) + 0.:+.1f}'])
+    return markdown(header, rows)
+
+
+def draw_curves(groups: Dict[tuple, Runs], model: str, data: str, path: Path) -> None:
+    """Top-1 against wall-clock, and against CPU time of the training process."""
+    import matplotlib.pyplot as plt
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
+    for color, variant in enumerate((*PEERS, 'store')):
+        runs = groups.get((model, data, variant, ()))
+        for number, record in enumerate(runs.records if runs else ()):
+            for axis, key in zip(axes, ('seconds', 'cpu_seconds')):
+                axis.plot([point[key] for point in record['points']], [point['top1'] for point in record['points']],
+                          marker='o', ms=4, color=f'C{color}', ls=('-', '--', ':')[number % 3],
+                          label=VARIANTS[variant][2] if number == 0 else None)
+    axes[0].set(xlabel='wall-clock (s), validation left out', ylabel='top-1 (%)')
+    axes[1].set(xlabel='CPU time of the training process (s)')
+    axes[1].legend(fontsize=7, loc='lower right')
+    for axis in axes:
+        axis.grid(alpha=.3)
+    figure.suptitle(f'{TITLES[model]} on {TITLES[data]}; one line a seed', fontsize=10)
+    save(figure, path)
+
+
+def draw_boundary(groups: Dict[tuple, Runs], model: str, data: str, path: Path) -> None:
+    """Difference in top-1 to the baseline against the baseline's updates, by stride."""
+    import matplotlib.pyplot as plt
+    figure, axis = plt.subplots(figsize=(7, 5))
+    for variant, marker in (('multigrid', 'o'), ('baseline-short', 'x')):
+        lines: Dict[float, List[tuple]] = {}
+        for conditions in conditions_of(groups, model, data):
+            base, runs = (groups.get((model, data, name, conditions)) for name in ('baseline', variant))
+            if runs:
+                lines.setdefault(dict(conditions).get('stride', 8), []).append(
+                    (base.mean('iterations'), runs.mean('top1') - base.mean('top1')))
+        for color, (stride, points) in enumerate(lines.items()):
+            axis.plot(*zip(*points), marker=marker, ls='-' if marker == 'o' else ':', color=f'C{color}',
+                      label=f'{VARIANTS[variant][2]}, total stride {stride:g}')
+    axis.axhspan(-1, 1, color='k', alpha=.1)
+    axis.set(xlabel='updates of the baseline', ylabel='top-1 minus that of the baseline (points)', xscale='log',
+             title=f'Where multigrid pays: {TITLES[model]} on {TITLES[data]}')
+    axis.grid(alpha=.3, which='both')
+    axis.legend(fontsize=8, loc='upper center', bbox_to_anchor=(0.5, -0.15))
+    save(figure, path)
+
+
+def save(figure, path: Path) -> None:
+    """Write a plot."""
+    import matplotlib.pyplot as plt
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    print(path)
+
+
+def fill(text: str, table: Callable[[str], str]) -> str:
+    """Put tables between their marks: ``<!-- table: NAME ARGUMENTS -->`` and ``<!-- end -->``."""
+    return re.sub(r'(<!-- table: (.+?) -->\n).*?(<!-- end -->)',
+                  lambda match: f'{match[1]}\n{table(match[2])}\n\n{match[3]}', text, flags=re.DOTALL)
+
+
+def table(groups: Dict[tuple, Runs], name: str) -> str:
+    """The table of a mark: its kind, model, data set and conditions, as in ``peers slowfast digits clips=2500``.
+
+    Of ``shapes`` and ``forecast``, the names of records of tools/benchmark/shapes.py.
+    """
+    kind, *words = name.split()
+    if kind in SHAPES:
+        return SHAPES[kind](*words)
+    pairs = [word.split('=') for word in words if '=' in word]
+    conditions = tuple(sorted((key, float(value)) for key, value in pairs))
+    words = [word for word in words if '=' not in word]
+    if kind == 'summary':
+        return summary_table(groups, *words, conditions)
+    if kind == 'boundary':
+        return boundary_table(groups, *words)
+    return variant_table(groups, *words, TABLES[kind], conditions)
+
+
+def main() -> None:
+    """Fill in and draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--runs', type=Path, default=ROOT / 'docs' / 'results' / 'runs', help='where the records are')
+    parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'results', help='where README.md is')
+    args = parser.parse_args()
+    import matplotlib
+    matplotlib.use('Agg')
+
+    from mmaction_multigrid import multigrid_schedule
+    from mmaction_multigrid.plan.drawing import draw_schedule
+    groups = read(args.runs)
+    for page in (args.out / 'README.md', ROOT / 'README.md'):
+        page.write_text(fill(page.read_text(), lambda name: table(groups, name)))
+    for model, data in sorted({key[:2] for key in groups if key[2:] == ('multigrid', ())}):
+        draw_curves(groups, model, data, args.out / f'{model}_{data}.png')
+        cfg = load(model, data, True)
+        draw_schedule(multigrid_schedule(cfg)[0], cfg.train_dataloader.batch_size,
+                      args.out / f'{model}_{data}_schedule.png')
+        if data == 'digits' and len(conditions_of(groups, model, data)) > 2:
+            draw_boundary(groups, model, data, args.out / f'{model}_{data}_boundary.png')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,201 @@
+"""The runs of the study: which config each trains, and what of it is changed.
+
+Imported by tools/study/run.py and tools/study/report.py; nothing to run here.
+"""
+
+import random
+from pathlib import Path
+from typing import Callable, Dict, Tuple
+
+from mmengine.config import Config
+
+from mmaction_multigrid import MultigridSchedule, apply_multigrid, multigrid_schedule, register_transform_rule
+from mmaction_multigrid.schedule import find_stage
+
+ROOT = Path(__file__).resolve().parents[2]
+# (model, data): the baseline's config and the multigrid one.
+CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
+    (model, data): (f'{name}_{base}.py', f'{name}-multigrid_{ours}.py')
+    for data, base, ours in (
+        ('digits', '1xb8-16x1x1-steplr-4e_moving-digits16-rgb', '1xb8-16x1x1-steplr-6e_moving-digits16-rgb'),
+        ('utd', '1xb4-16x4x1-steplr-70e_utd-mhad-depth-rgb', '1xb4-16x4x1-steplr-105e_utd-mhad-depth-rgb'))
+    for model, name in (('slowfast', 'slowfast/slowfast-tiny'), ('i3d', 'i3d/i3d-tiny'),
+                        ('i3d-nl', 'i3d/i3d-tiny-nl-dot-product'))
+}
+# UTD-MHAD's actions in two parts, drawn once: to train on 20 of them, and to fine-tune on the other 7.
+FINE_TUNED = sorted(random.Random(0).sample(range(27), 7))
+PARTS, STORE = Path('data/utd_mhad_depth27_parts'), Path('data/utd_mhad_depth27_store')
+ACTIONS = dict(utd20=[label for label in range(27) if label not in FINE_TUNED], utd7=FINE_TUNED)
+
+
+def write_lists(data: str) -> None:
+    """Write the annotation lists of a part of UTD-MHAD, labels counted from 0."""
+    PARTS.mkdir(exist_ok=True)
+    for name in ('train', 'val'):
+        lines = [line.split() for line in Path(f'data/utd_mhad_depth27/{name}.txt').read_text().splitlines()]
+        kept = [f'{path} {ACTIONS[data].index(int(label))}' for path, label in lines if int(label) in ACTIONS[data]]
+        (PARTS / f'{data}_{name}.txt').write_text('\n'.join(kept) + '\n')
+
+
+def load(model: str, data: str, multigrid: bool) -> Config:
+    """The shipped config of a model on a data set or a part of it."""
+    name = CONFIGS[model, 'utd' if data in ACTIONS else data][multigrid]
+    cfg = Config.fromfile(str(ROOT / 'configs' / 'recognition' / name))
+    if data in ACTIONS:
+        cfg.model.cls_head.num_classes = len(ACTIONS[data])
+        cfg.train_dataloader.dataset.ann_file = str(PARTS / f'{data}_train.txt')
+        cfg.val_dataloader.dataset.ann_file = str(PARTS / f'{data}_val.txt')
+    return cfg
+
+
+def train_epochs(cfg: Config, epochs: int) -> None:
+    """Train for another number of epochs, decay points moved in proportion, and validate no more than ten times."""
+    steps = cfg.param_scheduler[-1]
+    steps.milestones = [round(step * epochs / cfg.train_cfg.max_epochs) for step in steps.milestones]
+    cfg.train_cfg.max_epochs = steps.end = epochs
+    if epochs > 10 * cfg.train_cfg.val_interval:
+        cfg.train_cfg.val_begin = cfg.train_cfg.val_interval = cfg.default_hooks.checkpoint.interval = epochs // 10
+
+
+def stop_at(cfg: Config, iterations: int, epoch_length: int) -> None:
+    """Squeeze the whole lr schedule of a baseline into fewer iterations."""
+    share = iterations / (cfg.train_cfg.max_epochs * epoch_length)
+    cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=-(-iterations // 4))
+    warmup, steps = cfg.param_scheduler
+    for scheduler in (warmup, steps):
+        scheduler.update(by_epoch=False, begin=0, end=max(1, round(scheduler.end * epoch_length * share)))
+    warmup.pop('convert_to_iter_based')
+    steps.milestones = [round(step * epoch_length * share) for step in steps.milestones]
+    cfg.train_dataloader.sampler = dict(type='InfiniteSampler', shuffle=True)
+    cfg.default_hooks.checkpoint.update(by_epoch=False, interval=cfg.train_cfg.val_interval)
+    cfg.log_processor = dict(by_epoch=False)
+
+
+def resize_only(cfg: Config) -> None:
+    """Progressive resizing as image models use it: crops of 1/2, 0.7 and 1, full frames, one batch size and lr."""
+    schedule, _ = multigrid_schedule(cfg)
+    epochs, crop, decay = schedule.base.max_epochs, schedule.base.crop_size, schedule.base.milestones[-1]
+    edges = [0, decay // 3, 2 * decay // 3, decay, epochs]
+    crops, factors = [crop // 2, round(crop * 0.5**0.5), crop, crop], [1., 1., 1., schedule.base.gamma]
+    cfg.multigrid.stages = [dict(epochs=end - begin, batch_factor=1, crop_size=size, lr_factor=factor)
+                            for begin, end, size, factor in zip(edges, edges[1:], crops, factors)]
+
+
+def use_store(cfg: Config) -> None:
+    """Coarse clips from a grid store, whose copies are those of UTD-MHAD's 160 pixels that the shapes need.
+
+    Resizing to that side changes nothing, and tells what a base clip is cropped from.
+    """
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    at = next(i for i, step in enumerate(pipeline) if 'Crop' in step['type'])
+    pipeline.insert(at, dict(type='Resize', scale=(-1, 160)))
+    cfg.multigrid.grid_store = str(STORE)
+
+
+def fixed_interval(cfg: Config) -> None:
+    """Clips of fewer frames keep the base config's frame interval instead of drawing one."""
+    register_transform_rule('SampleFrames', frames=['clip_len'])
+
+
+def no_lr_scaling(cfg: Config) -> Config:
+    """The lr of the base schedule, whatever the batch."""
+    schedule, _ = multigrid_schedule(cfg)
+    cfg = apply_multigrid(cfg)
+    lr = cfg.param_scheduler[0]
+    stages = schedule.stages
+    lr.points = [(epoch, factor / max(1, stages[find_stage(stages, epoch)].shape.batch_factor))
+                 for epoch, factor in lr.points]
+    return cfg
+
+
+def end_decayed(cfg: Config, gamma: float) -> Config:
+    """Train the last epoch at the decayed lr where the fine-tuning stage was rounded away: four epochs are few."""
+    lr = cfg.param_scheduler[0]
+    factor = lr.points[-1][1]
+    if factor > gamma:
+        last = cfg.train_cfg.max_epochs - 1
+        lr.points = [point for point in lr.points if point[0] != last] + [(last, factor * gamma)]
+    return cfg
+
+
+def option(**settings) -> Callable[[Config], None]:
+    """Other settings of ``multigrid``."""
+    return lambda cfg: cfg.multigrid.update(settings)
+
+
+# Name: (from the multigrid config?, what changes it, what the tables call it).
+VARIANTS: Dict[str, tuple] = {
+    'baseline': (False, None, 'baseline'),
+    'multigrid': (True, None, 'multigrid (default)'),
+    'baseline-short': (False, None, "baseline, multigrid's number of iterations"),
+    'store': (True, use_store, 'multigrid from a grid store'),
+    'long': (True, option(short_cycle=False), 'long cycle only'),
+    'short': (True, option(long_cycle=False), 'short cycle only'),
+    'stage': (True, option(short_cycle_reference='stage'), "short_cycle_reference='stage'"),
+    'resize': (True, resize_only, 'progressive resizing of the crop only'),
+    'plain-bn': (True, option(bn_base_size=10**6), 'plain BN over the whole batch'),
+    'no-precise-bn': (True, option(precise_bn=0), 'no precise BN'),
+    'fixed-interval': (True, fixed_interval, 'fixed frame interval'),
+    'no-lr-scaling': (True, no_lr_scaling, 'no linear lr scaling'),
+    'epochs-1': (True, option(epoch_factor=1.), 'epoch_factor 1'),
+    'epochs-2': (True, option(epoch_factor=2.), 'epoch_factor 2'),
+}
+
+
+def set_stride(cfg: Config, stride: int) -> None:
+    """Another total spatial stride than 8: of the last stage (16) and of the pooling, too (32)."""
+    strides = {8: (1, 1), 16: (1, 2), 32: (2, 2)}
+    pool, last = strides[stride]
+    backbone = cfg.model.backbone
+    for pathway in [backbone.slow_pathway, backbone.fast_pathway] if 'slow_pathway' in backbone else [backbone]:
+        pathway.pool1_stride_s = pool
+        pathway.spatial_strides = (2, 2, last)
+
+
+def set_conditions(cfg: Config, conditions: Dict[str, float]) -> None:
+    """Change what both runs of a pair share: clips, epochs, lr, stride."""
+    for key, value in conditions.items():
+        if key == 'clips':
+            cfg.train_dataloader.dataset.indices = int(value)
+        elif key == 'epochs':
+            train_epochs(cfg, int(value))
+        elif key == 'lr':
+            cfg.optim_wrapper.optimizer.lr = value
+        elif key == 'stride':
+            set_stride(cfg, int(value))
+        else:
+            raise ValueError(f'condition {key!r} (value {value!r}): allowed are clips, epochs, lr, stride')
+
+
+def count_clips(cfg: Config) -> int:
+    """Clips of the train list, or as many of them as the config takes."""
+    dataset = cfg.train_dataloader.dataset
+    return dataset.get('indices') or len(Path(dataset.ann_file).read_text().splitlines())
+
+
+def count_iterations(cfg: Config, clips: int) -> int:
+    """Iterations of a multigrid config on one process."""
+    return sum(count_iterations(multigrid_schedule(cfg)[0].stages, cfg.train_dataloader.batch_size, clips).values())
+
+
+def build(model: str, data: str, variant: str, conditions: Dict[str, float]) -> Tuple[Config, MultigridSchedule]:
+    """The config of a run, resolved if multigrid trains it, and the schedule that the run is compared by.
+
+    Raises:
+        ValueError: There is no such variant or condition.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f'variant {variant!r}: allowed are {", ".join(VARIANTS)}')
+    multigrid, change, _ = VARIANTS[variant]
+    ours = load(model, data, True)
+    set_conditions(ours, conditions)
+    if multigrid:
+        changed = change(ours) if change else None
+        schedule, _ = multigrid_schedule(ours)
+        return end_decayed(changed or apply_multigrid(ours), schedule.base.gamma), schedule
+    cfg = load(model, data, False)
+    set_conditions(cfg, conditions)
+    if variant == 'baseline-short':
+        clips = count_clips(cfg)
+        stop_at(cfg, count_iterations(ours, clips), clips // cfg.train_dataloader.batch_size)
+    return cfg, multigrid_schedule(ours)[0]
