@@ -47,6 +47,21 @@ def _getattr(owner: Any, name: str) -> Any:
     return _methods()[f'{_full_name(owner)}.{name}']
 
 
+def _stand_in(kind: type) -> type:
+    """A class of the same name and no more, for one that a checkpoint only hands on and must not come by."""
+    return type(kind.__name__, (), dict(__module__=kind.__module__, __qualname__=kind.__qualname__))
+
+
+_NDARRAY = _stand_in(np.ndarray)  # called, it takes the memory of a file for Python objects
+
+
+def _reconstruct(kind: Any, shape: tuple, code: bytes) -> np.ndarray:
+    """The empty array that a state is given to."""
+    if kind is not _NDARRAY:
+        raise Refused(kind)
+    return np.ndarray((0, ), dtype='b')
+
+
 def _rebuild_from_type(function: Any, kind: Any, args: tuple, state: Any) -> Any:
     """``_rebuild_from_type_v2``, of tensors with attributes: it calls a function that it is given."""
     if getattr(function, '__module__', None) != 'torch._utils' or function not in _callables().values():
@@ -92,7 +107,7 @@ def _callables() -> Dict[str, Any]:
                   'torch.device': torch.device, 'torch._tensor._rebuild_from_type_v2': _rebuild_from_type})
     multiarray = np.core.multiarray if np.__version__.startswith('1.') else np._core.multiarray
     for module in ('numpy.core', 'numpy._core'):  # files of numpy 1 and 2
-        found.update({f'{module}.multiarray._reconstruct': multiarray._reconstruct,
+        found.update({f'{module}.multiarray._reconstruct': _reconstruct,
                       f'{module}.multiarray.scalar': multiarray.scalar, f'{module}.numeric._frombuffer': _frombuffer})
     return found
 
@@ -106,8 +121,8 @@ def _callable_ids() -> FrozenSet[int]:
 def _names() -> Dict[str, Any]:
     """What a checkpoint may name: what it may call, and what is only handed on."""
     from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
-    return {**_callables(), **_methods(), 'numpy.ndarray': np.ndarray,
-            _full_name(OneCycleParamScheduler): OneCycleParamScheduler}
+    handed_on = (_NDARRAY, _stand_in(OneCycleParamScheduler))
+    return {**_callables(), **_methods(), **{_full_name(kind): kind for kind in handed_on}}
 
 
 class Unpickler(pickle._Unpickler):
@@ -171,9 +186,31 @@ class Unpickler(pickle._Unpickler):
             raise Refused(f'persistent id {key!r:.50}')
         super().load_binpersid()
 
+    def load_append(self) -> None:
+        """Add to a list."""
+        _check_is(list, self.stack[-2])
+        super().load_append()
+
+    def load_appends(self) -> None:
+        """Add several to a list."""
+        _check_is(list, self.metastack[-1][-1])
+        super().load_appends()
+
+    def load_additems(self) -> None:
+        """Add several to a set."""
+        _check_is(set, self.metastack[-1][-1])
+        super().load_additems()
+
     for _opcode, _load in ((pickle.REDUCE, load_reduce), (pickle.NEWOBJ, load_newobj), (pickle.BUILD, load_build),
-                           (pickle.BINPERSID, load_binpersid)):
+                           (pickle.BINPERSID, load_binpersid), (pickle.APPEND, load_append),
+                           (pickle.APPENDS, load_appends), (pickle.ADDITEMS, load_additems)):
         dispatch[_opcode[0]] = _load
+
+
+def _check_is(kind: type, target: Any) -> None:
+    """That something is a plain container: another may answer to ``append`` with a function out of the file."""
+    if type(target) is not kind:
+        raise Refused(f'{_full_name(target)} as a {kind.__name__}')
 
 
 def load(file: BinaryIO, **options: Optional[str]) -> Any:

@@ -91,7 +91,13 @@ def test_other_things_that_no_checkpoint_holds(tmp_path, forged, name):
         checkpoint_loading.load_local_checkpoint(str(tmp_path / 'forged.pth'))
 
 
+# A dict that answers to names: what is under 'append' would be called.
+APPEND = b'\x80\x02cmmengine.config.config\nConfigDict\n}X\x06\x00\x00\x00appendcnumpy\nndarray\ns\x85R'
+
+
 @pytest.mark.parametrize('program', [
+    APPEND + b'K\x01a.', APPEND + b'(K\x01e.',
+    APPEND.replace(b'\x06\x00\x00\x00append', b'\x03\x00\x00\x00add') + b'(K\x01\x90.',
     b'\x80\x02cmmengine.logging.history_buffer\nHistoryBuffer\nN}X\x04\x00\x00\x00evilK\x01s\x86b.',  # sets on the class
     b"(S'x'\nios\nsystem\n.", b"(cos\nsystem\nS'x'\no.", b'\x80\x02cnumpy\nndarray\nK\x01\x85R.',
     b'\x80\x02]X\x04\x00\x00\x00evil)\x81.', b'\x80\x02]X\x04\x00\x00\x00evil)R.', b'\x80\x02X\x01\x00\x00\x00aQ.',
