@@ -3,22 +3,30 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+FAST := tests/schedule tests/models tests/config tests/plan/test_runs.py tests/cli/test_commands.py tests/datasets/test_rules.py \
+	tests/datasets/test_batch_sampler.py tests/test_fuzz.py tests/test_rooms.py tests/test_readme.py tests/test_tools_readme.py
 
-.PHONY: demo test test-gpu test-long lint clean
+.PHONY: help demo test test-fast test-gpu test-long lint clean
 
-demo: $(INSTALLED)
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
+
+demo: $(INSTALLED) ## train a small SlowFast twice, as usual and with multigrid, and compare
 	$(BIN)/python tools/study/demo.py
 
-test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 tests
+test: $(INSTALLED) ## run the tests; ARGS='tests/config -x' for some of them
+	$(BIN)/python -m pytest -n 2 $(or $(ARGS),tests)
 
-test-gpu: $(INSTALLED)
+test-fast: $(INSTALLED) ## run those that train nothing: less than a minute
+	$(BIN)/python -m pytest -n 2 -m 'not long' $(FAST)
+
+test-gpu: $(INSTALLED) ## run those that need a GPU
 	TEST_ON_GPU=1 $(BIN)/python -m pytest tests/test_gpu.py
 
-test-long: $(INSTALLED)
+test-long: $(INSTALLED) ## run the long ones too
 	$(BIN)/python -m pytest -n 2 -m 'long or not long' tests
 
-lint: $(INSTALLED)
+lint: $(INSTALLED) ## run the linters
 	$(BIN)/pre-commit run --all-files --show-diff-on-failure
 
 $(INSTALLED): requirements.txt setup.py
@@ -27,5 +35,5 @@ $(INSTALLED): requirements.txt setup.py
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-clean:
+clean: ## remove what the others made
 	rm -rf $(VENV) work_dirs demo.png
