@@ -4,14 +4,20 @@ import random
 import struct
 
 import av
+import cv2
 import numpy as np
 
 KINDS = ('cut', 'flipped', 'header', 'edited')
 
 
-def encode(path, num_frames=24, width=96, height=64, codec='libx264', pix_fmt='yuv420p', step=lambda i: 1):
-    """A noise picture that moves to the right; ``step(i)`` ticks between frame i and the next, at 25 a second."""
-    picture = np.random.RandomState(0).randint(0, 255, (height, width, 3), dtype=np.uint8)
+def encode(path, num_frames=24, width=96, height=64, codec='libx264', pix_fmt='yuv420p', step=lambda i: 1, grain=1):
+    """A noise picture that moves to the right; ``step(i)`` ticks between frame i and the next, at 25 a second.
+
+    Its grains are that many pixels wide: smooth pictures stay what they are when they are made smaller.
+    """
+    picture = np.random.RandomState(0).randint(0, 255, (height // grain, width // grain, 3), dtype=np.uint8)
+    if grain > 1:
+        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
     with av.open(str(path), 'w') as container:
         stream = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt, stream.gop_size = width, height, pix_fmt, 8

@@ -1,13 +1,20 @@
 """Builds, checks and describes a grid store: the videos once more, small, so that coarse clips are cheap to load."""
 
 import argparse
+import sys
 from pathlib import Path
-from typing import Tuple
+from typing import List, Optional, Tuple
 
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from rich.progress import track
 
-from ..store.build import FAILED, Settings, build, read_list, sides_of
+from ..store.build import build, choose_sides
+from ..store.copying import Settings
+from ..store.index import Index
 from ..store.info import check_store, store_info
+from ..store.log import FAILED
+from ..store.sources import Source, read_list, sources_of
 
 EXAMPLE = 'store build train.txt STORE --root data/videos --config CONFIG'
 
@@ -15,48 +22,86 @@ EXAMPLE = 'store build train.txt STORE --root data/videos --config CONFIG'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the three commands and their arguments."""
     commands = parser.add_subparsers(dest='store_command', metavar='build|check|info', required=True)
-    builder = commands.add_parser('build', help='write the copies; goes on where it was broken off')
-    builder.add_argument('list', metavar='LIST', type=Path, help='annotation file: a video a line, its path first')
+    builder = commands.add_parser('build', help='write the copies that are missing; goes on where it was broken off')
+    builder.add_argument('list', metavar='LIST', type=Path, nargs='?', help="annotation file; default: the config's")
     builder.add_argument('store', metavar='STORE', type=Path, help='folder of the store')
-    builder.add_argument('--root', type=Path, default=Path(), help='folder of the videos: data_prefix.video')
-    sides = builder.add_mutually_exclusive_group(required=True)
-    sides.add_argument('--config', help='multigrid config whose shapes tell the short sides')
-    sides.add_argument('--sides', type=int, nargs='+', help='short sides in pixels')
-    builder.add_argument('--gop', type=int, default=Settings.gop, help=f'frames a keyframe; default: {Settings.gop}')
-    builder.add_argument('--crf', type=int, default=Settings.crf, help=f'quality of x264; default: {Settings.crf}')
+    builder.add_argument('--root', type=Path, help="folder of the videos, data_prefix; default: the config's")
+    builder.add_argument('--config', help='multigrid config: what its shapes need, from what its pipeline reads')
+    builder.add_argument('--sides', type=int, nargs='+', help="short sides in pixels; default: the config's")
+    builder.add_argument('--full', action='store_true', help='the size of the full grid, too')
+    builder.add_argument('--quality', type=int, default=Settings.quality, help='of the JPEGs; default: %(default)s')
+    builder.add_argument('--frame-stride', type=int, default=1, help='keep every how many-th frame; default: 1')
     builder.add_argument('--processes', type=int, help='side by side; default: one for each CPU')
-    for name, text in (('check', 'is every copy there, and of its size? (exit status 1 if one is not)'),
-                       ('info', 'sizes, number of videos and room')):
-        commands.add_parser(name, help=text).add_argument('store', metavar='STORE', type=Path, help='folder of the store')
+    builder.add_argument('--part', default='1/1', metavar='I/N', help='only the I-th of N parts, for job arrays')
+    checker = commands.add_parser('check', help='read every copy: is it what was written? (exit status 1 if one is not)')
+    checker.add_argument('--processes', type=int, default=1, help='copies to read side by side; default: 1')
+    teller = commands.add_parser('info', help='settings, sizes, number of videos and room')
+    for command in (checker, teller):
+        command.add_argument('store', metavar='STORE', type=Path, help='folder of the store')
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one of the three."""
+    if getattr(args, 'processes', None) is not None and args.processes < 1:
+        raise ValueError(f'--processes {args.processes}: must be at least 1')
     return dict(build=_build, check=_check, info=_info)[args.store_command](args)
 
 
 def _build(args: argparse.Namespace) -> int:
-    chosen: Tuple[int, ...] = tuple(args.sides or sides_of(Config.fromfile(args.config)))
-    settings = Settings(chosen, args.gop, args.crf)
-    result = build(read_list(args.list), args.root, args.store, settings, args.processes)
-    print(f'{args.store}: {result["videos"]} videos with short sides of {", ".join(map(str, settings.sides))} pixels, '
-          f'{result["bytes"] / 2**30:.3g} GiB')
+    part = _read_part(args.part)
+    cfg = Config.fromfile(args.config) if args.config else None
+    if cfg is None and not (args.sides and args.list):
+        raise ValueError('--config is missing: it tells videos and sizes; or give LIST and --sides')
+    if args.full and args.sides:
+        raise ValueError('--full adds a size to those of the config, and --sides names all')
+    Settings(args.sides or (2**15, ), args.quality, args.frame_stride)  # what is wrong is said before the list is read
+    sources = _find_sources(cfg, args.list, args.root)
+    settings = Settings(tuple(args.sides or choose_sides(cfg, sources, args.full)), args.quality, args.frame_stride)
+    result = build(sources, args.store, settings, args.processes, part)
+    print(f'{args.store}: {result["videos"]} of these {len(sources)} videos with short sides of '
+          f'{", ".join(map(str, settings.sides))} pixels, {result["bytes"] / 2**30:.3g} GiB')
     if result['failed']:
-        print(f'{len(result["failed"])} videos could not be copied, and are read from their originals: '
-              f'{args.store / FAILED}')
+        print(f'{len(result["failed"])} videos could not be copied, and are read from their originals'
+              + (f': {args.store / FAILED}' if result['finished'] else ''))
+    if not result['finished']:
+        print(f'part {args.part} is done; the store can be used when all parts are')
     return 0
 
 
+def _read_part(text: str) -> Tuple[int, int]:
+    part, _, parts = text.partition('/')
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise ValueError(f'--part {text}: must be I/N, as 1/8 to 8/8')
+    return int(part), int(parts)
+
+
+def _find_sources(cfg: Optional[Config], listed: Optional[Path], root: Optional[Path]) -> List[Source]:
+    if cfg is None:
+        return read_list(listed, root or Path())
+    init_default_scope(cfg.get('default_scope') or 'mmaction')
+    return sources_of(cfg, listed, root)
+
+
 def _check(args: argparse.Namespace) -> int:
-    wrong = check_store(args.store)
-    for name, error in wrong:
-        print(f'{name}\t{error}')
-    print(f'{store_info(args.store)["videos"]} videos, {len(wrong)} of them not whole')
+    index = Index(str(args.store))
+    wrong = 0
+    for path, answer in track(check_store(args.store, args.processes), 'copies', len(index) * len(index.sides),
+                              disable=not sys.stdout.isatty()):
+        if answer != 'fine':
+            print(f'{path}\t{answer}')
+            wrong += 1
+    print(f'{len(index)} videos, {len(index) * len(index.sides)} copies, {wrong} of them not whole'
+          + ('; `store build` makes those anew that are removed' if wrong else ''))
     return 1 if wrong else 0
 
 
 def _info(args: argparse.Namespace) -> int:
     info = store_info(args.store)
-    print(f'{args.store}: {info["videos"]} videos with short sides of {", ".join(map(str, info["sides"]))} pixels, '
-          f'{info["bytes"] / 2**30:.3g} GiB' + ('' if info['finished'] else '; not finished'))
+    room = ', '.join(f'{side} ({size / 2**30:.3g} GiB)' for side, size in zip(info['sides'], info['bytes']))
+    print(f'{args.store}: {info["videos"]} videos of {info["frames"]} frames with short sides of {room} pixels, '
+          f'{sum(info["bytes"]) / 2**30:.3g} GiB; quality {info["quality"]}, every {info["frame_stride"]}. frame; '
+          f'{info["failed"]} videos could not be copied')
+    if info['logged'] or not info['finished']:
+        print(f'{info["logged"]} videos are copied and not in the index: run `store build` again'
+              + ('' if info['finished'] else '; until then the store cannot be used'))
     return 0

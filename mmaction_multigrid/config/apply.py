@@ -88,26 +88,26 @@ def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule, base_shap
     dataloader['batch_sampler'] = dict(type='MultigridBatchSampler', stages=stages_to_config(schedule.stages))
     dataloader['dataset'] = dict(
         type='MultigridDataset', base_shape=base_shape,
-        dataset=_resolve_dataset(dataloader['dataset'], schedule.settings.grid_store))
+        dataset=_resolve_dataset(dataloader['dataset'], schedule.settings))
     if dataloader.get('num_workers', 0):
         dataloader['persistent_workers'] = True
         dataloader.setdefault('timeout', LOADER_TIMEOUT)  # a decoder that hangs would hold the run up for ever
     return dataloader
 
 
-def _resolve_dataset(dataset: Any, grid_store: Optional[str]) -> Any:
+def _resolve_dataset(dataset: Any, settings: Settings) -> Any:
     """Wrap the transforms of every pipeline in the config of a data set, those of wrapped data sets too."""
     if isinstance(dataset, (list, tuple)):
-        return [_resolve_dataset(entry, grid_store) for entry in dataset]
+        return [_resolve_dataset(entry, settings) for entry in dataset]
     dataset = dict(dataset)
     if dataset.get('pipeline'):
         pipeline = dataset['pipeline']
-        if grid_store:
-            pipeline = TRANSFORMS.get('UseGridStore').insert(pipeline, grid_store, dataset.get('data_prefix'))
+        if settings.grid_store:
+            pipeline = TRANSFORMS.get('GridStoreInit').insert(dataset, settings.grid_store, settings.grid_store_full)
         dataset['pipeline'] = TRANSFORMS.get('MultigridTransform').wrap_pipeline(pipeline)
     for key in ('dataset', 'datasets'):
         if isinstance(dataset.get(key), (dict, list, tuple)):
-            dataset[key] = _resolve_dataset(dataset[key], grid_store)
+            dataset[key] = _resolve_dataset(dataset[key], settings)
     return dataset
 
 

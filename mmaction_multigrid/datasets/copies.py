@@ -1,33 +1,25 @@
-"""Copies of a clip's file, which a transform may have taken in its place."""
+"""Copies of a clip's file, which a transform reads in its place, and what is told where one cannot be read."""
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Iterator, Optional
+from typing import Iterator, List, Optional, Tuple
 
-_originals: ContextVar[bool] = ContextVar('multigrid_originals', default=False)
-_copy: ContextVar[Optional[str]] = ContextVar('multigrid_copy', default=None)
+_failures: ContextVar[Optional[List[Tuple[str, Exception]]]] = ContextVar('multigrid_copy_failures', default=None)
 
 
 @contextmanager
-def watch_copies(originals: bool = False) -> Iterator[ContextVar]:
-    """Inside the ``with`` block, ``.get()`` tells the copy that was taken last, None if none was.
-
-    Args:
-        originals: Take none, and read the originals instead.
-    """
-    tokens = _originals.set(originals), _copy.set(None)
+def watch_copies() -> Iterator[List[Tuple[str, Exception]]]:
+    """Inside the ``with`` block, copies that could not be read are added to the list, each with its error."""
+    failures: List[Tuple[str, Exception]] = []
+    token = _failures.set(failures)
     try:
-        yield _copy
+        yield failures
     finally:
-        _originals.reset(tokens[0])
-        _copy.reset(tokens[1])
+        _failures.reset(token)
 
 
-def originals_only() -> bool:
-    """Whether no copy is to be taken."""
-    return _originals.get()
-
-
-def took_copy(path: str) -> None:
-    """Say which copy is taken."""
-    _copy.set(path)
+def copy_failed(path: str, error: Exception) -> None:
+    """Say that a copy could not be read, and that its original is read instead."""
+    failures = _failures.get()
+    if failures is not None:
+        failures.append((path, error))

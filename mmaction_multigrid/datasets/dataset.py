@@ -1,6 +1,6 @@
 """The data set wrapper that opens a clip's shape for the pipeline."""
 
-from typing import Any, Optional, Tuple, Union
+from typing import Any, Optional, Set, Tuple, Union
 
 import numpy as np
 import torch
@@ -46,6 +46,7 @@ class MultigridDataset:
         self._report: Optional[str] = None
         self._crashes = Crashes()
         self._tally = Tally()
+        self._bad_copies: Set[str] = set()
 
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Draw the random numbers of every clip, in all workers, from ``(seed, epoch, index)`` from now on."""
@@ -54,9 +55,11 @@ class MultigridDataset:
     def report_to(self, path: Optional[str], num_workers: int = 0) -> None:
         """Append a line, (name, error, what was done), to this file for every file that cannot be loaded.
 
+        For a copy in a grid store there is one line a worker, however often its original is read instead.
         From now on :attr:`tries` counts, in this process and in ``num_workers`` workers. To be called before they start.
         """
         self._report = path
+        self._bad_copies.clear()
         self._tally = Tally(num_workers)
 
     @property
@@ -120,15 +123,14 @@ class MultigridDataset:
             index = np.random.randint(len(self))
 
     def _load_one(self, index: int) -> Any:
-        with watch_copies() as copy:
+        with watch_copies() as failures:
             try:
                 return self.dataset[index]
-            except Exception as error:
-                if copy.get() is None or not is_of_the_file(error):
-                    raise
-                self._tell(copy.get(), error, 'the original was read instead')
-        with watch_copies(originals=True):
-            return self.dataset[index]
+            finally:
+                for name, error in failures:
+                    if name not in self._bad_copies:  # a line for each, not for each time that its clip is loaded
+                        self._bad_copies.add(name)
+                        self._tell(name, error, 'the original was read instead')
 
     def _tell(self, name: str, error: Exception, outcome: str) -> None:
         if self._report:

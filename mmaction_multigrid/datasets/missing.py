@@ -48,7 +48,7 @@ def build_dataset(dataset: Any) -> Any:
                 raise FileNotFoundError(f'{transform_name(config)}.ann_file = {name!r}: there is no such file'
                                         f'{where}; train_dataloader.dataset needs its list of clips') from error
         raise
-    for leaf in _leaves(built):
+    for leaf in leaves(built):
         _check_first_clips(leaf)
     return built
 
@@ -64,25 +64,29 @@ def _configs(dataset: Any) -> Iterator[Mapping]:
             yield from _configs(entry)
 
 
-def _leaves(dataset: Any) -> Iterator[Any]:
+def leaves(dataset: Any) -> Iterator[Any]:
     """Data sets that have clips of their own."""
     if isinstance(dataset, ConcatDataset):
         for entry in dataset.datasets:
-            yield from _leaves(entry)
+            yield from leaves(entry)
     elif isinstance(dataset, (RepeatDataset, ClassBalancedDataset)):
-        yield from _leaves(dataset.dataset)
+        yield from leaves(dataset.dataset)
     else:
         yield dataset
 
 
 def _check_first_clips(dataset: Any) -> None:
     steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
+    stores = [step for step in steps if hasattr(step, 'holds')]
+    steps = [getattr(step, 'original', step) for step in steps]
     key = _file_key(steps)
     if key is None or any(getattr(step, 'io_backend', 'disk') not in ('disk', 'local') for step in steps):
         return
-    names = [dataset.get_data_info(index).get(key) for index in range(min(FIRST_CLIPS, len(dataset)))]
-    stores = [step for step in steps if hasattr(step, 'copies')]
-    if not names or any(not isinstance(name, str) or '://' in name or _is_there(name, stores) for name in names):
+    infos = [dataset.get_data_info(index) for index in range(min(FIRST_CLIPS, len(dataset)))]
+    names = [info.get(key) for info in infos]
+    if not names or any(not isinstance(name, str) or '://' in name or osp.exists(name) for name in names):
+        return
+    if any(step.holds(info) for step in stores for info in infos):
         return
     kind, prefix = type(dataset).__name__, getattr(dataset, 'data_prefix', None)
     folders = prefix.values() if isinstance(prefix, dict) else [prefix]
@@ -100,7 +104,3 @@ def _file_key(steps: List[Any]) -> Optional[str]:
         return 'filename'
     return 'frame_dir' if 'RawFrameDecode' in names else None
 
-
-def _is_there(name: str, stores: List[Any]) -> bool:
-    """Whether a clip, or a copy of it in a grid store, exists."""
-    return osp.exists(name) or any(osp.isfile(copy) for step in stores for copy in step.copies(name))

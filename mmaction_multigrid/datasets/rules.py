@@ -105,7 +105,7 @@ RULES: Dict[str, TransformRule] = dict(
                     _ANY_SHAPE),
     **dict.fromkeys(('DecordInit', 'DecordDecode', 'PyAVInit', 'PyAVDecode', 'OpenCVInit', 'OpenCVDecode', 'PIMSInit',
                      'PIMSDecode', 'RawFrameDecode', 'ArrayDecode', 'ImageDecode', 'PoseDecode', 'DecompressPose',
-                     'MMDecode', 'UseGridStore', 'InsideRoot'), TransformRule(reads=True)),
+                     'MMDecode', 'GridStoreInit', 'GridStoreDecode', 'InsideRoot'), TransformRule(reads=True)),
     # Its sigma is in pixels and stays: a narrower peak would fall between the points of a heatmap.
     GeneratePoseTarget=_ANY_SHAPE)
 

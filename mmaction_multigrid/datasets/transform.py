@@ -12,7 +12,8 @@ from .grid import Grid, current_grid
 from .rules import find_rule, transform_name
 
 # Transforms after which there are images and no key points, which cannot be cropped lazily.
-DECODERS = ('DecordDecode', 'PyAVDecode', 'OpenCVDecode', 'PIMSDecode', 'RawFrameDecode', 'ImageDecode', 'ArrayDecode')
+DECODERS = ('DecordDecode', 'PyAVDecode', 'OpenCVDecode', 'PIMSDecode', 'RawFrameDecode', 'ImageDecode', 'ArrayDecode',
+            'GridStoreDecode')
 
 
 @TRANSFORMS.register_module()

@@ -125,6 +125,7 @@ class Settings:
         cycle_ends (tuple, optional): Shares of training at which long cycles end, for lr schedules that
             have no decay points. Defaults to (1/3, 2/3, 5/6) for those.
         grid_store (str, optional): Folder of the videos' smaller copies.
+        grid_store_full (bool): Whether full clips are read from there, too; from their originals by default.
     """
     long_cycle: bool = True
     short_cycle: bool = True
@@ -139,6 +140,7 @@ class Settings:
     stages: Optional[Tuple[dict, ...]] = None
     cycle_ends: Optional[Tuple[float, ...]] = None
     grid_store: Optional[str] = None
+    grid_store_full: bool = False
 
     @classmethod
     def from_dict(cls, values: Mapping) -> 'Settings':
@@ -165,6 +167,8 @@ class Settings:
             for key in ('long_cycle_factors', 'epoch_factor', 'cycle_ends'):
                 if key in checked and checked[key] != getattr(cls, key):
                     _fail(key, values[key], 'has no meaning beside multigrid.stages, which sets it; leave it out')
+        if checked.get('grid_store_full') and 'grid_store' not in checked:
+            _fail('grid_store_full', values['grid_store_full'], 'has no meaning without multigrid.grid_store')
         return cls(**checked)
 
     @property
@@ -186,4 +190,5 @@ _CHECKS = dict(
     stages=_check_stages,
     cycle_ends=_check_cycle_ends,
     grid_store=_check_folder,
+    grid_store_full=_check_bool,
 )

@@ -1,5 +1,5 @@
-"""The grid store: smaller copies of the videos. Which sizes, how they are built, how they are read."""
+"""The grid store: smaller copies of the videos. Which sizes, how they are built, indexed and read."""
 
-from .read import UseGridStore
+from .read import GridStoreDecode, GridStoreInit
 
-__all__ = ['UseGridStore']
+__all__ = ['GridStoreDecode', 'GridStoreInit']

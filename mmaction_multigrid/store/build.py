@@ -1,221 +1,169 @@
-"""Writes a grid store: the videos of a data set once more, small and quick to seek in.
+"""Writes a grid store: the videos of a data set once more, small, as pictures.
 
-The short sides follow from the shapes of a multigrid config or are given. Every frame is kept, so that a frame's number
-means the same in every copy. A build that was broken off goes on where it was.
+Every video is written by itself, told in the log of its part, and put into the index when all are there. A build that was
+broken off goes on where it was, and ends with what it would have ended with, to the byte.
 """
 
+import errno
 import json
-import multiprocessing
 import os
 import random
 import shutil
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
-from fractions import Fraction
+from dataclasses import asdict
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, TextIO, Tuple
 
-import av
-import cv2
-import decord
 from mmengine.config import Config
 from rich.progress import track
 
-from ..config import multigrid_schedule
-from ..config.base import pipelines
-from ..datasets import Grid
-from .read import MANIFEST, UseGridStore, copy_path, side_on_grid
+from .copying import Result, Settings, copy_video, run
+from .index import MANIFEST, VERSION, Index, copy_path, read_manifest, write_manifest
+from .log import merge, open_log, read_logs, to_line
+from .sizes import sides_of
+from .sources import Source, open_frames
 
-VERSION = 1  # of what is written: raise it when the same settings give other copies
-DONE = 'done.txt'  # a line a video: name, frames, bytes
-FAILED = 'failed.txt'  # a line a video: name, error
-MAX_DIFFERENCE = 30  # grey levels of 255, on average: lossy encoding stays well below, another frame seldom
-SAMPLE = 16  # videos written first, to tell the size of the store
+SAMPLE = 16  # videos copied first, to tell the room and the time of all
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How the copies are encoded.
+def choose_sides(cfg: Config, sources: Sequence[Source], full: bool) -> Tuple[int, ...]:
+    """Short sides that a config needs, for these originals.
 
-    Attributes:
-        sides (tuple[int]): Short sides in pixels; even, as H.264's colour needs it.
-        gop (int): Frames from one keyframe to the next: fewer read quicker and take more room.
-        crf (int): Quality of x264; lower is better.
+    Raises:
+        ValueError: See :func:`.sizes.sides_of`; or none of the first originals can be opened.
     """
-    sides: Tuple[int, ...]
-    gop: int = 12
-    crf: int = 20
-
-    def __post_init__(self) -> None:
-        if not self.sides or any(side < 16 for side in self.sides):
-            raise ValueError(f'sides = {list(self.sides)}: must be short sides of at least 16 pixels')
-        object.__setattr__(self, 'sides', tuple(sorted({side + side % 2 for side in self.sides})))
-        if self.gop < 1:
-            raise ValueError(f'gop = {self.gop}: must be at least 1')
-        if not 0 <= self.crf <= 51:
-            raise ValueError(f'crf = {self.crf}: must be from 0 to 51')
-
-
-def sides_of(cfg: Config) -> Tuple[int, ...]:
-    """Short sides, in pixels, that the shapes of a multigrid config need, the base shape's among them."""
-    schedule, _ = multigrid_schedule(cfg)
-    base = schedule.base
-    sides = {UseGridStore.read_short_side(pipeline) for pipeline in pipelines(cfg.train_dataloader.dataset)}
-    crops = {shape.crop_size for stage in schedule.stages for shape in stage.shapes}
-    return tuple(sorted({side_on_grid(side, Grid(base.num_frames, crop, base.num_frames, base.crop_size))
-                         for side in sides for crop in crops}))
-
-
-def read_list(path: Path) -> List[str]:
-    """Names of the videos in an annotation file; each once."""
-    names = dict.fromkeys(line.split()[0] for line in path.read_text(encoding='utf-8').splitlines() if line.strip())
-    if not names:
-        raise ValueError(f'{path}: names no video')
-    return list(names)
-
-
-class Writer:
-    """Writes one copy, beside its place first, so that what is in its place is whole."""
-
-    def __init__(self, path: Path, frame_shape: tuple, side: int, rate: Fraction, settings: Settings) -> None:
-        height, width = frame_shape[:2]
-        scale = side / min(height, width)
-        self.size = tuple(2 * max(1, round(length * scale / 2)) for length in (width, height))
-        self.path, self.part = path, path.with_name(f'{path.name}.part')
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.container = av.open(str(self.part), 'w', format='mp4')
-        self.stream = self.container.add_stream('libx264', rate=rate)
-        self.stream.width, self.stream.height = self.size
-        self.stream.pix_fmt = 'yuv420p'
-        self.stream.thread_count = 1  # the videos are what runs in parallel
-        self.stream.gop_size = settings.gop
-        self.stream.options = dict(preset='veryfast', tune='fastdecode', bf='0', sc_threshold='0', crf=str(settings.crf))
-
-    def write(self, frame) -> None:
-        """Encode an RGB frame."""
-        self.last = cv2.resize(frame, self.size, interpolation=cv2.INTER_AREA)
-        self.container.mux(self.stream.encode(av.VideoFrame.from_ndarray(self.last, format='rgb24')))
-
-    def close(self, frames: int) -> int:
-        """Finish, check and put in place; its bytes."""
-        self.container.mux(self.stream.encode())
-        self.container.close()
-        reader = decord.VideoReader(str(self.part), num_threads=1)
-        if len(reader) != frames:
-            raise ValueError(f'the copy {self.path} has {len(reader)} of {frames} frames')
-        if cv2.absdiff(reader[frames - 1].asnumpy(), self.last).mean() > MAX_DIFFERENCE:
-            raise ValueError(f'the last frame of the copy {self.path} is another than that of the original')
-        size = self.part.stat().st_size
-        os.replace(self.part, self.path)
-        return size
-
-
-def copy_video(name: str, root: Path, out: Path, settings: Settings) -> Tuple[str, int, int, str]:
-    """Write the copies of one video: its name, frames, bytes, and the error, if there was one."""
-    cv2.setNumThreads(0)
-    writers: List[Writer] = []
     try:
-        # Read as in training, so that a frame's number means the same.
-        reader = decord.VideoReader(str(root / name), num_threads=1)
-        frames, rate = len(reader), Fraction(reader.get_avg_fps()).limit_denominator(1001)
-        for index in range(frames):
-            frame = reader[index].asnumpy()
-            if not writers:
-                writers += [Writer(Path(copy_path(str(out), side, name)), frame.shape, side, rate, settings)
-                            for side in settings.sides]
-            for writer in writers:
-                writer.write(frame)
-        if not frames:
-            raise ValueError('has no frames')
-        return name, frames, sum(writer.close(frames) for writer in writers), ''
-    except Exception as error:  # whatever a decoder makes of a broken file
-        for writer in writers:
-            writer.part.unlink(missing_ok=True)
-        return name, 0, 0, f'{type(error).__name__}: {error}'.splitlines()[0]
+        return sides_of(cfg, None, full)
+    except ValueError as error:
+        if '--sides' not in str(error):
+            raise
+    found = []
+    for source in random.Random(0).sample(list(sources), len(sources)):
+        try:
+            found.append(min(next(open_frames(source)[1]).shape[:2]))
+        except Exception:  # whatever a decoder makes of a broken file
+            continue
+        if len(found) == SAMPLE:
+            break
+    if not found:
+        raise ValueError('none of the videos can be opened: is --root the folder that the list is for?')
+    return sides_of(cfg, max(found), full)
 
 
 def prepare(out: Path, settings: Settings) -> None:
-    """Begin a store, or go on with one of the same settings."""
-    state, manifest = dict(version=VERSION, **asdict(settings)), out / MANIFEST
-    if manifest.is_file():
-        found = json.loads(manifest.read_text())
-        found.pop('finished', None), found.pop('videos', None)
-        if found != json.loads(json.dumps(state)):
-            raise ValueError(f'{out}: holds a store of other settings, {found}; give another folder')
-    elif out.exists() and any(out.iterdir()):
-        raise ValueError(f'{out}: must be new, an empty folder or a grid store')
-    out.mkdir(parents=True, exist_ok=True)
-    write_manifest(out, state)
-
-
-def write_manifest(out: Path, state: dict) -> None:
-    """Write the manifest in one step."""
-    part = out / f'{MANIFEST}.part'
-    part.write_text(json.dumps(state, indent=1))
-    os.replace(part, out / MANIFEST)
-
-
-def read_done(out: Path) -> dict:
-    """Bytes of the copies of each video that is done; a line that was broken off does not count."""
-    path = out / DONE
-    lines = path.read_text(encoding='utf-8').splitlines(keepends=True) if path.is_file() else []
-    fields = [line.rstrip('\n').split('\t') for line in lines if line.endswith('\n')]
-    return {entry[0]: int(entry[2]) for entry in fields if len(entry) == 3}
-
-
-def run(names: List[str], out: Path, copy_each: Callable, title: str) -> dict:
-    """Copy videos and write down how it went, as it goes; bytes of each copied one, None of each that failed."""
-    sizes: Dict[str, Optional[int]] = {}
-    with open(out / DONE, 'a', encoding='utf-8') as done, open(out / FAILED, 'a', encoding='utf-8') as failed:
-        for name, frames, size, error in track(copy_each(names), title, total=len(names)):
-            sizes[name] = None if error else size
-            if error:
-                print(name, error, sep='\t', file=failed, flush=True)
-            else:
-                print(name, frames, size, sep='\t', file=done, flush=True)
-    return sizes
-
-
-def build(names: List[str], root: Path, out: Path, settings: Settings, processes: Optional[int] = None) -> dict:
-    """Write the store.
-
-    Args:
-        names: Paths of the videos below ``root``.
-        root: Folder of the videos.
-        out: Folder to write.
-        settings: How to encode.
-        processes: Processes that work side by side; one for each CPU by default.
-
-    Returns:
-        dict: Number of ``videos`` with copies, their ``bytes``, and the names that ``failed``.
+    """Begin a store, or go on with one of the same settings.
 
     Raises:
-        ValueError: ``out`` holds something else, or the store will not fit on the disk.
+        ValueError: ``out`` holds something else.
+    """
+    wanted = dict(version=VERSION, **json.loads(json.dumps(asdict(settings))))
+    if (out / MANIFEST).is_file():
+        found = {key: value for key, value in read_manifest(str(out)).items() if key not in ('index', 'videos')}
+        if found != wanted:
+            raise ValueError(f'{out}: holds a store of other settings, {found}; give another folder')
+        return
+    if out.exists() and any(path.name != f'{MANIFEST}.part' for path in out.iterdir()):
+        raise ValueError(f'{out}: must be new, an empty folder or a grid store')
+    out.mkdir(parents=True, exist_ok=True)
+    write_manifest(out, wanted)
+
+
+def read_done(out: Path, settings: Settings) -> Dict[str, Tuple[int, int]]:
+    """Of each video whose copies are all there, and of the size that was written: their bytes, and its original's."""
+    found: Dict[str, Tuple[List[int], int]] = {}
+    if read_manifest(str(out)).get('index'):
+        index = Index(str(out))
+        found = {index.name(row): (index.copies['size'][row].tolist(), int(index.videos['original'][row]))
+                 for row in range(len(index))}
+    found.update((name, told[1:]) for name, told in read_logs(out)[0].items())
+    return {name: (sum(sizes), original) for name, (sizes, original) in found.items()
+            if all(_size(copy_path(str(out), side, name)) == size for side, size in zip(settings.sides, sizes))}
+
+
+def _is_done(source: Source, done: Dict[str, Tuple[int, int]]) -> bool:
+    return source.name in done and _size(source.path) in (-1, done[source.name][1])
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
+
+
+def build(sources: Sequence[Source], out: Path, settings: Settings, processes: Optional[int] = None,
+          part: Tuple[int, int] = (1, 1)) -> dict:
+    """Write the store, or what it lacks of these videos.
+
+    Args:
+        sources: The originals.
+        out: Folder to write.
+        settings: What to store.
+        processes: Processes that work side by side; one for each CPU by default. A file that ends its process costs more
+            than itself with one.
+        part: Which part of the originals to copy, from 1, of how many.
+
+    Returns:
+        dict: ``videos`` of these with copies, their ``bytes``, the names that ``failed`` with their errors (of this part
+        while others are missing), and whether the store is ``finished``.
+
+    Raises:
+        ValueError: ``out`` holds something else, or another process is at work on the same part.
+        OSError: The store does not fit on the disk.
     """
     prepare(out, settings)
-    sizes = read_done(out)
-    todo = [name for name in names if name not in sizes]
-    random.Random(0).shuffle(todo)  # so that the first tell the size of all, and the time that remains
-    (out / FAILED).unlink(missing_ok=True)  # tried again
-    work = partial(copy_video, root=root, out=out, settings=settings)
-    processes = processes or os.cpu_count()
-    with multiprocessing.get_context('spawn').Pool(processes) if processes > 1 else nullcontext() as pool:
-        for_each = pool.imap_unordered if pool else map
-        sizes.update(run(todo[:SAMPLE], out, partial(for_each, work), 'first videos'))
-        check_room(out, list(filter(None, sizes.values())), len(names))
-        sizes.update(run(todo[SAMPLE:], out, partial(for_each, work), 'videos'))
-    copied = [name for name in names if sizes[name]]
-    write_manifest(out, dict(version=VERSION, **asdict(settings), videos=len(copied), finished=True))
-    return dict(videos=len(copied), bytes=sum(sizes[name] for name in copied),
-                failed=[name for name in names if not sizes[name]])
+    names = {source.name for source in sources}
+    mine = sorted(sources, key=lambda source: source.name)[part[0] - 1::part[1]]
+    with open_log(out, part) as log:
+        done = read_done(out, settings)
+        todo = [source for source in mine if not _is_done(source, done)]
+        random.Random(0).shuffle(todo)  # so that the first tell the size of all, and the time that remains
+        work = partial(copy_video, out=out, settings=settings)
+        failed = _copy_all(todo, work, processes or os.cpu_count() or 1, out, log, done)
+    merged = merge(out, lambda tried: part[1] == 1 or names <= tried)
+    if merged is not None:
+        failed = {name: error for name, error in merged.items() if name in names}
+    copied = [name for name in names if name in done]
+    return dict(videos=len(copied), bytes=sum(done[name][0] for name in copied), failed=failed,
+                finished=merged is not None)
 
 
-def check_room(out: Path, sizes: List[int], videos: int) -> None:
-    """Say how much room ``videos`` will take, of which some have taken ``sizes``; stop if the disk has less."""
-    each = sum(sizes) / max(1, len(sizes))
-    needed, free = each * (videos - len(sizes)), shutil.disk_usage(out).free
-    print(f'the store will take {each * videos / 2**30:.3g} GiB ({each / 2**10:.0f} KiB a video); '
-          f'{needed / 2**30:.3g} GiB are to come and {free / 2**30:.3g} GiB are free')
+def _copy_all(todo: List[Source], work: Callable[[Source], Result], processes: int, out: Path, log: TextIO,
+              done: Dict[str, Tuple[int, int]]) -> Dict[str, str]:
+    """Copy videos, and write down how it went, as it goes; the errors of those that could not be copied."""
+    failed: Dict[str, str] = {}
+    seconds: List[float] = []
+    written: List[int] = []
+    results = run(work, todo, processes)
+    for title, number in (('first videos', min(SAMPLE, len(todo))), ('videos', max(0, len(todo) - SAMPLE))):
+        for result in track(islice(results, number), title, total=number, disable=not number):
+            if result.video is None:
+                failed[result.name] = result.error
+                print(json.dumps([result.name, result.error]), file=log, flush=True)
+            else:
+                print(to_line(result.video), file=log, flush=True)
+                written.append(sum(copy.size for copy in result.video.copies))
+                done[result.name] = written[-1], result.video.original
+            seconds.append(result.seconds)
+        if title == 'first videos' and written:
+            check_room(out, written, seconds, len(todo), processes)
+    results.close()
+    return failed
+
+
+def check_room(out: Path, written: List[int], seconds: List[float], videos: int, processes: int) -> None:
+    """Say how much room and time ``videos`` will take, of which some took ``written`` bytes and CPU ``seconds``.
+
+    Raises:
+        OSError: The disk has less room.
+    """
+    each, rest = sum(written) / len(written), max(0, videos - len(seconds))
+    needed, free = each * rest, shutil.disk_usage(out).free
+    hours = sum(seconds) / len(seconds) * rest / processes / 3600
+    print(f'these {videos} videos will take {each * videos / 2**30:.3g} GiB ({each / 2**10:.0f} KiB each, '
+          f'{sum(seconds) / len(seconds):.2g} CPU seconds each); {needed / 2**30:.3g} GiB and about {hours:.2g} h on '
+          f'{processes} CPUs are to come, and {free / 2**30:.3g} GiB are free', flush=True)
     if needed > free:
-        raise ValueError(f'{out}: the store does not fit; give fewer sides, a higher crf or another disk')
+        raise OSError(errno.ENOSPC, 'the store does not fit; give fewer sides, a lower quality, a frame stride or '
+                      'another disk', str(out))

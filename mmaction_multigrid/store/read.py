@@ -1,131 +1,219 @@
-"""The grid store: the videos of a data set once more, small, so that a coarse clip is cheap to read too.
+"""The grid store in a train pipeline: clips on a coarse grid are made from small copies, frame by frame.
 
-``mmaction-multigrid store build`` writes it: ``STORE/SIDE/NAME.mp4`` for every short side, the frames of the original
-one by one, and ``STORE/grid_store.json``, which says what is there.
+Two transforms take the place of those that open and decode. What they cannot read from the store, they leave to these.
 """
 
-import json
 import os.path as osp
-from pathlib import Path
-from typing import Any, Iterator, Sequence, Tuple
+from typing import List, Mapping, NamedTuple, Optional
 
+import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from ..datasets.copies import originals_only, took_copy
+from ..datasets.copies import copy_failed
 from ..datasets.grid import Grid, current_grid
-from ..datasets.rules import OPENERS, transform_name
+from ..datasets.rules import transform_name
 from ..schedule import is_count
+from .avi import read_frames
+from .index import READERS, copy_path, open_index
+from .sizes import find_side, read_short_side, side_on_grid
+from .sources import DECODERS, OPENERS, clip_name, find_reader, find_root, original_size, source_of
 
-MANIFEST = 'grid_store.json'
-
-def copy_path(store: str, side: int, name: str) -> str:
-    """Path of the copy, with a short side of ``side`` pixels, of the video ``name``."""
-    return osp.join(store, str(side), name if name.endswith('.mp4') else f'{name}.mp4')
-
-
-def side_on_grid(short_side: int, grid: Grid) -> int:
-    """Short side, in pixels, that the pipeline resizes the frames of a clip on ``grid`` to."""
-    return max(1, round(short_side * grid.crop_size / grid.base_crop))
+KEY = 'grid_copy'  # in results, between the two transforms
+FULL_GRID = ('originals', 'store')
 
 
-def read_sides(store: str) -> Tuple[int, ...]:
-    """Short sides of the copies in a grid store, in rising order.
+class OpenCopy(NamedTuple):
+    """A copy that a clip is read from.
 
-    Raises:
-        FileNotFoundError, ValueError: There is no grid store, or an unfinished one.
+    Attributes:
+        path (str): The file.
+        frames (np.ndarray): Where its frames are.
+        stride (int): Which of the original's frames it holds: every how many-th.
+        total (int): Frames of the original.
+        opener (BaseTransform, optional): What opens the original.
     """
-    path = Path(store) / MANIFEST
-    if not path.is_file():
-        raise FileNotFoundError(f'multigrid.grid_store = {store!r}: has no {MANIFEST}; '
-                                '`mmaction-multigrid store build` makes a grid store')
-    manifest = json.loads(path.read_text())
-    if not manifest.get('finished'):
-        raise ValueError(f'multigrid.grid_store = {store!r}: is not finished; run `mmaction-multigrid store build` again')
-    return tuple(sorted(manifest['sides']))
+    path: str
+    frames: np.ndarray
+    stride: int
+    total: int
+    opener: Optional[BaseTransform]
+
+    def nearest(self, wanted: np.ndarray) -> List[int]:
+        """Numbers, in the copy, of the frames nearest to those that are wanted of the original.
+
+        Raises:
+            IndexError: The original has no such frame.
+        """
+        if wanted.size and not 0 <= wanted.min() <= wanted.max() < self.total:
+            raise IndexError(f'frames {wanted.min()} to {wanted.max()} are wanted of {self.total}')
+        return np.minimum((wanted + self.stride // 2) // self.stride, len(self.frames) - 2).tolist()
 
 
 @TRANSFORMS.register_module()
-class UseGridStore(BaseTransform):
-    """Has the smallest copy opened that is large enough for the grid of the clip; ``multigrid.grid_store`` adds it.
+class GridStoreInit(BaseTransform):
+    """Has a clip read from the smallest copy that is large enough for its grid; ``multigrid.grid_store`` puts it there.
 
-    Where no copy is large enough, and outside of multigrid training, the original is opened.
+    The original is opened, by the wrapped transform, where no copy is large enough, where one is missing or does not
+    belong to the original, for full clips unless told otherwise, and outside of multigrid training.
 
-    Required Keys, Modified Keys: filename.
+    Required Keys: those of the wrapped transform; filename, or frame_dir and total_frames.
+
+    Added Keys: total_frames, and avg_fps where the wrapped transform adds it; or those of the wrapped transform.
 
     Args:
         store (str): Folder of the grid store.
-        root (str): Folder of the videos, which their names in the store are relative to: ``data_prefix.video``.
-        short_side (int): Short side, in pixels, that the pipeline resizes the frames of a base clip to.
+        root (str): Folder of the clips, which their names in the store are relative to.
+        short_side (int, optional): Short side, in pixels, that the pipeline resizes the frames of a base clip to. None:
+            it crops a share of the frames, and a copy as small as the grid is coarse is enough.
+        original (dict, optional): Config of the transform that opens the original. None: pictures need none.
+        full_grid (str): What full clips are read from: ``'originals'`` or the ``'store'``. Defaults to ``'originals'``.
 
     Raises:
-        TypeError, ValueError: An argument is impossible.
-        FileNotFoundError: There is no grid store; when a clip is loaded: the copy is missing.
+        TypeError, ValueError: An argument is impossible, or the store is none that can be read.
+        FileNotFoundError: There is no grid store.
     """
 
-    def __init__(self, store: str, root: str, short_side: int) -> None:
+    def __init__(self, store: str, root: str, short_side: Optional[int] = None, original: Optional[dict] = None,
+                 full_grid: str = 'originals') -> None:
         for key, value in (('store', store), ('root', root)):
             if not isinstance(value, str):
                 raise TypeError(f'{key} = {value!r}: must be a path')
-        if not is_count(short_side):
+        if short_side is not None and not is_count(short_side):
             raise ValueError(f'short_side = {short_side!r}: must be an integer of at least 1')
-        self.store, self.root, self.short_side = store, root, short_side
-        self.sides = read_sides(store)
+        if full_grid not in FULL_GRID:
+            raise ValueError(f'full_grid = {full_grid!r}: must be one of {", ".join(FULL_GRID)}')
+        self.store, self.root, self.short_side, self.full_grid = store, root, short_side, full_grid
+        self.index = open_index(store, 'multigrid.grid_store')
+        self.original = TRANSFORMS.build(original) if original else None
+        self.reader = OPENERS[transform_name(original)] if original else 'frames'
+        if full_grid == 'store' and short_side and self.index.sides[-1] < short_side:
+            raise ValueError(f'multigrid.grid_store_full = True: the largest copies in {store!r} have a short side of '
+                             f'{self.index.sides[-1]} pixels, and full clips need {short_side}; '
+                             '`mmaction-multigrid store build --full` makes them')
+        self._same = bytearray(len(self.index))  # originals that were compared with what was copied, in this process
 
     def transform(self, results: dict) -> dict:
-        """Point to the copy."""
+        """Find the copy, or open the original."""
         grid = current_grid()
-        if grid is None or originals_only():
-            return results
-        needed = side_on_grid(self.short_side, grid)
-        side = next((side for side in self.sides if side >= needed), None)
-        if side is None:
-            return results
-        copy = copy_path(self.store, side, osp.relpath(results['filename'], self.root or '.'))
-        took_copy(copy)
-        if not osp.isfile(copy):
-            raise FileNotFoundError(f'{copy}: is not in the grid store')
-        results['filename'] = copy
+        usable = grid is not None and (not grid.is_base or self.full_grid == 'store')
+        if not usable or results.get('modality', 'RGB') != 'RGB' or 'gt_bboxes' in results:
+            return self._open_original(results)
+        path = self.store
+        try:
+            name = path = clip_name(results, self.root)
+            row = self.index.find(name)
+            if row is None:
+                raise FileNotFoundError(f'{name}: is not in the grid store')
+            video = self.index.videos[row]
+            side = self._find_side(grid, min(int(video['width']), int(video['height'])))
+            if side is None:
+                return self._open_original(results)
+            path = copy_path(self.store, self.index.sides[side], name)
+            if not self._same[row]:
+                self._compare(results, row)
+                self._same[row] = 1
+        except (OSError, ValueError) as error:
+            copy_failed(path, error)
+            return self._open_original(results)
+        results[KEY] = OpenCopy(path, self.index.copy(row, side).frames, self.index.manifest['frame_stride'],
+                                int(video['frames']), self.original)
+        if self.original is not None:
+            results['total_frames'] = int(video['frames'])
+        if self.reader == 'decord':
+            results['avg_fps'] = float(video['fps'])
         return results
 
-    def copies(self, name: str) -> Iterator[str]:
-        """Where the copies of a video may be."""
-        name = osp.relpath(name, self.root or '.')
-        return (copy_path(self.store, side, name) for side in self.sides)
+    def holds(self, info: Mapping) -> bool:
+        """Whether there is a copy of a clip."""
+        name = clip_name(info, self.root)
+        return self.index.find(name) is not None and any(
+            osp.isfile(copy_path(self.store, side, name)) for side in self.index.sides)
 
-    @staticmethod
-    def read_short_side(pipeline: Sequence[dict]) -> int:
-        """Short side, in pixels, of the frames that a train pipeline crops from; the largest that it draws.
+    def _find_side(self, grid: Grid, original: int) -> Optional[int]:
+        return find_side(self.index.sides, side_on_grid(self.short_side or original, grid))
 
-        Raises:
-            ValueError: The pipeline opens no videos, or crops from frames of any size.
-        """
-        names = [transform_name(step) for step in pipeline]
-        if not set(names) & set(OPENERS):
-            raise ValueError(f'multigrid.grid_store: the train pipeline opens no videos; it has none of '
-                             f'{", ".join(OPENERS)}')
-        for step, name in zip(pipeline, names):
-            scale = step.get(dict(Resize='scale', RandomRescale='scale_range').get(name, ''))
-            if isinstance(scale, (list, tuple)) and len(scale) == 2:
-                side = max(scale) if name == 'RandomRescale' or -1 in scale else min(scale)
-                if is_count(side):
-                    return side
-            if 'Crop' in name:
-                break
-        raise ValueError('multigrid.grid_store: needs a train pipeline that resizes before it crops, by Resize or '
-                         'RandomRescale: else nothing says how large a copy has to be')
+    def _open_original(self, results: dict) -> dict:
+        return self.original(results) if self.original is not None else results
+
+    def _compare(self, results: dict, row: int) -> None:
+        """Whether the original is what was copied, as far as a look at it tells; it may be gone."""
+        video = self.index.videos[row]
+        if READERS[video['reader']] != self.reader:
+            raise ValueError(f'its frames were numbered by {READERS[video["reader"]]}, the pipeline uses {self.reader}')
+        if self.reader == 'frames' and results['total_frames'] != video['frames']:
+            raise ValueError(f'the clip has {results["total_frames"]} frames, and had {video["frames"]} when copied')
+        try:
+            size = original_size(source_of(results, self.root, self.reader).path)
+        except OSError:
+            return
+        if size != video['original']:
+            raise ValueError(f'the original has {size} bytes, and had {video["original"]} when copied')
 
     @classmethod
-    def insert(cls, pipeline: Sequence[dict], store: str, data_prefix: Any) -> list:
-        """The pipeline with this transform in front of the one that opens videos.
+    def insert(cls, dataset: Mapping, store: str, full: bool = False) -> List[dict]:
+        """The pipeline of a data set's config with both transforms around those that open and decode.
+
+        Args:
+            dataset: Config of a data set.
+            store: Folder of the grid store.
+            full: Full clips are read from the store, too.
 
         Raises:
-            ValueError: See :meth:`read_short_side`.
+            ValueError: The pipeline decodes nothing that a store can hold, or see :func:`.sizes.read_short_side`.
         """
-        root = data_prefix.get('video', '') if isinstance(data_prefix, dict) else data_prefix or ''
-        step = dict(type=cls.__name__, store=store, root=root, short_side=cls.read_short_side(pipeline))
-        at = next(i for i, entry in enumerate(pipeline) if transform_name(entry) in OPENERS)
-        return [*pipeline[:at], step, *pipeline[at:]]
+        steps = list(dataset['pipeline'])
+        names = [transform_name(step) for step in steps]
+        reader = find_reader(steps)
+        if transform_name(dataset) == 'RepeatAugDataset':
+            raise ValueError('multigrid.grid_store: RepeatAugDataset opens and decodes videos by itself')
+        at = next(i for i, name in enumerate(names) if name in DECODERS)
+        init = dict(type=cls.__name__, store=store, root=find_root(dataset), short_side=read_short_side(steps),
+                    full_grid=FULL_GRID[bool(full)])
+        steps[at] = dict(type=GridStoreDecode.__name__, original=steps[at])
+        if reader == 'frames':
+            return [*steps[:at], init, *steps[at:]]
+        opens = next((i for i, name in enumerate(names[:at]) if OPENERS.get(name) == reader), None)
+        if opens is None:
+            raise ValueError(f'multigrid.grid_store: the train pipeline has {names[at]}, and nothing before it opens its '
+                             'videos')
+        steps[opens] = dict(init, original=steps[opens])
+        return steps
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(store={self.store!r}, root={self.root!r}, short_side={self.short_side})'
+        return (f'{type(self).__name__}(store={self.store!r}, root={self.root!r}, short_side={self.short_side}, '
+                f'original={self.original!r}, full_grid={self.full_grid!r})')
+
+
+@TRANSFORMS.register_module()
+class GridStoreDecode(BaseTransform):
+    """Reads a clip's frames from the copy that :class:`GridStoreInit` found.
+
+    Where none was, or it cannot be read, the wrapped transform reads the same frames of the original.
+
+    Required Keys: frame_inds, and those of the wrapped transform. Added Keys: imgs, original_shape, img_shape.
+
+    Args:
+        original (dict): Config of the transform that decodes the original.
+    """
+
+    def __init__(self, original: dict) -> None:
+        self.original = TRANSFORMS.build(original)
+        self.by_start = DECODERS[transform_name(original)] == 'frames'
+
+    def transform(self, results: dict) -> dict:
+        """Decode."""
+        copy = results.pop(KEY, None)
+        if copy is None:
+            return self.original(results)
+        try:
+            wanted = results['frame_inds'].reshape(-1) - (results['start_index'] if self.by_start else 0)
+            imgs = read_frames(copy.path, copy.frames, copy.nearest(wanted))
+        except (OSError, ValueError, IndexError) as error:
+            copy_failed(copy.path, error)
+            return self.original(results if copy.opener is None else copy.opener(results))
+        results.update(imgs=imgs, original_shape=imgs[0].shape[:2], img_shape=imgs[0].shape[:2])
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(original={self.original!r})'

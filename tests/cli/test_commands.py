@@ -45,8 +45,14 @@ def test_help_fits_a_screen(capsys, monkeypatch, command):
     (['resolve', K400, '--cfg-options', 'multigrid.nonsense=1'], "multigrid has no key 'nonsense'"),
     (['resolve', K400, 'no/such/folder/out.py'], 'No such file or directory'),
     (['check', K400, '--clips', '0'], 'check: --clips 0: must be above 0'),
-    (['store', 'info', 'nowhere'], 'store: nowhere: has no grid_store.json'),
+    (['store', 'info', 'nowhere'], "store: grid store = 'nowhere': has no grid_store.json"),
     (['store', 'build', 'nowhere.txt', 'store', '--sides', '3'], 'sides = [3]: must be short sides of at least'),
+    (['store', 'build', 'nowhere.txt', 'store', '--sides', '32', '--part', '3/2'], '--part 3/2: must be I/N'),
+    (['store', 'build', 'nowhere.txt', 'store', '--sides', '32', '--full'], '--full adds a size to those of the config'),
+    (['store', 'build', 'nowhere.txt', 'store', '--sides', '32', '--quality', '0'], 'quality = 0: must be an integer'),
+    (['store', 'build', 'nowhere.txt', 'store', '--sides', '32', '--processes', '0'], '--processes 0: must be at least'),
+    (['store', 'build', 'store'], '--config is missing'),
+    (['store', 'build', 'nowhere.txt', 'store', '--sides', '32'], "No such file or directory: 'nowhere.txt'"),
     (['videos', 'nowhere.txt'], "No such file or directory: 'nowhere.txt'"),
     (['report', 'nowhere'], 'report: nowhere: has no TIME/TIME.log'),
 ])
@@ -110,21 +116,33 @@ def test_a_store_from_nothing_to_damage(capsys, tmp_path):
         encode(tmp_path / name, width=160, height=128)
     (tmp_path / 'list.txt').write_text('a.mp4 0\nb.mp4 1\nmissing.mp4 0\n')
     store = tmp_path / 'store'
-    status, out, _ = outcome(capsys, 'store', 'build', tmp_path / 'list.txt', store, '--root', tmp_path, '--sides', 64,
-                             '--processes', 1)
+    build = ('store', 'build', tmp_path / 'list.txt', store, '--root', tmp_path, '--sides', 64, '--processes', 1)
+    status, out, _ = outcome(capsys, *build, '--part', '1/2')
     assert status == 0
-    assert '2 videos with short sides of 64 pixels' in out
+    assert 'part 1/2 is done; the store can be used when all parts are' in out
+    assert '2 videos are copied' not in out
+    out = outcome(capsys, 'store', 'info', store)[1]
+    assert 'not in the index: run `store build` again; until then the store cannot be used' in out
+    status, out, _ = outcome(capsys, *build)
+    assert status == 0
+    assert '2 of these 3 videos with short sides of 64 pixels' in out
     assert '1 videos could not be copied' in out
-    assert '2 videos with short sides of 64 pixels' in outcome(capsys, 'store', 'info', store)[1]
-    assert outcome(capsys, 'store', 'check', store)[:2] == (0, '2 videos, 0 of them not whole\n')
-    (store / '64' / 'a.mp4').unlink()
-    with open(store / '64' / 'b.mp4', 'ab') as file:
+    assert '2 videos of 48 frames with short sides of 64 (' in outcome(capsys, 'store', 'info', store)[1]
+    assert outcome(capsys, 'store', 'check', store)[:2] == (0, '2 videos, 2 copies, 0 of them not whole\n')
+    copy = store / '64' / 'a.mp4.avi'
+    content = copy.read_bytes()
+    copy.write_bytes(content[:-200] + bytes([content[-200] ^ 1]) + content[-199:])
+    with open(store / '64' / 'b.mp4.avi', 'ab') as file:
         file.write(b'more')
     status, out, _ = outcome(capsys, 'store', 'check', store)
     assert status == 1
-    assert 'a.mp4 is missing' in out
-    assert 'b.mp4\tits copies have' in out
-    assert '2 videos, 2 of them not whole' in out
+    assert 'a.mp4.avi\tis damaged' in out
+    assert 'b.mp4.avi\thas ' in out
+    copy.unlink()
+    assert 'a.mp4.avi\tis missing' in outcome(capsys, 'store', 'check', store)[1]
+    outcome(capsys, *build)  # as its last line says
+    assert outcome(capsys, 'store', 'check', store)[:2] == (0, '2 videos, 2 copies, 0 of them not whole\n')
+    assert copy.read_bytes() == content
 
 
 def test_tables_behind_a_pipe_are_plain(capsys):

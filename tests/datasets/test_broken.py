@@ -14,7 +14,7 @@ from mmaction_multigrid.datasets import MultigridDataset, MultigridTransform
 from mmaction_multigrid.schedule import Shape
 
 from ..engine.test_training import train
-from ..store.test_read import PIPELINE, UseGridStore, dataset, store  # noqa: F401
+from ..store.test_read import PIPELINE, GridStoreInit, dataset, store  # noqa: F401
 from ..toy import base_config, pipeline
 from .test_dataset import COARSE
 
@@ -125,15 +125,16 @@ def test_a_broken_picture_is_the_files(tmp_path):
 def test_a_decoder_that_is_not_installed_is_not_the_files(dataset, monkeypatch):  # noqa: F811
     monkeypatch.setitem(sys.modules, 'decord', None)
     with pytest.raises(ImportError, match='decord'):
-        dataset[0, COARSE]
+        dataset[0, Shape(1, 8, 56)]  # the original, where there is a store
 
 
 def test_a_mistake_is_not_blamed_on_a_copy(store, tmp_path):  # noqa: F811
-    steps = UseGridStore.insert(PIPELINE, str(store), dict(video=str(tmp_path / 'videos')))
+    config = dict(type='VideoDataset', ann_file=str(tmp_path / 'list.txt'),
+                  data_prefix=dict(video=str(tmp_path / 'videos')), pipeline=PIPELINE)
+    steps = GridStoreInit.insert(config, str(store))
     steps.insert(-1, dict(type='RaiseInTransform', error=TypeError('a mistake'), always=True))
-    data = MultigridDataset(DATASETS.build(dict(
-        type='VideoDataset', ann_file=str(tmp_path / 'list.txt'), data_prefix=dict(video=str(tmp_path / 'videos')),
-        pipeline=[MultigridTransform.wrap(step) for step in steps])), (8, 56))
+    data = MultigridDataset(DATASETS.build(dict(config, pipeline=[MultigridTransform.wrap(step) for step in steps])),
+                            (8, 56))
     data.report_to(str(tmp_path / 'report'))
     with pytest.raises(TypeError, match='a mistake'):
         data[0, Shape(16, 2, 28)]

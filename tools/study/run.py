@@ -136,7 +136,7 @@ def make_data(data: str, variants: list) -> None:
     elif 'store' in variants:
         subprocess.run([sys.executable, '-m', 'mmaction_multigrid', 'store', 'build',
                         'data/utd_mhad_depth27/train.txt', str(variants.STORE), '--root', 'data/utd_mhad_depth27',
-                        '--sides', '80', '114', '160'], check=True)
+                        '--sides', '80', '114'], check=True)
 
 
 def parse_condition(text: str) -> tuple:

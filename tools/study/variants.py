@@ -82,13 +82,7 @@ def resize_only(cfg: Config) -> None:
 
 
 def use_store(cfg: Config) -> None:
-    """Coarse clips from a grid store, whose copies are those of UTD-MHAD's 160 pixels that the shapes need.
-
-    Resizing to that side changes nothing, and tells what a base clip is cropped from.
-    """
-    pipeline = cfg.train_dataloader.dataset.pipeline
-    at = next(i for i, step in enumerate(pipeline) if 'Crop' in step['type'])
-    pipeline.insert(at, dict(type='Resize', scale=(-1, 160)))
+    """Coarse clips from a grid store, whose copies are those of UTD-MHAD's 160 pixels that the shapes need."""
     cfg.multigrid.grid_store = str(STORE)
 
 
