@@ -92,8 +92,8 @@ class BadVideosHook(Hook):
         for name, error, outcome in new:
             runner.logger.warning(f'cannot load {name} ({error}); {outcome}')
         if times and len(self._counts) > MAX_NAMED:
-            runner.logger.warning(f'a file could not be loaded {times} times in this epoch, {len(self._counts)} files in all: '
-                                  f'{folder / "bad_videos.txt"}')
+            runner.logger.warning(f'a file could not be loaded {times} times in this epoch, {len(self._counts)} files in '
+                                  f'all: {folder / "bad_videos.txt"}')
         if self._counts:
             lines = [f'{count}\t{name}\t{self._errors[name]}\n' for name, count in self._counts.most_common()]
             (folder / 'bad_videos.txt').write_text(''.join(lines), encoding='utf-8')
