@@ -139,4 +139,4 @@ def test_training_reads_the_copies(store, config, trained, tmp_path):
     assert lost
     assert all(name.startswith(str(tmp_path / 'store' / '40')) for name in lost)
     log, = (tmp_path / 'run').rglob('*.log')
-    assert log.read_text().count('the original was read instead') == len(lost)
+    assert log.read_text().count('the original was read instead') == min(len(lost), 10)  # no more are named
