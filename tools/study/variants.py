@@ -76,7 +76,7 @@ def resize_only(cfg: Config) -> None:
     schedule, _ = multigrid_schedule(cfg)
     epochs, crop, decay = schedule.base.max_epochs, schedule.base.crop_size, schedule.base.milestones[-1]
     edges = [0, decay // 3, 2 * decay // 3, decay, epochs]
-    crops, factors = [crop // 2, round(crop * 0.5**0.5), crop, crop], [1., 1., 1., schedule.base.gamma]
+    crops, factors = [crop // 2, round(crop * 0.5**0.5), crop, crop], [1., 1., 1., schedule.base.decay(1)]
     cfg.multigrid.stages = [dict(epochs=end - begin, batch_factor=1, crop_size=size, lr_factor=factor)
                             for begin, end, size, factor in zip(edges, edges[1:], crops, factors)]
 
@@ -192,7 +192,7 @@ def build(model: str, data: str, variant: str, conditions: Dict[str, float]) -> 
     if multigrid:
         changed = change(ours) if change else None
         schedule, _ = multigrid_schedule(ours)
-        return end_decayed(changed or apply_multigrid(ours), schedule.base.gamma), schedule
+        return end_decayed(changed or apply_multigrid(ours), schedule.base.decay(1)), schedule
     cfg = load(model, data, False)
     set_conditions(cfg, conditions)
     if variant == 'baseline-short':
