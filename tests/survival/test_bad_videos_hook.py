@@ -8,7 +8,7 @@ import pytest
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.engine import BadVideosHook
+from mmaction_multigrid.survival import BadVideosHook
 
 from ..engine.test_training import interrupted, train
 from ..toy import RecordHook, base_config, close_workers, new_name
