@@ -8,7 +8,7 @@ from mmaction.registry import DATASETS
 
 from mmaction_multigrid.datasets import MultigridDataset, MultigridTransform
 
-from .test_bad_videos import STEPS, write_list
+from ..survival.test_bad_videos import STEPS, write_list
 
 FRAMES = [dict(type='SampleFrames', clip_len=8), dict(type='RawFrameDecode'), *STEPS[3:]]
 

@@ -9,8 +9,9 @@ import pytest
 from mmaction.registry import DATASETS, TRANSFORMS
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.datasets import Grid, MultigridDataset, MultigridTransform, UseGridStore, open_grid
+from mmaction_multigrid.datasets import Grid, MultigridDataset, MultigridTransform, open_grid
 from mmaction_multigrid.schedule import Shape
+from mmaction_multigrid.store import UseGridStore
 from mmaction_multigrid.store.read import copy_path
 
 from ..toy import base_config

@@ -10,7 +10,7 @@ from typing import Callable, Dict, Tuple
 from mmengine.config import Config
 
 from mmaction_multigrid import MultigridSchedule, apply_multigrid, multigrid_schedule, register_transform_rule
-from mmaction_multigrid.schedule import find_stage
+from mmaction_multigrid.schedule import count_iterations, find_stage
 
 ROOT = Path(__file__).resolve().parents[2]
 # (model, data): the baseline's config and the multigrid one.
@@ -173,7 +173,7 @@ def count_clips(cfg: Config) -> int:
     return dataset.get('indices') or len(Path(dataset.ann_file).read_text().splitlines())
 
 
-def count_iterations(cfg: Config, clips: int) -> int:
+def iterations_of(cfg: Config, clips: int) -> int:
     """Iterations of a multigrid config on one process."""
     return sum(count_iterations(multigrid_schedule(cfg)[0].stages, cfg.train_dataloader.batch_size, clips).values())
 
@@ -197,5 +197,5 @@ def build(model: str, data: str, variant: str, conditions: Dict[str, float]) -> 
     set_conditions(cfg, conditions)
     if variant == 'baseline-short':
         clips = count_clips(cfg)
-        stop_at(cfg, count_iterations(ours, clips), clips // cfg.train_dataloader.batch_size)
+        stop_at(cfg, iterations_of(ours, clips), clips // cfg.train_dataloader.batch_size)
     return cfg, multigrid_schedule(ours)[0]
