@@ -59,6 +59,13 @@ def test_files_stay_small():
     assert not long
 
 
+def test_functions_stay_small():
+    long = {f'{path.name}: {node.name}': size for path in PACKAGE.rglob('*.py')
+            for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)
+            and (size := node.end_lineno - node.lineno + 1) > 40}
+    assert not long
+
+
 def test_registered_names():
     from mmaction import registry
     names = dict(RUNNERS=['MultigridRunner'], LOOPS=['MultigridTrainLoop'], HOOKS=['MultigridHook', 'PreciseBNHook'],

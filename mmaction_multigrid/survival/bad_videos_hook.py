@@ -88,12 +88,12 @@ class BadVideosHook(Hook):
         if not is_main_process():
             return
         folder = Path(runner.work_dir)
-        clips, new = self._count(folder)
+        times, new = self._count(folder)
         for name, error, outcome in new:
             runner.logger.warning(f'cannot load {name} ({error}); {outcome}')
-        if clips and len(self._counts) > MAX_NAMED:
-            runner.logger.warning(f'{clips} clips could not be loaded in this epoch, {len(self._counts)} files in all: '
-                                  f'{folder / "bad_videos.txt"}')
+        if times and len(self._counts) > MAX_NAMED:
+            runner.logger.warning(f'a file could not be loaded {times} times in this epoch, {len(self._counts)} files in '
+                                  f'all: {folder / "bad_videos.txt"}')
         if self._counts:
             lines = [f'{count}\t{name}\t{self._errors[name]}\n' for name, count in self._counts.most_common()]
             (folder / 'bad_videos.txt').write_text(''.join(lines), encoding='utf-8')
@@ -117,7 +117,7 @@ class BadVideosHook(Hook):
 
     def _count(self, folder: Path) -> Tuple[int, List[Tuple[str, str, str]]]:
         """Count what the workers of all ranks on this machine reported since the last call; its lines and new files."""
-        clips, new = 0, []
+        times, new = 0, []
         for path in sorted(folder.glob(REPORT.format('*'))):
             lines, self._read[path] = _lines(path, self._read.get(path, 0))
             for name, error, outcome in lines:
@@ -125,8 +125,8 @@ class BadVideosHook(Hook):
                     new.append((name, error, outcome))
                 self._errors.setdefault(name, error)
                 self._counts[name] += 1
-                clips += 1
-        return clips, new
+                times += 1
+        return times, new
 
 
 def _lines(path: Path, begin: int) -> Tuple[List[Tuple[str, str, str]], int]:

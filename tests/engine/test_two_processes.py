@@ -7,11 +7,14 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from mmaction.registry import MODELS
+from mmengine.model.utils import _BatchNormXd
 from mmengine.runner import Runner
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.models import convert_sub_batch_norm, set_bn_splits
+from mmaction_multigrid.models import SubSyncBatchNorm, convert_sub_batch_norm, set_bn_splits
+from mmaction_multigrid.models.convert import SUB_CLASSES
 
 from ..toy import RecordHook, SplitsHook, base_config, seeded_batches
 
@@ -86,9 +89,10 @@ def test_synchronised_batch_norm_is_one_process_on_the_joint_batch(tmp_path):
             torch.testing.assert_close(f['state'], stock.state_dict(), **close)
 
 
-def whole_run(rank, folder):
+def whole_run(rank, folder, norm='BN3d'):
     """A toy run of 2 clips per process and groups of 8: splits in coarse stages, shared statistics in fine ones."""
     cfg = base_config(folder / 'run', milestones=(3, 5))
+    cfg.model.backbone.norm = norm
     cfg.launcher = 'pytorch'
     cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
     cfg.experiment_name = 'two_processes'
@@ -112,6 +116,23 @@ def test_a_run_in_two_processes(tmp_path):
         assert torch.equal(first['state'][key], second['state'][key]), key
     assert first['synchronised_at_the_end'] and second['synchronised_at_the_end']
     assert first['splits'][8] == 2
+
+
+@MODELS.register_module(force=True)
+class SynchronisedOnCPU(_BatchNormXd):
+    """In the place of torch's own, which DDP refuses on a CPU: the class that mmengine makes of one."""
+
+
+def synchronised_run(rank, folder):
+    SUB_CLASSES[SynchronisedOnCPU] = SubSyncBatchNorm
+    return whole_run(rank, folder, 'SynchronisedOnCPU')
+
+
+def test_synchronised_layers_keep_the_clips_of_all_processes(tmp_path):
+    """2 clips on each of two processes are 4 in base training: so many have the groups of every stage."""
+    for found in in_two_processes(synchronised_run, tmp_path):
+        assert found['splits'] == {8: 4, 4: 2, 2: 1, 1: 1}  # of batches of 16, 8, 4 and 2 clips a process
+        assert found['synchronised_at_the_end']  # 2 clips and the other process' 2
 
 
 @pytest.fixture(autouse=True)

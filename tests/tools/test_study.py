@@ -92,7 +92,7 @@ def test_the_iterations_are_those_of_the_loop(variants):
     stages = resolved.train_dataloader.batch_sampler.stages
     sampler = MultigridBatchSampler(SequentialSampler(range(1250)), 8, stages)
     expected = sum(sampler.num_batches(epoch) for epoch in range(resolved.train_cfg.max_epochs))
-    assert variants.count_iterations(ours, 1250) == expected
+    assert variants.iterations_of(ours, 1250) == expected
 
 
 def test_conditions(variants):

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Dict, List, Optional
 
 import torch
-from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
+from mmengine.config import Config
 from mmengine.runner import Runner
 from rich.console import Console
 from rich.table import Table
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
+from mmaction_multigrid.cli.config_args import add_config, load_config
 from mmaction_multigrid.plan import Probe, count_clips, forecast, probe_schedule, schedule_shapes, step_seconds
 from mmaction_multigrid.schedule import MultigridSchedule, Shape
 
@@ -97,20 +97,18 @@ def print_forecast(schedule: MultigridSchedule, probes: List[Probe], batch_size:
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='path of a multigrid config')
+    add_config(parser)
     parser.add_argument('--batch-size', type=int, help="base batch to run; default: the config's on a GPU, 1 on a CPU")
     parser.add_argument('--repeats', type=int, default=5, help='of each step, the fastest counts; default: 5')
     parser.add_argument('--clips', type=int, help='clips in the data set; default: lines of its list, where it is there')
     parser.add_argument('--processes', type=int, default=1, help='processes that will train; default: 1')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='where to run')
     parser.add_argument('--json', type=Path, help='write the figures to this file, too')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config settings to override: key=value')
     args = parser.parse_args()
-    args.cfg = Config.fromfile(args.config)
-    if args.cfg_options:
-        args.cfg.merge_from_dict(args.cfg_options)
-    if 'multigrid' not in args.cfg:
-        parser.error(f'{args.config} has no multigrid key: it is a plain or a resolved config')
+    try:
+        args.cfg = load_config(args)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     return args
 
 
@@ -118,7 +116,6 @@ def main() -> None:
     """Measure and print."""
     args = parse_args()
     cfg = args.cfg
-    init_default_scope('mmaction')
     torch.backends.cudnn.benchmark = cfg.get('env_cfg', {}).get('cudnn_benchmark', False)  # as the Runner does
     schedule, _ = multigrid_schedule(cfg)
     batch_size = args.batch_size or (1 if args.device == 'cpu' else cfg.train_dataloader.batch_size)

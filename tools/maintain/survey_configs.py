@@ -98,7 +98,7 @@ def survey(name: str, memory: float) -> dict:
         return dict(refused=str(error))
     by_size = {shape[1:]: shape for stage in schedule.stages for shape in stage.shapes}
     model = without_weights(cfg.model.to_dict())
-    if 'num_classes' in model.get('cls_head', {}):
+    if 'num_classes' in model.get('cls_head', {}) and not (model.get('data_preprocessor') or {}).get('blending'):
         model['cls_head']['num_classes'] = 400  # so that data sets with more of them share a run
     lr = max(differences(cfg, EPOCH_LENGTH, cfg.optim_wrapper.optimizer.lr))
     return dict(speedup=schedule.predicted_speedup, norms=norm_layers(model), lr=lr,

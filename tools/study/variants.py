@@ -10,7 +10,7 @@ from typing import Callable, Dict, Tuple
 from mmengine.config import Config
 
 from mmaction_multigrid import MultigridSchedule, apply_multigrid, multigrid_schedule, register_transform_rule
-from mmaction_multigrid.schedule import find_stage
+from mmaction_multigrid.schedule import count_iterations, find_stage
 
 ROOT = Path(__file__).resolve().parents[2]
 # (model, data): the baseline's config and the multigrid one.
@@ -76,7 +76,7 @@ def resize_only(cfg: Config) -> None:
     schedule, _ = multigrid_schedule(cfg)
     epochs, crop, decay = schedule.base.max_epochs, schedule.base.crop_size, schedule.base.milestones[-1]
     edges = [0, decay // 3, 2 * decay // 3, decay, epochs]
-    crops, factors = [crop // 2, round(crop * 0.5**0.5), crop, crop], [1., 1., 1., schedule.base.gamma]
+    crops, factors = [crop // 2, round(crop * 0.5**0.5), crop, crop], [1., 1., 1., schedule.base.decay(1)]
     cfg.multigrid.stages = [dict(epochs=end - begin, batch_factor=1, crop_size=size, lr_factor=factor)
                             for begin, end, size, factor in zip(edges, edges[1:], crops, factors)]
 
@@ -167,7 +167,7 @@ def count_clips(cfg: Config) -> int:
     return dataset.get('indices') or len(Path(dataset.ann_file).read_text().splitlines())
 
 
-def count_iterations(cfg: Config, clips: int) -> int:
+def iterations_of(cfg: Config, clips: int) -> int:
     """Iterations of a multigrid config on one process."""
     return sum(count_iterations(multigrid_schedule(cfg)[0].stages, cfg.train_dataloader.batch_size, clips).values())
 
@@ -186,10 +186,10 @@ def build(model: str, data: str, variant: str, conditions: Dict[str, float]) -> 
     if multigrid:
         changed = change(ours) if change else None
         schedule, _ = multigrid_schedule(ours)
-        return end_decayed(changed or apply_multigrid(ours), schedule.base.gamma), schedule
+        return end_decayed(changed or apply_multigrid(ours), schedule.base.decay(1)), schedule
     cfg = load(model, data, False)
     set_conditions(cfg, conditions)
     if variant == 'baseline-short':
         clips = count_clips(cfg)
-        stop_at(cfg, count_iterations(ours, clips), clips // cfg.train_dataloader.batch_size)
+        stop_at(cfg, iterations_of(ours, clips), clips // cfg.train_dataloader.batch_size)
     return cfg, multigrid_schedule(ours)[0]
