@@ -53,6 +53,11 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
         """Whether to validate, and to save a checkpoint, once ``num_epochs`` epochs are finished."""
         return num_epochs in self.eval_epochs
 
+    def iters_since_eval(self, num_epochs: int) -> int:
+        """Iterations from the evaluation before ``num_epochs`` finished epochs, or the start of training, up to there."""
+        before = max((epoch for epoch in self.eval_epochs if epoch < num_epochs), default=0)
+        return self.first_iters[num_epochs] - self.first_iters[before]
+
     def epoch_at(self, iteration: int) -> float:
         """The fractional epoch at the start of an iteration, both counted from 0."""
         epoch = min(bisect_right(self.first_iters, iteration) - 1, self._max_epochs - 1)
