@@ -201,6 +201,11 @@ def write_index(store: Path, videos: Iterator[Video], settings: Dict[str, Any], 
     del frames
     for name, array in zip(ARRAYS, (np.frombuffer(b''.join(names), np.uint8), table, copies)):
         np.save(folder / f'{name}.npy', array)
+    _put_in_force(store, folder, settings, count)
+
+
+def _put_in_force(store: Path, folder: Path, settings: Dict[str, Any], count: int) -> None:
+    """Name the arrays of an index by their checksum, have the manifest name them, and remove those before."""
     name = f'index-{_checksum(folder):08x}'
     if (store / name).is_dir() and _checksum(store / name) == _checksum(folder):  # of a build that was broken off here
         shutil.rmtree(folder)
