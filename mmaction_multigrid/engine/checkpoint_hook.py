@@ -9,6 +9,7 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import CheckpointHook
 
 from ..survival import SafeLocalBackend, is_whole, write_whole
+from .config_text import lay_out_once
 
 
 @HOOKS.register_module()
@@ -34,7 +35,11 @@ class MultigridCheckpointHook(CheckpointHook):
         return runner.epoch + 1 > start and runner.train_loop.is_eval_epoch(runner.epoch + 1)
 
     def before_run(self, runner) -> None:
-        """Before an automatic resume, have ``last_checkpoint`` name the newest checkpoint that is whole."""
+        """Before an automatic resume, have ``last_checkpoint`` name the newest checkpoint that is whole.
+
+        The text of the config, which is in every checkpoint, is laid out once from here on.
+        """
+        lay_out_once(runner.cfg)  # the runner's own copy
         if runner._resume and runner._load_from is None:
             if is_main_process():
                 self._repair_note(runner)

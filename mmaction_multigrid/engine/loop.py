@@ -10,7 +10,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ..schedule import check_count
+from ..schedule import Waiting, check_count
 from ..survival import surviving_batches
 
 
@@ -48,10 +48,16 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
         lengths = (sampler.num_batches(epoch) for epoch in range(max_epochs))
         self.first_iters = [0, *accumulate(lengths)]
         self._max_iters = self.first_iters[-1]
+        self.waiting = Waiting()
 
     def is_eval_epoch(self, num_epochs: int) -> bool:
         """Whether to validate, and to save a checkpoint, once ``num_epochs`` epochs are finished."""
         return num_epochs in self.eval_epochs
+
+    def iters_since_eval(self, num_epochs: int) -> int:
+        """Iterations from the evaluation before ``num_epochs`` finished epochs, or the start of training, up to there."""
+        before = max((epoch for epoch in self.eval_epochs if epoch < num_epochs), default=0)
+        return self.first_iters[num_epochs] - self.first_iters[before]
 
     def epoch_at(self, iteration: int) -> float:
         """The fractional epoch at the start of an iteration, both counted from 0."""
@@ -81,7 +87,7 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
         self.runner.optim_wrapper.initialize_count_status(nn.Module(), 0, end - begin)
         self.runner.model.train()
         with closing(surviving_batches(self.dataloader)) as batches:
-            for idx, data_batch in enumerate(batches):
+            for idx, data_batch in enumerate(self.waiting.measured(batches)):
                 self.run_iter(idx, data_batch)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1

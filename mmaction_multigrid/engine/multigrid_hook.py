@@ -13,15 +13,18 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 from ..models import SubBatchNorm, convert_sub_batch_norm, norm_report, set_bn_splits
-from ..schedule import Stage, check_count, norm_groups
+from ..schedule import Stage, Waiting, check_count, norm_groups
 from .dist import bn_process_group
 from .fingerprint import check_resume, fingerprint
 from .lr import MultigridLR
+from .store_command import store_command
 
 
 @HOOKS.register_module()
 class MultigridHook(Hook):
     """Keeps the batch sampler, the norm layers and the lr in step with the epoch, and says so in the log.
+
+    At the end of each stage the log tells which share of its time was waiting for data.
 
     It holds no state: everything follows from the runner's epoch and iteration, so that resuming is free. Its
     priority is NORMAL: the sampler must know its epoch before the loop asks for the first batch, and
@@ -104,6 +107,7 @@ class MultigridHook(Hook):
         if sampler.stage is self._stage:
             return
         self._stage = sampler.stage
+        runner.train_loop.waiting = Waiting()
         self._log(runner, self._set_splits(sampler.batch_size * self._stage.shape.batch_factor, sampler.batch_size))
 
     def _set_splits(self, batch_size: int, base_batch: int) -> str:
@@ -140,6 +144,14 @@ class MultigridHook(Hook):
         for name, value in (('num_frames', shape.num_frames), ('crop_size', shape.crop_size),
                             ('batch_size', sampler.batch_size * shape.batch_factor)):
             runner.message_hub.update_scalar(f'train/multigrid/{name}', value)
+
+    def after_train_epoch(self, runner) -> None:
+        """At the end of a stage, log whether the loader or the network was its limit; a resumed run counts from there."""
+        loop, stages = runner.train_loop, runner.train_loop.dataloader.batch_sampler.stages
+        if runner.epoch + 1 == self._stage.end:
+            loader = loop.dataloader
+            text = loop.waiting.text(loader.num_workers, store_command(runner.cfg, loader.dataset))
+            runner.logger.info(f'Multigrid stage {stages.index(self._stage) + 1}/{len(stages)} is trained: {text}')
 
     @staticmethod
     def _log_norms(runner, model: torch.nn.Module) -> None:

@@ -5,11 +5,12 @@ from typing import Iterator, Optional, Tuple
 
 import torch
 from mmaction.registry import HOOKS
+from mmengine.dist import get_world_size
 from mmengine.hooks import EMAHook, Hook
 from mmengine.model import is_model_wrapper
 
 from ..models import PreciseBN, whole_batches
-from ..schedule import Shape, is_count
+from ..schedule import Shape, is_count, precise_bn_batches
 from ..survival import surviving_batches
 
 
@@ -40,7 +41,8 @@ class PreciseBNHook(Hook):
 
     Args:
         base_shape (tuple[int, int]): Frames and crop of the base config.
-        num_batches (int): Batches of the base batch size; at most one pass over the data. Defaults to 200.
+        num_batches (int): Batches of the base batch size at the most. Defaults to 200. Fewer are a twentieth of the
+            iterations since the evaluation before (:func:`precise_bn_batches`), or one pass over the data.
 
     Raises:
         ValueError: A number is impossible.
@@ -64,8 +66,10 @@ class PreciseBNHook(Hook):
         if not precise.layers:
             return
         dataloader = runner.train_loop.dataloader
+        clips = dataloader.batch_sampler.batch_size * get_world_size()
+        iterations = runner.train_loop.iters_since_eval(runner.epoch + 1)
         # The train loader itself, between two epochs: its workers serve on, and none is ever started for this.
-        fixed = dataloader.batch_sampler.fixed(self.shape, self.num_batches)
+        fixed = dataloader.batch_sampler.fixed(self.shape, precise_bn_batches(self.num_batches, iterations, clips))
         with torch.no_grad(), averaged_weights(runner), fixed, whole_batches(model), precise.collect(), \
                 closing(surviving_batches(dataloader)) as batches:
             for data in batches:

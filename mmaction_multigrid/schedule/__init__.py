@@ -6,10 +6,20 @@ from .lr import PiecewiseLR, Span
 from .schedule import MultigridSchedule
 from .settings import Settings
 from .shapes import Shape, frame_interval_range, norm_groups, num_bn_splits
-from .stages import Stage, count_batches, count_iterations, find_stage, stages_from_config, stages_to_config
+from .stages import (
+    Stage,
+    count_batches,
+    count_iterations,
+    find_stage,
+    precise_bn_batches,
+    stages_from_config,
+    stages_to_config,
+)
+from .waiting import Waiting
 
 __all__ = [
-    'BaseTraining', 'MultigridSchedule', 'PiecewiseLR', 'Settings', 'Shape', 'Span', 'Stage', 'check_count',
-    'count_batches', 'count_iterations', 'find_stage', 'frame_interval_range', 'is_count', 'is_number', 'norm_groups',
-    'num_bn_splits', 'stages_from_config', 'stages_to_config', 'type_name'
+    'BaseTraining', 'MultigridSchedule', 'PiecewiseLR', 'Settings', 'Shape', 'Span', 'Stage', 'Waiting',
+    'check_count', 'count_batches', 'count_iterations', 'find_stage', 'frame_interval_range', 'is_count',
+    'is_number', 'norm_groups', 'num_bn_splits', 'precise_bn_batches', 'stages_from_config', 'stages_to_config',
+    'type_name'
 ]

@@ -120,7 +120,7 @@ class Settings:
         short_cycle_reference (str): ``'default'``: relative to the base crop; ``'stage'``: to the stage's.
         bn_base_size (int): Clips over which batch-norm statistics are computed.
         eval_freq (int): Validations and checkpoints per stage.
-        precise_bn (int): Batches for precise BN statistics; 0 turns it off.
+        precise_bn (int): Batches for precise BN statistics at the most; 0 turns it off.
         stages (tuple, optional): An explicit schedule instead of both cycles.
         cycle_ends (tuple, optional): Shares of training at which long cycles end, for lr schedules that
             have no decay points. Defaults to (1/3, 2/3, 5/6) for those.

@@ -6,6 +6,9 @@ from typing import Dict, List, Sequence, Tuple
 
 from .shapes import Shape
 
+PRECISE_BN_EVERY = 20  # iterations
+PRECISE_BN_CLIPS = 32
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -39,6 +42,21 @@ class Stage:
         """Numbers of finished epochs after which to validate: ``freq`` of them, evenly spaced, the end always."""
         count = min(freq, self.epochs)
         return [self.begin + -(-self.epochs * i // count) for i in range(1, count + 1)]
+
+
+def precise_bn_batches(limit: int, iterations: int, clips: int) -> int:
+    """Batches of precise BN before an evaluation: a twentieth of the iterations since the one before.
+
+    Each counts as an iteration: it computes a third of one (forwards only), but has base clips to load, the dearest.
+    They have :data:`PRECISE_BN_CLIPS` clips at the least: in training a network is normalised by statistics over groups
+    of eight (``bn_base_size``), and those over four times as many have half of their error.
+
+    Args:
+        limit: ``precise_bn``; never more than these.
+        iterations: Since the evaluation before, or the start of training.
+        clips: In the base batch of all processes.
+    """
+    return min(limit, max(iterations // PRECISE_BN_EVERY, -(-PRECISE_BN_CLIPS // clips)))
 
 
 def count_batches(shapes: Sequence[Shape], batch_size: int, clips: int) -> List[int]:

@@ -15,6 +15,7 @@ from mmaction_multigrid.schedule import (
     count_iterations,
     find_stage,
     frame_interval_range,
+    precise_bn_batches,
     stages_from_config,
     stages_to_config,
 )
@@ -252,3 +253,13 @@ def test_every_schedule_is_sound(base, settings):
 
 def test_shape_is_a_plain_tuple():
     assert Shape(2, 8, 16) == (2, 8, 16)
+
+
+@pytest.mark.parametrize(('limit', 'iterations', 'clips', 'expected'), [
+    (200, 10000, 64, 200),  # the setting is the limit
+    (200, 2399, 8, 119),  # one for twenty iterations
+    (200, 20, 8, 4), (200, 20, 5, 7), (200, 0, 64, 1),  # 32 clips at the least
+    (2, 20, 2, 2),  # but never more than the setting
+])
+def test_precise_bn_costs_a_twentieth(limit, iterations, clips, expected):
+    assert precise_bn_batches(limit, iterations, clips) == expected
