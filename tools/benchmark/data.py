@@ -3,8 +3,9 @@
     python tools/benchmark/data.py CONFIG [--list FILE --root VIDEOS] [--store GRID_STORE] [--clips N]
 
 Opens, decodes, transforms and collates the same clips in turn through the stock train pipeline and through multigrid's,
-over the original files and over a grid store, in this process, and prints CPU time as ratios; once more over the store for
-full clips too, where it holds their size. Then the CPU time of all clips of the whole schedule beside that of base training.
+over the original files and over a grid store, in this process, and prints CPU time as ratios; once more with full clips
+from the store, too, where it holds their size. Then the CPU time of all clips of the whole schedule beside that of base
+training.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from rich.table import Table
 from mmaction_multigrid import MultigridSchedule, apply_multigrid, multigrid_schedule
 from mmaction_multigrid.schedule import Shape
 
-STOCK, ORIGINALS, STORE, FULL = 'stock', 'originals', 'store', 'store, full clips too'
+STOCK, ORIGINALS, STORE, FULL = 'stock', 'originals', 'store', 'store, all'
 
 
 def build_datasets(cfg: Config, store: Optional[str]) -> Dict[str, Any]:
@@ -104,7 +105,7 @@ def main() -> None:
         found = [seconds[name, shape] for name in ours]
         table.add_row(f'{size[0]} x {size[1]}', *(ratio(values[:, 0], stock[:, 0]) for values in found),
                       *(f'{1 / values[:, 1].mean():.1f}' for values in found))
-    Console(width=140).print(table)
+    Console(width=170).print(table)
     for name in ours:
         cost = {size: seconds[name, shape][:, 0].mean() for size, shape in shapes.items()}
         total = whole_schedule(schedule, cost, stock[:, 0].mean())
