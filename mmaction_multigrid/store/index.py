@@ -183,8 +183,21 @@ def write_index(store: Path, videos: Iterator[Video], settings: Dict[str, Any], 
     folder = store / 'index.part'
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    table = np.zeros(count, VIDEO)
-    copies = np.zeros((count, len(settings['sides'])), COPY)
+    _write_arrays(folder, videos, (count, len(settings['sides'])), rows)
+    name = f'index-{_checksum(folder):08x}'
+    if (store / name).is_dir() and _checksum(store / name) == _checksum(folder):  # of a build that was broken off here
+        shutil.rmtree(folder)
+    else:
+        shutil.rmtree(store / name, ignore_errors=True)
+        os.replace(folder, store / name)
+    write_manifest(store, dict(settings, index=name, videos=count))
+    for path in store.glob('index*'):
+        if path.name != name:
+            shutil.rmtree(path)
+
+
+def _write_arrays(folder: Path, videos: Iterator[Video], shape: Tuple[int, int], rows: int) -> None:
+    table, copies = np.zeros(shape[0], VIDEO), np.zeros(shape, COPY)
     frames = np.lib.format.open_memmap(folder / 'frames.npy', 'w+', FRAME, (rows, ))
     names: List[bytes] = []
     end = begin = 0
@@ -198,24 +211,8 @@ def write_index(store: Path, videos: Iterator[Video], settings: Dict[str, Any], 
             frames[begin:begin + len(copy.frames)] = copy.frames
             begin += len(copy.frames)
     frames.flush()
-    del frames
     for name, array in zip(ARRAYS, (np.frombuffer(b''.join(names), np.uint8), table, copies)):
         np.save(folder / f'{name}.npy', array)
-    _put_in_force(store, folder, settings, count)
-
-
-def _put_in_force(store: Path, folder: Path, settings: Dict[str, Any], count: int) -> None:
-    """Name the arrays of an index by their checksum, have the manifest name them, and remove those before."""
-    name = f'index-{_checksum(folder):08x}'
-    if (store / name).is_dir() and _checksum(store / name) == _checksum(folder):  # of a build that was broken off here
-        shutil.rmtree(folder)
-    else:
-        shutil.rmtree(store / name, ignore_errors=True)
-        os.replace(folder, store / name)
-    write_manifest(store, dict(settings, index=name, videos=count))
-    for path in store.glob('index*'):
-        if path.name != name:
-            shutil.rmtree(path)
 
 
 def _checksum(folder: Path) -> int:

@@ -87,9 +87,10 @@ class GridStoreInit(BaseTransform):
         self.index = open_index(store, 'multigrid.grid_store')
         self.original = TRANSFORMS.build(original) if original else None
         self.reader = OPENERS[transform_name(original)] if original else 'frames'
-        if full_grid == 'store' and short_side and self.index.sides[-1] < short_side:
+        needed = short_side or int(np.minimum(self.index.videos['width'], self.index.videos['height']).min())
+        if full_grid == 'store' and self.index.sides[-1] < needed:
             raise ValueError(f'multigrid.grid_store_full = True: the largest copies in {store!r} have a short side of '
-                             f'{self.index.sides[-1]} pixels, and full clips need {short_side}; '
+                             f'{self.index.sides[-1]} pixels, and full clips need {needed}; '
                              '`mmaction-multigrid store build --full` makes them')
         self._same = bytearray(len(self.index))  # originals that were compared with what was copied, in this process
 
