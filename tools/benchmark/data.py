@@ -3,8 +3,9 @@
     python tools/benchmark/data.py CONFIG [--list FILE --root VIDEOS] [--store GRID_STORE] [--clips N]
 
 Opens, decodes, transforms and collates the same clips in turn through the stock train pipeline and through multigrid's,
-over the original files and over a grid store, in this process, and prints CPU time as ratios; once more over the store for
-full clips too, where it holds their size. Then the CPU time of all clips of the whole schedule beside that of base training.
+over the original files and over a grid store, in this process, and prints CPU time as ratios; once more over the store
+for full clips too, where it holds their size. Then the CPU time of all clips of the whole schedule beside that of base
+training.
 """
 
 import argparse

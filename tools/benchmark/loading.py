@@ -5,8 +5,8 @@
 
 Trains the config's base, then multigrid over the original files, then multigrid over the grid store, one after the other,
 and prints wall-clock as ratios; where the store holds the full size, base and multigrid over that alone, too. Loading is
-the limit, with one clip a base batch and everything else made small; with --network the config's own network and batch are
-trained, weights from scratch.
+the limit, with one clip a base batch and everything else made small; with --network the config's own network and batch
+are trained, weights from scratch.
 """
 
 import argparse
@@ -77,6 +77,17 @@ def train(cfg: Config, name: str) -> tuple:
     return time.perf_counter() - begin, runner.iter
 
 
+def train_unless_missing(cfg: Config, name: str) -> Optional[tuple]:
+    """Train a run; None where it needs full copies and the store was built without them."""
+    try:
+        return train(cfg, name)
+    except ValueError as error:
+        if '--full' not in str(error):
+            raise
+        print(error)
+        return None
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -110,14 +121,7 @@ def main() -> None:
         runs['multigrid, grid store for full clips too'] = apply_multigrid(cfg)
         cfg.multigrid.update(stages=[dict(epochs=args.epochs)])
         runs['baseline, grid store'] = apply_multigrid(cfg)
-        found = {}
-        for name, run in runs.items():
-            try:
-                found[name] = train(run, name)
-            except ValueError as error:
-                if '--full' not in str(error):
-                    raise
-                print(error)  # the store was built without it
+        found = {name: result for name, run in runs.items() if (result := train_unless_missing(run, name))}
     for name, (seconds, iterations) in found.items():
         table.add_row(name, f'{seconds:.1f} s', str(iterations), f'{found["baseline"][0] / seconds:.2f}')
     Console(width=100).print(table)
