@@ -1,14 +1,14 @@
 """The batch sampler that gives every batch its shape."""
 
 from contextlib import contextmanager
-from itertools import cycle, islice
-from typing import Iterator, List, Optional, Sequence, Tuple
+from itertools import chain, cycle, islice
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 from mmaction.registry import DATA_SAMPLERS
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import Sampler
 
-from ..schedule import Shape, Stage, check_count, count_batches, find_stage, stages_from_config
+from ..schedule import Segment, Shape, Stage, check_count, count_batches, find_stage, stages_from_config
 
 
 @DATA_SAMPLERS.register_module()
@@ -39,9 +39,8 @@ class MultigridBatchSampler(Sampler):
         self.batch_size = batch_size
         self.stages = stages_from_config(stages)
         self.epoch = 0
-        self._fixed: Optional[Tuple[Shape, int]] = None
-        self._start = 0
-        self._max_pieces = 1
+        self._fixed: tuple = ()
+        self._instead: Optional[Callable[[], Iterator[list]]] = None
         for stage in self.stages:
             if not self.num_batches(stage.begin):
                 size = batch_size * stage.shapes[0].batch_factor
@@ -86,70 +85,76 @@ class MultigridBatchSampler(Sampler):
         """Exact number of batches in an epoch."""
         return sum(count_batches(self.stages[find_stage(self.stages, epoch)].shapes, self.batch_size, self.num_clips))
 
+    def length_of(self, segment: Segment) -> int:
+        """Exact number of batches in a segment; of a fixed shape one at the least."""
+        if segment.shape is None:
+            return self.num_batches(segment.epoch)
+        return max(1, min(segment.limit, self.num_clips // (self.batch_size * segment.shape.batch_factor)))
+
     @contextmanager
     def fixed(self, shape: Shape, num_batches: int) -> Iterator[int]:
         """Inside the ``with`` block yield at most ``num_batches`` batches, all of one shape, one at the least.
 
         The clips are the first of the current epoch's. Yields the number of batches.
         """
-        count = max(1, min(num_batches, self.num_clips // (self.batch_size * shape.batch_factor)))
-        self._fixed = shape, count
+        self._fixed = shape, num_batches
         try:
-            yield count
+            yield len(self)
         finally:
-            self._fixed = None
+            self._fixed = ()
 
     @contextmanager
-    def starting_at(self, batch_idx: int) -> Iterator[None]:
-        """What is iterated over inside the ``with`` block leaves out the batches before this one."""
-        self._start = batch_idx
+    def instead(self, batches: Callable[[], Iterator[list]]) -> Iterator[None]:
+        """Inside the ``with`` block an iteration is over what this function returns."""
+        self._instead = batches
         try:
             yield
         finally:
-            self._start = 0
+            self._instead = None
 
-    @contextmanager
-    def in_pieces(self, max_pieces: int) -> Iterator[List[int]]:
-        """What is iterated over inside the ``with`` block are up to ``max_pieces`` pieces of each batch, in order.
+    @property
+    def order_follows_epoch(self) -> bool:
+        """Whether the order of an epoch's clips is known before it begins."""
+        return hasattr(self.sampler, 'set_epoch')
 
-        None but a batch's last has fewer clips than a base batch. Yields the number of pieces of every batch.
+    def in_pieces(self, segment: Segment, max_pieces: int, start: int = 0) -> Iterator[List[list]]:
+        """The batches of any segment from ``start`` on, each in up to ``max_pieces`` lists of ``(index, shape, epoch)``.
+
+        None but a batch's last has fewer clips than a base batch. The current epoch stays as it is.
         """
-        self._max_pieces = max_pieces
-        try:
-            yield [-(-size // self._piece_size(size)) for size in self._sizes()]
-        finally:
-            self._max_pieces = 1
+        for batch in islice(self._batches(segment), start, None):
+            items = [(*item, segment.epoch) for item in batch]
+            size = max(self.batch_size, -(-len(items) // max_pieces))
+            yield [items[begin:begin + size] for begin in range(0, len(items), size)]
 
-    def _piece_size(self, size: int) -> int:
-        return max(self.batch_size, -(-size // self._max_pieces))
+    def _segment(self) -> Segment:
+        return Segment(self.epoch, *self._fixed)
 
     def __len__(self) -> int:
-        return self._fixed[1] if self._fixed else self.num_batches(self.epoch)
+        return self.length_of(self._segment())
 
     def __iter__(self) -> Iterator[List[Tuple[int, Shape]]]:
-        batches = islice(self._batches(), self._start, None)
-        return self._cut(batches) if self._max_pieces > 1 else batches
+        return self._instead() if self._instead else self._batches(self._segment())
 
-    def _batches(self) -> Iterator[List[Tuple[int, Shape]]]:
-        indices = islice(iter(self.sampler), self.num_clips)
-        for shape, size in zip(cycle(self._shapes()), self._sizes()):
+    def _batches(self, segment: Segment) -> Iterator[List[Tuple[int, Shape]]]:
+        indices, left = self._indices(segment.epoch), self.num_clips
+        stage = self.stages[find_stage(self.stages, segment.epoch)]
+        shapes = stage.shapes if segment.shape is None else (segment.shape, )
+        for shape in islice(cycle(shapes), self.length_of(segment)):
+            size = min(self.batch_size * shape.batch_factor, left)  # a fixed shape may find fewer than it asks for
+            left -= size
             yield [(index, shape) for index in islice(indices, size)]
 
-    def _cut(self, batches: Iterator[list]) -> Iterator[list]:
-        for batch in batches:
-            size = self._piece_size(len(batch))
-            yield from (batch[begin:begin + size] for begin in range(0, len(batch), size))
-
-    def _shapes(self) -> Sequence[Shape]:
-        return (self._fixed[0], ) if self._fixed else self.stage.shapes
-
-    def _sizes(self) -> Iterator[int]:
-        """Clips of each batch; a fixed shape may find fewer than it asks for."""
-        left = self.num_clips
-        for shape in islice(cycle(self._shapes()), len(self)):
-            size = min(self.batch_size * shape.batch_factor, left)
-            left -= size
-            yield size
+    def _indices(self, epoch: int) -> Iterator[int]:
+        if epoch == self.epoch or not self.order_follows_epoch:
+            return islice(iter(self.sampler), self.num_clips)
+        self.sampler.set_epoch(epoch)
+        try:  # a generator looks at the epoch when its first index is asked for
+            indices = iter(self.sampler)
+            first = list(islice(indices, 1))
+        finally:
+            self.sampler.set_epoch(self.epoch)
+        return islice(chain(first, indices), self.num_clips)
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(batch_size={self.batch_size}, stages={len(self.stages)}, '

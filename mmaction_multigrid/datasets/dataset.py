@@ -23,9 +23,10 @@ class MultigridDataset:
 
     A plain index loads the clip in the base shape. Once :meth:`set_epoch` was called, the random numbers of a clip
     follow from seed, epoch and index alone: not from the number of workers, nor from what was loaded before, so
-    that a resumed run sees the very clips of an undisturbed one. A clip that cannot be loaded is replaced by another
-    of the same shape, a broken copy in a grid store by its original; see :meth:`report_to`. Everything else,
-    ``metainfo`` and ``full_init`` among it, is the wrapped data set's.
+    that a resumed run sees the very clips of an undisturbed one. An item ``(index, shape, epoch)`` is of that epoch,
+    which workers load ahead. A clip that cannot be loaded is replaced by another of the same shape, a broken copy in a
+    grid store by its original; see :meth:`report_to`. Everything else, ``metainfo`` and ``full_init`` among it, is the
+    wrapped data set's.
 
     Args:
         dataset (dict or Dataset): The data set to wrap: repeat, concat and raw-frame data sets too.
@@ -79,22 +80,24 @@ class MultigridDataset:
 
         Workers that are started from now on replace it by another clip.
         """
-        index = self._crashes.blame(worker)
-        if index is None:
+        blamed = self._crashes.blame(worker)
+        if blamed is None:
             return None
-        name = self._name(index)
-        self._crashes.add(name, int(self._clock[1]))
+        name = self._name(blamed.index)
+        self._crashes.add(name, blamed.epoch)
         self._tally.add(failed=True)
         return name
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, item: Union[int, Tuple[int, Shape]]) -> Any:
+    def __getitem__(self, item: Union[int, Tuple[int, Shape], Tuple[int, Shape, int]]) -> Any:
         if not isinstance(item, tuple):
             return self.dataset[item]
-        index, shape = item
+        index, shape, *ahead = item
         seed, epoch = self._clock.tolist()
+        if ahead and epoch >= 0:
+            epoch, = ahead
         with open_grid(Grid(shape.num_frames, shape.crop_size, *self.base_shape)):
             if epoch < 0:
                 return self._load(index, epoch)

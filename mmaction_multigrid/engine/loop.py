@@ -3,15 +3,16 @@
 from bisect import bisect_right
 from contextlib import closing
 from itertools import accumulate
-from typing import Dict, Union
+from typing import Dict, Optional, Union
 
 from mmaction.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ..schedule import Waiting, check_count
-from ..survival import surviving_batches
+from ..schedule import Segment, Waiting, check_count
+from ..survival import BatchStream
+from .precise_bn_hook import PreciseBNHook
 
 
 @LOOPS.register_module()
@@ -65,15 +66,24 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
         begin, end = self.first_iters[epoch:epoch + 2]
         return epoch + (iteration - begin) / (end - begin)
 
+    def following(self, segment: Segment) -> Optional[Segment]:
+        """The batches that come after these, so that workers load them ahead: of precise BN, or the next epoch."""
+        if segment.shape is None:
+            for hook in self.runner.hooks:
+                if isinstance(hook, PreciseBNHook) and (batches := hook.segment(self.runner, segment.epoch)):
+                    return batches
+        return Segment(segment.epoch + 1) if segment.epoch + 1 < self._max_epochs else None
+
     def run(self):
         """Train, and validate where a stage asks for it."""
         # A checkpoint of another batch size or number of processes counts other iterations; its epochs are ours.
         self._iter = self.first_iters[min(self._epoch, self._max_epochs)]
         self.runner.call_hook('before_train')
-        while self._epoch < self._max_epochs and not self.stop_training:
-            self.run_epoch()
-            if self.runner.val_loop is not None and self.is_eval_epoch(self._epoch):
-                self.runner.val_loop.run()
+        with BatchStream(self.dataloader, self.following) as self.stream:
+            while self._epoch < self._max_epochs and not self.stop_training:
+                self.run_epoch()
+                if self.runner.val_loop is not None and self.is_eval_epoch(self._epoch):
+                    self.runner.val_loop.run()
         self.runner.call_hook('after_train')
         return self.runner.model
 
@@ -86,7 +96,7 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
         begin, end = self.first_iters[self._epoch:self._epoch + 2]
         self.runner.optim_wrapper.initialize_count_status(nn.Module(), 0, end - begin)
         self.runner.model.train()
-        with closing(surviving_batches(self.dataloader)) as batches:
+        with closing(self.stream.batches(Segment(self._epoch))) as batches:
             for idx, data_batch in enumerate(self.waiting.measured(batches)):
                 self.run_iter(idx, data_batch)
         self.runner.call_hook('after_train_epoch')

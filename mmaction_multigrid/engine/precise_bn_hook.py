@@ -10,8 +10,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.model import is_model_wrapper
 
 from ..models import PreciseBN, whole_batches
-from ..schedule import Shape, is_count, precise_bn_batches
-from ..survival import surviving_batches
+from ..schedule import Segment, Shape, is_count, precise_bn_batches
 
 
 @contextmanager
@@ -57,25 +56,33 @@ class PreciseBNHook(Hook):
         self.num_batches = num_batches
         self.last_count: Optional[int] = None
 
+    def segment(self, runner, epoch: int) -> Optional[Segment]:
+        """The batches for the statistics after an epoch; None: no evaluation follows, or the model has no batch norm."""
+        loop, sampler = runner.train_loop, runner.train_loop.dataloader.batch_sampler
+        if not loop.is_eval_epoch(epoch + 1) or not PreciseBN(_bare(runner.model)).layers:
+            return None
+        clips, iterations = sampler.batch_size * get_world_size(), loop.iters_since_eval(epoch + 1)
+        return Segment(epoch, self.shape, precise_bn_batches(self.num_batches, iterations, clips))
+
     def after_train_epoch(self, runner) -> None:
         """Update the statistics if the loop validates after this epoch."""
-        if not runner.train_loop.is_eval_epoch(runner.epoch + 1):
+        segment = self.segment(runner, runner.epoch)
+        if segment is None:
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = _bare(runner.model)
         precise = PreciseBN(model)
-        if not precise.layers:
-            return
-        dataloader = runner.train_loop.dataloader
-        clips = dataloader.batch_sampler.batch_size * get_world_size()
-        iterations = runner.train_loop.iters_since_eval(runner.epoch + 1)
-        # The train loader itself, between two epochs: its workers serve on, and none is ever started for this.
-        fixed = dataloader.batch_sampler.fixed(self.shape, precise_bn_batches(self.num_batches, iterations, clips))
-        with torch.no_grad(), averaged_weights(runner), fixed, whole_batches(model), precise.collect(), \
-                closing(surviving_batches(dataloader)) as batches:
+        # From the stream of training: its workers serve on, have begun with these already, and go on with the next epoch.
+        with torch.no_grad(), averaged_weights(runner), whole_batches(model), precise.collect(), \
+                closing(runner.train_loop.stream.batches(segment)) as batches:
             for data in batches:
                 with runner.optim_wrapper.optim_context(model):
                     model._run_forward(model.data_preprocessor(data, True), mode='loss')
                 precise.update()
         self.last_count = precise.count
         runner.logger.info(f'Precise BN: statistics of {len(precise.layers)} layers over {precise.count} batches of '
-                           f'{dataloader.batch_sampler.batch_size} x {self.shape.num_frames} x {self.shape.crop_size}')
+                           f'{runner.train_loop.dataloader.batch_sampler.batch_size} x {self.shape.num_frames} x '
+                           f'{self.shape.crop_size}')
+
+
+def _bare(model: torch.nn.Module) -> torch.nn.Module:
+    return model.module if is_model_wrapper(model) else model

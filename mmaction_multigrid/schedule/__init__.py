@@ -7,6 +7,7 @@ from .schedule import MultigridSchedule
 from .settings import Settings
 from .shapes import Shape, frame_interval_range, norm_groups, num_bn_splits
 from .stages import (
+    Segment,
     Stage,
     count_batches,
     count_iterations,
@@ -18,7 +19,7 @@ from .stages import (
 from .waiting import Waiting
 
 __all__ = [
-    'BaseTraining', 'MultigridSchedule', 'PiecewiseLR', 'Settings', 'Shape', 'Span', 'Stage', 'Waiting',
+    'BaseTraining', 'MultigridSchedule', 'PiecewiseLR', 'Segment', 'Settings', 'Shape', 'Span', 'Stage', 'Waiting',
     'check_count', 'count_batches', 'count_iterations', 'find_stage', 'frame_interval_range', 'is_count',
     'is_number', 'norm_groups', 'num_bn_splits', 'precise_bn_batches', 'stages_from_config', 'stages_to_config',
     'type_name'

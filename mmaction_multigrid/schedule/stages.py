@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .shapes import Shape
 
@@ -42,6 +42,19 @@ class Stage:
         """Numbers of finished epochs after which to validate: ``freq`` of them, evenly spaced, the end always."""
         count = min(freq, self.epochs)
         return [self.begin + -(-self.epochs * i // count) for i in range(1, count + 1)]
+
+
+class Segment(NamedTuple):
+    """Batches that are asked for in one go.
+
+    Attributes:
+        epoch (int): The epoch whose clips they are, in its order.
+        shape (Shape, optional): That of all of them; None: those of the epoch's stage, and the whole epoch.
+        limit (int): Batches of ``shape`` at the most.
+    """
+    epoch: int
+    shape: Optional[Shape] = None
+    limit: int = 0
 
 
 def precise_bn_batches(limit: int, iterations: int, clips: int) -> int:

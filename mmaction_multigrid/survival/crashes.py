@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Dict, Iterator, Optional
+from typing import Callable, Dict, Iterator, NamedTuple, Optional
 
 import torch
 from torch.utils.data import get_worker_info
@@ -10,6 +10,12 @@ from torch.utils.data import get_worker_info
 
 class CrashedFile(RuntimeError):
     """A file is not opened, since it ended the process that last did."""
+
+
+class OpenClip(NamedTuple):
+    """Epoch and index of a clip that is being loaded."""
+    epoch: int
+    index: int
 
 
 class Crashes:
@@ -22,15 +28,15 @@ class Crashes:
     """
 
     def __init__(self, num_workers: int = 0, path: Optional[str] = None) -> None:
-        # Shared memory outlives the worker that wrote to it. Negative: no clip is open.
-        self._open = torch.full((num_workers, ), -1, dtype=torch.int64).share_memory_()
+        # Epoch and index. Shared memory outlives the worker that wrote to it. Negative index: no clip is open.
+        self._open = torch.full((num_workers, 2), -1, dtype=torch.int64).share_memory_()
         self._path = path
         self._epochs: Dict[str, int] = {}
         if path and Path(path).is_file():
             for line in Path(path).read_text(encoding='utf-8', errors='surrogateescape').split('\n'):
                 epoch, tab, name = line.partition('\t')
                 if tab and epoch.isdigit():  # not the rest of a line that a kill cut off
-                    self._epochs[name] = int(epoch)
+                    self._leave_out(name, int(epoch))
 
     @contextmanager
     def opening(self, index: int, epoch: int, name: Callable[[int], str]) -> Iterator[None]:
@@ -45,21 +51,27 @@ class Crashes:
         if worker is None or worker.id >= len(self._open):  # a loader that nobody watches
             yield
             return
-        self._open[worker.id] = index
+        slot = self._open[worker.id].numpy()  # the same memory
+        slot[0] = epoch
+        slot[1] = index
         try:
             yield
         finally:
-            self._open[worker.id] = -1
+            slot[1] = -1
 
-    def blame(self, worker: int) -> Optional[int]:
-        """Index of the clip that a worker had open, None if it had none; asked for once."""
-        index = int(self._open[worker])
+    def blame(self, worker: int) -> Optional[OpenClip]:
+        """The clip that a worker had open, None if it had none; asked for once."""
+        clip = OpenClip(*self._open[worker].tolist())
         self._open[worker] = -1
-        return None if index < 0 else index
+        return None if clip.index < 0 else clip
 
     def add(self, name: str, epoch: int) -> None:
         """Have a file not opened again, from this epoch on, by the workers that are started next."""
-        self._epochs[name] = epoch
+        self._leave_out(name, epoch)
         if self._path:
             with open(self._path, 'a', encoding='utf-8', errors='surrogateescape') as file:
                 file.write(f'{epoch}\t{name}\n')
+
+    def _leave_out(self, name: str, epoch: int) -> None:
+        """Workers load ahead of the training, so that a later epoch may be met first."""
+        self._epochs[name] = min(epoch, self._epochs.get(name, epoch))

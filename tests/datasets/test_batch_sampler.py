@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 
 from mmaction_multigrid.datasets import MultigridBatchSampler
-from mmaction_multigrid.schedule import Shape
+from mmaction_multigrid.schedule import Segment, Shape
 
 STAGES = [dict(epochs=2, shapes=[(4, 4, 8), (2, 4, 11), (2, 4, 11)]), dict(epochs=1, shapes=[(1, 8, 16)])]
 
@@ -78,20 +78,25 @@ def test_fixed_shape_and_back():
     assert [len(batch) for batch in sampler] == [8, 4, 4, 8, 4, 4, 8]
 
 
+def without_epoch(pieces, epoch):
+    """Items of one epoch, as the batch sampler itself yields them."""
+    items = [item for piece in pieces for item in piece]
+    assert {item[2:] for item in items} <= {(epoch, )}
+    return [item[:2] for item in items]
+
+
 def test_pieces_by_hand():
     sampler = batch_sampler(42)
     whole = list(sampler)
-    with sampler.in_pieces(3) as counts:
-        pieces = list(sampler)
+    batches = list(sampler.in_pieces(Segment(0), 3))
     # Of 8, 4, 4, 8, 4, 4 and 8 clips; a third of 8 is 3, and a third of 4 less than the base batch of 2.
-    assert [len(piece) for piece in pieces] == [3, 3, 2, 2, 2, 2, 2, 3, 3, 2, 2, 2, 2, 2, 3, 3, 2]
-    assert counts == [3, 2, 2, 3, 2, 2, 3]
-    assert [item for piece in pieces for item in piece] == [item for batch in whole for item in batch]
-    with sampler.starting_at(6), sampler.in_pieces(3):
-        assert list(sampler) == pieces[-3:]
-    with sampler.fixed(Shape(4, 4, 8), 2), sampler.in_pieces(3) as counts:
-        assert counts == [3, 3]
-        assert [len(piece) for piece in sampler] == [3, 3, 2, 3, 3, 2]
+    assert [[len(piece) for piece in pieces] for pieces in batches] == [
+        [3, 3, 2], [2, 2], [2, 2], [3, 3, 2], [2, 2], [2, 2], [3, 3, 2]]
+    assert [without_epoch(pieces, 0) for pieces in batches] == whole
+    assert list(sampler.in_pieces(Segment(0), 3, start=6)) == batches[6:]
+    fixed = Segment(0, Shape(4, 4, 8), 2)
+    assert [[len(piece) for piece in pieces] for pieces in sampler.in_pieces(fixed, 3)] == [[3, 3, 2]] * 2
+    assert sampler.length_of(fixed) == 2
     assert list(sampler) == whole
 
 
@@ -102,16 +107,45 @@ def test_pieces_are_the_batches(length, batch_size, parts, start):
     if length < 4 * batch_size:
         return
     sampler = batch_sampler(length, batch_size, stages)
-    batches = list(sampler)[start:]
-    with sampler.starting_at(start), sampler.in_pieces(parts) as counts:
-        pieces = iter(list(sampler))
-    assert len(counts[start:]) == len(batches)
-    for batch, count in zip(batches, counts[start:]):
-        found = [next(pieces) for _ in range(count)]
-        assert [item for piece in found for item in piece] == batch
-        assert count <= parts
-        assert all(len(piece) >= batch_size for piece in found[:-1])
-    assert next(pieces, None) is None
+    found = list(sampler.in_pieces(Segment(0), parts, start))
+    assert [without_epoch(pieces, 0) for pieces in found] == list(sampler)[start:]
+    for pieces in found:
+        assert len(pieces) <= parts
+        assert all(len(piece) >= batch_size for piece in pieces[:-1])
+
+
+class LazySampler(DefaultSampler):
+    """Asks for its epoch with its first index only."""
+
+    def __iter__(self):
+        yield from list(super().__iter__())
+
+
+@pytest.mark.parametrize('kind', [DefaultSampler, LazySampler])
+def test_another_epoch_ahead_leaves_the_current_one_alone(kind):
+    sampler = MultigridBatchSampler(kind(range(40), seed=3), 2, STAGES)
+    epochs = []
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        epochs.append(list(sampler))
+    assert epochs[0] != epochs[1]
+    sampler.set_epoch(0)
+    current = iter(sampler)
+    begun = [next(current)]
+    for epoch in (2, 1, 0):
+        found = [without_epoch(pieces, epoch) for pieces in sampler.in_pieces(Segment(epoch), 4)]
+        assert found == epochs[epoch]
+        assert sampler.length_of(Segment(epoch)) == len(found)
+        assert (sampler.epoch, sampler.sampler.epoch) == (0, 0)
+    assert begun + list(current) == epochs[0]
+
+
+def test_other_batches_instead():
+    sampler = batch_sampler(40)
+    whole = list(sampler)
+    with sampler.instead(lambda: iter('ab')):
+        assert (list(sampler), list(sampler)) == (['a', 'b'], ['a', 'b'])
+    assert list(sampler) == whole
 
 
 def test_too_few_clips_for_the_coarsest_batch():

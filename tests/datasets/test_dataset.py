@@ -71,7 +71,7 @@ def test_a_file_that_ended_its_worker_counts_as_failed(tmp_path):
     data.set_epoch(0, 0)
     data[(3, COARSE)]
     assert data.tries == (1, 0)
-    data._crashes._open[0] = 7
+    data._crashes._open[0] = torch.tensor([0, 7])
     assert data.leave_out(0) == 'clip 7'
     assert data.tries == (2, 1)
     data[(7, COARSE)]

@@ -242,5 +242,9 @@ def test_crashes_are_kept_with_their_epoch(tmp_path):
             with pytest.raises(CrashedFile, match='ended the process'), kept.opening(7, epoch, names):
                 pass
     assert crashes.blame(1) is None
-    crashes._open[1] = 7
-    assert (crashes.blame(1), crashes.blame(1)) == (7, None)
+    crashes._open[1] = torch.tensor([5, 7])
+    assert (crashes.blame(1), crashes.blame(1)) == ((5, 7), None)
+    crashes.add('fine.mp4', 5)  # met ahead of the training
+    crashes.add('fine.mp4', 4)
+    crashes.add('fine.mp4', 6)
+    assert crashes._epochs['fine.mp4'] == Crashes(1, str(path))._epochs['fine.mp4'] == 4

@@ -19,13 +19,14 @@ from typing import Dict, List
 
 import numpy as np
 import torch
-from mmengine.dataset import pseudo_collate
+from mmengine.dataset import DefaultSampler, pseudo_collate
 from torch import nn
 from torch.utils.data import DataLoader
 
 from mmaction_multigrid.datasets import MultigridBatchSampler, MultigridDataset, MultigridTransform
 from mmaction_multigrid.models import convert_sub_batch_norm, set_bn_splits
-from mmaction_multigrid.survival import surviving_batches
+from mmaction_multigrid.schedule import Segment
+from mmaction_multigrid.survival import BatchStream
 
 SHAPES = ((4, 2, 8), (2, 4, 8), (1, 4, 16))
 MAX_GROWTH = 20  # MiB
@@ -72,22 +73,24 @@ def run(stages: int, workers: int, context: str) -> List[Dict[str, int]]:
     """Usage after a tenth of the stage changes, and after all."""
     data = MultigridDataset(Clips(), (4, 16))
     data.survive_crashes(workers)
-    sampler = MultigridBatchSampler(range(len(data)), 1, [dict(epochs=1, shapes=[SHAPES[i % 3]]) for i in range(stages)])
+    sampler = MultigridBatchSampler(DefaultSampler(range(len(data))), 1,
+                                    [dict(epochs=1, shapes=[SHAPES[i % 3]]) for i in range(stages)])
     loader = DataLoader(data, batch_sampler=sampler, num_workers=workers, persistent_workers=workers > 0,
                         collate_fn=pseudo_collate, multiprocessing_context=context if workers else None)
     model = nn.Sequential(nn.Conv3d(3, 4, 3), nn.BatchNorm3d(4))
     layers = convert_sub_batch_norm(model)
     found = []
-    for epoch in range(stages):
-        sampler.epoch = epoch
-        data.set_epoch(0, epoch)
-        set_bn_splits(layers, sampler.stage.shape.batch_factor)
-        for clips in surviving_batches(loader):
-            model.zero_grad()
-            model(torch.stack(clips)).square().mean().backward()
-        if epoch + 1 in (stages // 10, stages):
-            pids = [worker.pid for worker in loader._iterator._workers] if workers else []
-            found.append(usage([os.getpid(), *pids]))
+    with BatchStream(loader, lambda done: Segment(done.epoch + 1) if done.epoch + 1 < stages else None) as stream:
+        for epoch in range(stages):
+            sampler.set_epoch(epoch)
+            data.set_epoch(0, epoch)
+            set_bn_splits(layers, sampler.stage.shape.batch_factor)
+            for clips in stream.batches(Segment(epoch)):
+                model.zero_grad()
+                model(torch.stack(clips)).square().mean().backward()
+            if epoch + 1 in (stages // 10, stages):
+                pids = [worker.pid for worker in loader._iterator._workers] if workers else []
+                found.append(usage([os.getpid(), *pids]))
     return found
 
 
@@ -99,8 +102,9 @@ def survive(crashes: int, workers: int, context: str) -> None:
     sampler = MultigridBatchSampler(range(len(data)), 1, [dict(epochs=1, shapes=[SHAPES[2]])])
     loader = DataLoader(data, batch_sampler=sampler, num_workers=workers, persistent_workers=True,
                         collate_fn=pseudo_collate, multiprocessing_context=context)
-    for _ in surviving_batches(loader):
-        pass
+    with BatchStream(loader) as stream:
+        for _ in stream.batches(Segment(0)):
+            pass
     loader._iterator._shutdown_workers()
 
 
