@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from ..schedule import Segment
 from .pieces import join, max_pieces
+from .sending import Together
 from .worker_deaths import WorkerDeaths, leave_out_crashed
 
 MAX_CRASHES = 100
@@ -23,7 +24,7 @@ class BatchStream:
     batch is there when it is asked for. Where another is asked for instead, they start over with that one.
 
     A coarse batch has up to sixteen times the clips of a base batch, and one worker would take as many times as long
-    over it: it is loaded in pieces, by all workers at once.
+    over it: it is loaded in pieces, by all workers at once. The tensors of a piece are sent together.
 
     Where a worker crashes while it has a clip open, the workers are started anew at the batch that comes next, and the
     data set is told to leave that clip's file out. Anything else that happens to a worker ends the run, but only when a
@@ -39,6 +40,8 @@ class BatchStream:
                  following: Callable[[Segment], Optional[Segment]] = lambda segment: None) -> None:
         self._loader, self._following = dataloader, following
         self._plain = not dataloader.num_workers or not hasattr(dataloader.dataset, 'leave_out')
+        if not self._plain and not isinstance(dataloader.collate_fn, Together):
+            dataloader.collate_fn = Together(dataloader.collate_fn)
         self._deaths = WorkerDeaths()
         self._iterator: Any = None
         # Of every batch that workers are told to load: segment, number in it, pieces.

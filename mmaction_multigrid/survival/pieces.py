@@ -9,7 +9,8 @@ from torch.utils.data import DataLoader
 
 def max_pieces(dataloader: DataLoader) -> int:
     """As many as there are workers, where it is known how to join what they load."""
-    collate = getattr(dataloader.collate_fn, 'func', dataloader.collate_fn)  # mmengine's is a partial function
+    collate = getattr(dataloader.collate_fn, 'collate', dataloader.collate_fn)  # of Together
+    collate = getattr(collate, 'func', collate)  # mmengine's is a partial function
     return dataloader.num_workers if collate is pseudo_collate else 1
 
 

@@ -3,9 +3,9 @@
     python tools/benchmark/overheads.py [--repeats 20]
 
 Sub-batch norm against BatchNorm3d, the work per iteration of batch sampler, hook and lr, a change of stage against an
-ordinary epoch change, the first coarse batch of an epoch, that of a stage, the text of the config in a
-checkpoint, the batch sampler on a hundred million clips, and the time to resolve a config and to print a schedule.
-Alternates what it compares, and prints medians and quartiles.
+ordinary epoch change, the first coarse batch of an epoch, that of a stage, clips on their way from a worker,
+the text of the config in a checkpoint, the batch sampler on a hundred million clips, and the time to resolve a config
+and to print a schedule. Alternates what it compares, and prints medians and quartiles.
 """
 
 import argparse
@@ -19,9 +19,10 @@ import tracemalloc
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Callable, Iterable, List
+from typing import Callable, Iterable, List, Tuple
 
 import torch
+from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dataset import DefaultSampler, pseudo_collate
 from mmengine.logging import MessageHub
@@ -37,6 +38,7 @@ from mmaction_multigrid.engine.config_text import lay_out_once
 from mmaction_multigrid.models import convert_sub_batch_norm, set_bn_splits
 from mmaction_multigrid.schedule import Segment
 from mmaction_multigrid.survival import BatchStream
+from mmaction_multigrid.survival.sending import Together
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'configs/recognition/slowfast/slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py'
@@ -203,6 +205,33 @@ def seam_rows(repeats: int) -> list:
             ('the same, each epoch by itself', spread(waits(lambda segment: None), '{:.1f}'))]
 
 
+class Packed(Blank):
+    """Clips as a pipeline packs them, which take next to no time to load."""
+
+    def __len__(self) -> int:
+        return 512
+
+    def __getitem__(self, index: int) -> dict:
+        sample = ActionDataSample(metainfo=dict(img_shape=(1, 1)))
+        return dict(inputs=super().__getitem__(index).byte()[None], data_samples=sample.set_gt_label(index))
+
+
+def sending_rows(repeats: int) -> list:
+    """Time of clips that are no work to load through a loader of one worker: sent together, over one by one."""
+    def epoch(shape: Tuple[int, int], clips: int, collate: Callable) -> Callable:
+        stages = [dict(epochs=1, shapes=[(1, *shape)])]
+        data = MultigridDataset(Packed(), (32, 224))
+        loader = DataLoader(data, batch_sampler=MultigridBatchSampler(range(512), clips, stages), num_workers=1,
+                            persistent_workers=True, collate_fn=collate)
+        return lambda: [torch.stack(batch['inputs']) for batch in loader]
+
+    rows = []
+    for shape, clips in (((4, 28), 32), ((8, 112), 16), ((16, 112), 16)):
+        found = ratios(*(epoch(shape, clips, collate) for collate in (Together(pseudo_collate), pseudo_collate)), repeats)
+        rows.append((f'{clips} clips of {shape[0]} x {shape[1]} sent together, over one by one', spread(found)))
+    return rows
+
+
 def start_up_row(repeats: int) -> tuple:
     """Time of ``print_schedule.py``, beside importing what it stands on."""
     def call(*command: str) -> None:
@@ -250,7 +279,7 @@ def main() -> None:
     rows.append(('apply_multigrid on the Kinetics-400 config, s', spread(times)))
     rows.append(config_text_row(resolved, args.repeats))
     rows += change_rows(stages, args.repeats) + [first_batch_row(args.repeats)]
-    rows += seam_rows(args.repeats) + [start_up_row(max(2, args.repeats // 4))]
+    rows += seam_rows(args.repeats) + sending_rows(max(2, args.repeats // 2)) + [start_up_row(max(2, args.repeats // 4))]
     table = Table(title='what multigrid itself costs: median (quartiles)')
     table.add_column('what')
     table.add_column('figure', justify='right')
