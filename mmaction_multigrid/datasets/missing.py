@@ -103,4 +103,3 @@ def _file_key(steps: List[Any]) -> Optional[str]:
     if names & {*OPENERS, 'PIMSInit'}:
         return 'filename'
     return 'frame_dir' if 'RawFrameDecode' in names else None
-
