@@ -1,7 +1,7 @@
 """The learning rate of base training, as mmengine's own schedulers set it."""
 
 from array import array
-from typing import List, Sequence
+from typing import List, Optional, Sequence
 
 import torch
 from mmaction.registry import PARAM_SCHEDULERS
@@ -60,7 +60,7 @@ class BaseLR:
     """
 
     def __init__(self, schedulers: Sequence[dict], max_epochs: int, lrs: Sequence[float],
-                 epoch_length: int = EPOCH_LENGTH, warmup: int = None) -> None:
+                 epoch_length: int = EPOCH_LENGTH, warmup: Optional[int] = None) -> None:
         self.max_epochs, self.epoch_length = max_epochs, epoch_length
         schedulers = [dict(config) for config in schedulers]
         for config in schedulers:
