@@ -1,6 +1,5 @@
 """Tensors of many clips on their way from a data worker, in one piece of shared memory."""
 
-import operator
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Tuple
 
 import torch
@@ -32,22 +31,32 @@ class _Part(NamedTuple):
     """A tensor until it is sent; what arrives is the tensor."""
     whole: List[torch.Tensor]  # of one, once it is made
     number: int
+    size: Tuple[int, ...]
+    stride: Tuple[int, ...]
 
     def __reduce__(self) -> tuple:
-        return operator.getitem, (self.whole[0], self.number)
+        return _take_out, (self.whole[0], self.number, self.size, self.stride)
+
+
+def _take_out(whole: torch.Tensor, number: int, size: Tuple[int, ...], stride: Tuple[int, ...]) -> torch.Tensor:
+    return whole[number].as_strided(size, stride)
 
 
 def _together(batch: Any) -> Any:
     groups: Dict[tuple, Tuple[List[torch.Tensor], List[torch.Tensor]]] = {}
 
     def part(tensor: torch.Tensor) -> Any:
-        # A layout of its own would be lost, and with it the kernel that convolutions choose by it.
         plain = type(tensor) is torch.Tensor and tensor.layout is torch.strided and tensor.device.type == 'cpu'
-        if not plain or tensor.requires_grad or not tensor.is_contiguous():
+        if not plain or tensor.requires_grad:
             return tensor
-        members, whole = groups.setdefault((tensor.dtype, tensor.shape), ([], []))
-        members.append(tensor)
-        return _Part(whole, len(members) - 1)
+        # Frames are stacked with their colours last, and permuted. That layout stays: convolutions choose their kernel by it.
+        size, stride = tuple(tensor.shape), tensor.stride()
+        in_memory = tensor.permute(sorted(range(tensor.dim()), key=stride.__getitem__, reverse=True))
+        if not in_memory.is_contiguous():  # there are gaps in it, or it overlaps itself
+            return tensor
+        members, whole = groups.setdefault((tensor.dtype, size, stride), ([], []))
+        members.append(in_memory)
+        return _Part(whole, len(members) - 1, size, stride)
 
     sent = _each_tensor(batch, part)
     for members, whole in groups.values():

@@ -44,6 +44,10 @@ KINDS = dict(
     sizes=lambda i: dict(inputs=clip(i, 2, 3 + i % 2), other=[clip(i, 5), torch.tensor(i), i, f'clip {i}', None]),
     views=lambda i: Views(clip(i, 2), (clip(i, 4), clip(i, 4))),
     layout=lambda i: clip(i, 2, 3, 4, 5).to(memory_format=torch.channels_last),
+    permuted=lambda i: clip(i, 4, 5, 6, 3).permute(3, 0, 1, 2)[None],
+    gaps=lambda i: clip(i, 4, 6)[:, ::2],
+    expanded=lambda i: clip(i, 4, 1).expand(4, 3),
+    number=lambda i: torch.tensor(i),
     sparse=lambda i: clip(i, 3, 3).to_sparse(),
     empty=lambda i: torch.empty(0, 3),
     flags=lambda i: clip(i, 4) > 4,
@@ -73,7 +77,8 @@ def assert_same(ours, theirs):
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('collate', [pseudo_collate, torch.utils.data.default_collate, list])
 def test_everything_arrives_as_it_is(kind, collate):
-    if collate is torch.utils.data.default_collate and kind in ('sizes', 'sparse', 'parameters', 'layout'):
+    if collate is torch.utils.data.default_collate and kind in ('sizes', 'sparse', 'parameters', 'layout', 'permuted', 'gaps',
+                                                                   'expanded'):
         pytest.skip('default_collate takes none of these, or loses what they are in a worker')
     data, batches = sent(KINDS[kind], collate)
     assert_same(batches, [collate(data.samples[:4]), collate(data.samples[4:])])
@@ -86,7 +91,7 @@ def packed(index):
         sample.set_gt_label(index)
     else:  # mmaction2 1.1
         sample.set_gt_labels(index)
-    return dict(inputs=clip(index, 1, 3, 2, 2, 2).to(torch.uint8), data_samples=sample)
+    return dict(inputs=clip(index, 1, 2, 2, 2, 3).to(torch.uint8).permute(0, 4, 1, 2, 3), data_samples=sample)
 
 
 def test_packed_clips():

@@ -123,7 +123,7 @@ def pretraining(job: dict) -> dict:
     return dict(job, data='utd20', variant='baseline', conditions=dict(epochs=35), seed=0)
 
 
-def make_data(data: str, variants: list) -> None:
+def make_data(data: str, names: list) -> None:
     """Make the digits unless they are there, and what of UTD-MHAD is derived; itself, it comes from its authors."""
     if data == 'digits':
         subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'), 'data/moving_digits16',
@@ -133,7 +133,7 @@ def make_data(data: str, variants: list) -> None:
     elif data == 'utd7':
         variants.write_lists('utd20')
         variants.write_lists('utd7')
-    elif 'store' in variants:
+    elif 'store' in names:
         subprocess.run([sys.executable, '-m', 'mmaction_multigrid', 'store', 'build',
                         'data/utd_mhad_depth27/train.txt', str(variants.STORE), '--root', 'data/utd_mhad_depth27',
                         '--sides', '80', '114'], check=True)
