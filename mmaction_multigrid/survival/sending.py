@@ -49,7 +49,7 @@ def _together(batch: Any) -> Any:
         plain = type(tensor) is torch.Tensor and tensor.layout is torch.strided and tensor.device.type == 'cpu'
         if not plain or tensor.requires_grad:
             return tensor
-        # Frames are stacked with their colours last, and permuted. That layout stays: convolutions choose their kernel by it.
+        # Frames are stacked with colours last, and permuted. That layout stays: convolutions choose their kernel by it.
         size, stride = tuple(tensor.shape), tensor.stride()
         in_memory = tensor.permute(sorted(range(tensor.dim()), key=stride.__getitem__, reverse=True))
         if not in_memory.is_contiguous():  # there are gaps in it, or it overlaps itself

@@ -52,6 +52,7 @@ KINDS = dict(
     empty=lambda i: torch.empty(0, 3),
     flags=lambda i: clip(i, 4) > 4,
     parameters=lambda i: torch.nn.Parameter(clip(i, 2) / 2))
+NOT_BY_DEFAULT = ('sizes', 'sparse', 'parameters', 'layout', 'permuted', 'gaps', 'expanded')
 
 
 def assert_same(ours, theirs):
@@ -77,8 +78,7 @@ def assert_same(ours, theirs):
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('collate', [pseudo_collate, torch.utils.data.default_collate, list])
 def test_everything_arrives_as_it_is(kind, collate):
-    if collate is torch.utils.data.default_collate and kind in ('sizes', 'sparse', 'parameters', 'layout', 'permuted', 'gaps',
-                                                                   'expanded'):
+    if collate is torch.utils.data.default_collate and kind in NOT_BY_DEFAULT:
         pytest.skip('default_collate takes none of these, or loses what they are in a worker')
     data, batches = sent(KINDS[kind], collate)
     assert_same(batches, [collate(data.samples[:4]), collate(data.samples[4:])])

@@ -213,7 +213,8 @@ class Packed(Blank):
 
     def __getitem__(self, index: int) -> dict:
         sample = ActionDataSample(metainfo=dict(img_shape=(1, 1)))
-        return dict(inputs=super().__getitem__(index).byte().moveaxis(0, -1).contiguous().moveaxis(-1, 0)[None], data_samples=sample.set_gt_label(index))
+        frames = super().__getitem__(index).byte().movedim(0, -1).contiguous()  # colours last, as frames are decoded
+        return dict(inputs=frames.movedim(-1, 0)[None], data_samples=sample.set_gt_label(index))
 
 
 def sending_rows(repeats: int) -> list:
