@@ -25,6 +25,7 @@ multigrids = st.fixed_dictionaries({}, optional=dict(
     long_cycle_factors=st.lists(st.tuples(factor, factor), min_size=1, max_size=6),
     short_cycle_factors=st.lists(factor, min_size=1, max_size=4),
     short_cycle_reference=st.sampled_from(['default', 'stage']), bn_base_size=st.integers(1, 64),
+    max_batch_factor=st.none() | st.integers(1, 20), lr_scaling=st.sampled_from([None, 'linear', 'sqrt', 'none']),
     eval_freq=st.integers(1, 10)))
 
 

@@ -20,7 +20,7 @@ ALLOWED = dict(
     engine={'schedule', 'config', 'models', 'survival', 'torch', 'numpy', 'mmengine', 'mmaction'},
     store={'schedule', 'config', 'datasets', 'av', 'cv2', 'decord', 'rich', *STACK},
     charades={'datasets', 'sklearn', *STACK},
-    plan={'schedule', 'config', 'models', 'torch', 'mmaction', 'matplotlib'},
+    plan={'schedule', 'config', 'models', 'torch', 'mmengine', 'mmaction', 'matplotlib'},
     cli={'schedule', 'config', 'survival', 'store', 'plan', 'torch', 'mmengine', 'rich'})
 ROOMS = tuple(ALLOWED)
 

@@ -48,7 +48,7 @@ def test_every_command_runs(reader):
     assert '12 epochs' in look
     assert '64 x 2 x 16' in look
     assert 'WARNING' in look
-    assert 'updates, and less than' in look
+    assert 'WARNING: the schedule has' in look
     assert 'acc/top1' in train
 
 

@@ -49,11 +49,11 @@ register_transform_rule('ToyDecode')
 
 @MODELS.register_module()
 class ToyBackbone(nn.Module):
-    """Convolution, batch norm, pooling."""
+    """Convolution, batch norm."""
 
-    def __init__(self, channels=4, norm='BN3d'):
+    def __init__(self, channels=4, norm='BN3d', stride=1):
         super().__init__()
-        self.conv = nn.Conv3d(3, channels, 3, padding=1, bias=False)
+        self.conv = nn.Conv3d(3, channels, 3, stride=(1, stride, stride), padding=1, bias=False)
         self.bn = MODELS.build(dict(type=norm, num_features=channels))
 
     def init_weights(self):

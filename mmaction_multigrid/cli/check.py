@@ -1,84 +1,143 @@
-"""Runs one training step at every grid shape on made-up clips: time, memory, forecast, warnings."""
+"""Measures steps, loading, validation and checkpoints of a config: forecast, advice, warnings."""
 
 import argparse
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Tuple
 
 import torch
+from mmengine.config import Config
 
-from ..plan.forecast import count_clips, forecast, loader_rows, step_seconds
-from ..plan.probe import Probe, probe_schedule
-from ..plan.warnings import data_warnings, shape_warnings
-from ..schedule import MultigridSchedule, Shape
-from .config_args import add_config, load_config, load_schedule
-from .output import print_table
+from ..plan.advice import Steps, cap_choices, fit_hours, shapes_to_probe
+from ..plan.forecast import Costs, Forecast, forecast, worker_rows
+from ..plan.measure import base_checkpoints, base_evaluations, checkpoint_seconds, evaluation_seconds, load_seconds
+from ..plan.probe import Probe, probe_shapes, schedule_shapes
+from ..plan.warnings import shape_warnings
+from ..schedule import MultigridSchedule, auto_cap, count_base_updates, count_updates, data_warnings
+from .check_output import print_caps, print_forecast, print_hours, print_loading, print_probes
+from .config_args import add_config, known_clips, load_config, load_schedule
 
-EXAMPLE = 'check CONFIG --clips 240000 --processes 8   (exit status 1 if a shape fails)'
+EXAMPLE = 'check CONFIG --list train.txt --root videos --store grid_store   (exit status 1 if a shape fails)'
+QUICK = 2.  # seconds of a base step: then the config's own batch is run on a CPU, too
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     add_config(parser)
-    parser.add_argument('--batch-size', type=int, help="base batch to run; default: the config's on a GPU, 1 on a CPU")
-    parser.add_argument('--clips', type=int, help='clips in the data set; default: lines of its list, where it is there')
+    parser.add_argument('--list', metavar='LIST', help="annotation file to load clips of; default: the config's")
+    parser.add_argument('--root', metavar='VIDEOS', help="folder of the videos; default: the config's")
+    parser.add_argument('--store', metavar='STORE', help="a grid store of them; default: the config's, if it has one")
+    parser.add_argument('--workers', type=int, help="data workers of a process; default: the config's")
+    parser.add_argument('--batch-size', type=int, help="base batch to run; default: the config's, but 1 on a CPU where "
+                        'its step takes more than two seconds')
+    parser.add_argument('--clips', type=int, help='clips in the data set; default: as many as it has, where it is here')
     parser.add_argument('--processes', type=int, default=1, help='processes that will train; default: 1')
-    parser.add_argument('--clips-per-second', type=float, help='that one worker loads: tells the workers that each stage '
-                        'needs')
+    parser.add_argument('--hours', type=float, help='time that there is: tells the schedule that fits into it')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='where to run')
 
 
 def run(args: argparse.Namespace) -> int:
     """Check a config."""
-    for name in ('batch_size', 'clips', 'processes', 'clips_per_second'):
+    for name in ('batch_size', 'clips', 'processes', 'hours'):
         value = getattr(args, name)
         if value is not None and value <= 0:
             raise ValueError(f'--{name.replace("_", "-")} {value:g}: must be above 0')
     cfg = load_config(args)
-    schedule, _ = load_schedule(cfg)
-    configured = cfg.train_dataloader.batch_size
-    batch_size = args.batch_size or (1 if args.device == 'cpu' else configured)
-    clips = args.clips or count_clips(cfg.train_dataloader)
-    probes = list(probe_schedule(cfg.model, schedule, batch_size, args.device))
-    print_probes(probes, schedule.base.shape)
+    set_data(cfg, args)
+    clips = known_clips(cfg, args)
+    share = max(1, clips // args.processes) if clips else None
+    schedule, _ = load_schedule(cfg, clips, args.processes)
+    probes = measure_steps(cfg, schedule, args)
+    shown = [probe for probe in probes if probe.shape in schedule_shapes(schedule)]
+    print_probes(shown, schedule.base.shape)
     works = all(probe.works for probe in probes)
     if works:
-        print_forecast(schedule, probes, batch_size, clips // args.processes if clips else None)
-        if args.clips_per_second:
-            print_workers(loader_rows(schedule, probes, args.clips_per_second), args.clips_per_second)
+        costs, missing = measure_costs(cfg, schedule, probes, args)
+        report(cfg, schedule, costs, missing, share, args)
     if not clips:
         print('the data set is not here: give --clips for its wall-clock and the warnings about its size')
-    for text in shape_warnings(schedule, probes) + data_warnings(schedule, configured, clips, args.processes):
+    texts = shape_warnings(schedule, shown)
+    batch_size = cfg.train_dataloader.batch_size
+    if clips:
+        texts += data_warnings(schedule_shapes(schedule), batch_size * args.processes, clips,
+                               count_updates(schedule, batch_size, share),
+                               count_base_updates(schedule, batch_size, share))
+    for text in texts:
         print(f'WARNING: {text}')
     return 0 if works else 1
 
 
-def print_probes(probes: Sequence[Probe], base_shape: Shape) -> None:
-    """Print one row per shape."""
-    base = next(probe for probe in probes if probe.shape == base_shape)
-    rows = []
-    for probe in probes:
-        memory, ratio = '-', '-'
-        if probe.peak_memory is not None:
-            memory = f'{probe.peak_memory / 2**20:.0f} MiB'
-            ratio = f'{probe.peak_memory / base.peak_memory:.2f}' if base.peak_memory else '-'
-        rows.append((f'{probe.clips} x {probe.shape.num_frames} x {probe.shape.crop_size}',
-                     f'{probe.seconds:.3f} s', f'{probe.seconds / base.seconds:.2f}', memory, ratio,
-                     f'{probe.loss:.3f}' if probe.error is None else 'failed',
-                     '-' if probe.feature_size is None else f'{probe.feature_size} x {probe.feature_size}'))
-    print_table(('clips x frames x crop', 'time', 'of the base shape', 'peak memory', 'of the base shape', 'loss',
-                 'positions'), rows, 'one training step at every shape')
+def set_data(cfg: Config, args: argparse.Namespace) -> None:
+    """Put the command line's list, folder and store into the config.
+
+    Raises:
+        ValueError: The train data set is made of several.
+    """
+    if args.list or args.root:
+        dataset = cfg.train_dataloader.dataset
+        while 'dataset' in dataset:
+            dataset = dataset['dataset']
+        if 'datasets' in dataset:
+            raise ValueError('--list, --root: train_dataloader.dataset is made of several data sets; set their lists '
+                             'with --cfg-options')
+        if args.list:
+            dataset['ann_file'] = args.list
+        if args.root:
+            dataset['data_prefix'] = dict.fromkeys(dataset.get('data_prefix') or ['video'], args.root)
+            dataset['data_root'] = None
+    if args.store:
+        cfg.multigrid.grid_store = args.store
+    if args.workers is not None:
+        cfg.train_dataloader.num_workers = args.workers
 
 
-def print_forecast(schedule: MultigridSchedule, probes: Sequence[Probe], batch_size: int, clips: Optional[int]) -> None:
-    """Print how long both runs take at the measured speed, with all clips ready."""
-    found = forecast(schedule, step_seconds(probes, batch_size), batch_size, clips)
-    print(f'speed-up: {found.speedup:.2f}x at the measured times, {schedule.predicted_speedup:.2f}x if all shapes took '
-          'the same time; loading of data, validation and precise BN are left out')
+def measure_steps(cfg: Config, schedule: MultigridSchedule, args: argparse.Namespace) -> List[Probe]:
+    """A step at every shape that is needed, on the base batch of ``args`` or one that is found to be quick enough."""
+    batch_size, configured = args.batch_size, cfg.train_dataloader.batch_size
+    if not batch_size:
+        batch_size = configured
+        if args.device == 'cpu' and configured > 1:
+            base, = probe_shapes(cfg.model, [schedule.base.shape], 1, repeats=1)
+            batch_size = configured if base.seconds * configured < QUICK else 1
+    args.batch_size = batch_size
+    return list(probe_shapes(cfg.model, shapes_to_probe(schedule), batch_size, schedule.settings.bn_clips(batch_size),
+                             args.device, optim_wrapper=cfg.get('optim_wrapper')))
+
+
+def measure_costs(cfg: Config, schedule: MultigridSchedule, probes: Sequence[Probe],
+                  args: argparse.Namespace) -> Tuple[Costs, List[str]]:
+    """What a run is made of, in seconds, and what of it could not be measured."""
+    missing, configured = [], cfg.train_dataloader.batch_size
+    try:
+        loads = load_seconds(cfg, schedule)
+    except Exception as error:  # whatever a data set makes of files that are not there
+        if args.list or args.root or args.store:
+            raise ValueError(f'no clip can be loaded: {type(error).__name__}: {error}') from error
+        loads = {}
+        missing.append('loading')
+    workers = cfg.train_dataloader.get('num_workers', 0)
+    evaluation = evaluation_seconds(cfg, args.device, workers)
+    if evaluation is None and cfg.get('val_cfg'):
+        missing.append('validation')
+    base = next(probe for probe in probes if probe.shape == schedule.base.shape)
+    forward = base.forward_seconds * configured / base.clips
+    return Costs(Steps(probes, configured), forward, loads, workers, evaluation or 0.,
+                 checkpoint_seconds(cfg.model, cfg.optim_wrapper)), missing
+
+
+def report(cfg: Config, schedule: MultigridSchedule, costs: Costs, missing: List[str], clips: Optional[int],
+           args: argparse.Namespace) -> None:
+    """Print the forecast, the workers, the caps and the schedule that fits a budget."""
+    batch_size = cfg.train_dataloader.batch_size
+
+    def take(other: MultigridSchedule) -> Forecast:
+        return forecast(other, costs, batch_size, clips, args.processes, base_evaluations(cfg), base_checkpoints(cfg))
+
+    print_forecast(schedule, take(schedule), clips and clips * args.processes, missing)
+    if costs.loads:
+        print_loading(worker_rows(schedule, costs, batch_size), costs.workers)
     if clips:
-        print(f'wall-clock for {clips} clips on this device: {found.hours:.3g} h, base {found.base_hours:.3g} h')
-
-
-def print_workers(rows: List[tuple], clips_per_second: float) -> None:
-    """Print one row per stage."""
-    print_table(('epochs', 'clips a second', 'workers'),
-                [(epochs, f'{needed:.1f}', str(workers)) for epochs, needed, workers in rows],
-                f'workers that keep up, a process, of {clips_per_second:g} clips a second each')
+        cap = auto_cap(schedule.base, schedule.settings, batch_size, clips)
+        print_caps(cap_choices(schedule, batch_size, clips, take), schedule.settings.max_batch_factor, cap,
+                   count_base_updates(schedule, batch_size, clips))
+    if args.hours and clips:
+        print_hours(fit_hours(schedule, batch_size, clips, args.hours, take), args.hours,
+                    schedule.base.max_epochs / take(schedule).base_hours)

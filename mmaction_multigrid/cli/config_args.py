@@ -10,6 +10,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
 from ..config import multigrid_schedule
+from ..config.completed import count_clips
 from ..schedule import MultigridSchedule
 
 
@@ -42,6 +43,12 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
+def known_clips(cfg: Config, args: argparse.Namespace) -> Optional[int]:
+    """Clips in the train data set, as the command line says, or as many as it has; None where it is not here."""
+    with redirect_stdout(sys.stderr):  # of a data set that has to be built for it
+        return args.clips or count_clips(cfg.train_dataloader)
+
+
 def _read(name: str) -> Config:
     if '::' in name:
         from mmengine.hub import get_config
@@ -49,7 +56,8 @@ def _read(name: str) -> Config:
     return Config.fromfile(name)
 
 
-def load_schedule(cfg: Config) -> Tuple[MultigridSchedule, Optional[int]]:
+def load_schedule(cfg: Config, clips: Optional[int] = None,
+                  processes: Optional[int] = None) -> Tuple[MultigridSchedule, Optional[int]]:
     """Schedule and frame interval of a config, with its warnings on stderr, where they are in nobody's way."""
     with redirect_stdout(sys.stderr):
-        return multigrid_schedule(cfg)
+        return multigrid_schedule(cfg, clips, processes)

@@ -4,7 +4,7 @@ import argparse
 import json
 
 from ..plan.drawing import draw_schedule
-from .config_args import add_config, load_config, load_schedule
+from .config_args import add_config, known_clips, load_config, load_schedule
 from .output import print_table
 
 EXAMPLE = 'schedule CONFIG --png schedule.png --cfg-options multigrid.epoch_factor=2'
@@ -14,25 +14,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     add_config(parser)
     parser.add_argument('--format', choices=['table', 'json'], default='table', help='default: table')
+    parser.add_argument('--clips', type=int, help='clips in the data set; default: as many as it has, where it is here')
+    parser.add_argument('--processes', type=int, default=1, help='processes that will train; default: 1')
     parser.add_argument('--png', metavar='FILE', help='draw clip shape, batch and lr over iterations')
 
 
 def run(args: argparse.Namespace) -> None:
     """Print, and draw if asked to."""
     cfg = load_config(args)
-    schedule, frame_interval = load_schedule(cfg)
+    clips = known_clips(cfg, args)
+    schedule, frame_interval = load_schedule(cfg, clips, args.processes)
     batch_size = cfg.train_dataloader.batch_size
-    info = schedule.to_dict(batch_size, frame_interval)
+    info = schedule.to_dict(batch_size, frame_interval, max(1, clips // args.processes) if clips else None)
     if args.format == 'json':
         print(json.dumps(info))
     else:
-        print_stages(info, batch_size)
+        capped = schedule.settings.max_batch_factor is not None
+        print_stages(info, batch_size, 'less computing' if capped else 'fewer iterations')
     if args.png:
         draw_schedule(schedule, batch_size, args.png)
 
 
-def print_stages(info: dict, batch_size: int) -> None:
-    """Print the stages, one a row."""
+def print_stages(info: dict, batch_size: int, gain: str) -> None:
+    """Print the stages, one a row, and what they leave; ``gain`` is what there is less of."""
     rows = []
     for stage in info['stages']:
         interval = '-' if stage['frame_interval'] is None else '{}-{}'.format(*stage['frame_interval'])
@@ -44,4 +48,6 @@ def print_stages(info: dict, batch_size: int) -> None:
                      str(stage['bn_splits']), ', then '.join(f'{factor:.4g}' for factor in factors)))
     batches = 'batches per GPU, clips x frames x crop'
     print_table(('epochs', 'lr step', batches, 'frame interval', 'BN splits', 'lr factor'), rows, left=(batches, ),
-                title=f'{info["max_epochs"]} epochs, {info["predicted_speedup"]:.2f}x fewer iterations than the base')
+                title=f'{info["max_epochs"]} epochs, {info["predicted_speedup"]:.2f}x {gain} than the base')
+    if info['updates']:
+        print(f'{info["updates"]} updates, base training {info["base_updates"]}')

@@ -10,21 +10,28 @@ from mmengine.logging import print_log
 
 from ..schedule import MultigridSchedule, Settings, check_count, stages_to_config, type_name
 from .base import read_base
+from .completed import complete
 from .sections import section
 
 PACKAGE = 'mmaction_multigrid'
 LOADER_TIMEOUT = 600  # seconds for one batch
 
 
-def multigrid_schedule(cfg: Config) -> Tuple[MultigridSchedule, Optional[int]]:
+def multigrid_schedule(cfg: Config, clips: Optional[int] = None,
+                       processes: Optional[int] = None) -> Tuple[MultigridSchedule, Optional[int]]:
     """The schedule of a multigrid config, and the frame interval of its base clips (None: it has none).
+
+    Args:
+        cfg (Config): The config.
+        clips (int, optional): Clips in the data set, for ``max_batch_factor = 'auto'``. None: those of its lists.
+        processes (int, optional): Processes that train, for the same. None: as many as the config's launcher started.
 
     Raises:
         TypeError, ValueError: A setting is wrong or the base config cannot be trained with multigrid.
     """
     settings = Settings.from_dict(cfg['multigrid'])
     base, frame_interval = read_base(cfg)
-    schedule = MultigridSchedule(base, settings)
+    schedule = MultigridSchedule(base, complete(settings, base, cfg, clips, processes))
     for wanted, got in schedule.clamped:
         print_log(f'multigrid: clips of {wanted} frames have {got}: the network takes multiples of {base.frame_multiple}',
                   logger='current', level=logging.WARNING)
@@ -64,13 +71,14 @@ def apply_multigrid(cfg: Config) -> Config:
         cfg.pop('multigrid')
         return cfg
     schedule, _ = multigrid_schedule(cfg)
+    settings = schedule.settings
     cfg.pop('multigrid')
     base_shape = (schedule.base.num_frames, schedule.base.crop_size)
     drop_last = bool(cfg['train_dataloader'].get('drop_last', False))
     cfg['train_dataloader'] = _resolve_dataloader(cfg['train_dataloader'], schedule, base_shape)
     cfg['train_cfg'] = dict(type='MultigridTrainLoop', max_epochs=schedule.max_epochs, eval_freq=settings.eval_freq)
     cfg['param_scheduler'] = [_resolve_lr(schedule, drop_last)]
-    cfg['custom_hooks'] = _resolve_hooks(cfg.get('custom_hooks'), settings, base_shape) + _resolve_compile(
+    cfg['custom_hooks'] = _resolve_hooks(cfg.get('custom_hooks'), schedule, base_shape) + _resolve_compile(
         cfg.pop('compile', None))
     cfg['default_hooks'] = _resolve_default_hooks(section(cfg, 'default_hooks'))
     cfg['custom_imports'] = _resolve_imports(section(cfg, 'custom_imports'))
@@ -121,17 +129,25 @@ def _resolve_lr(schedule: MultigridSchedule, drop_last: bool) -> dict:
     return config
 
 
-def _resolve_hooks(hooks: Any, settings: Settings, base_shape: Tuple[int, int]) -> list:
+def _resolve_hooks(hooks: Any, schedule: MultigridSchedule, base_shape: Tuple[int, int]) -> list:
+    settings = schedule.settings
     if hooks is not None and not isinstance(hooks, (list, tuple)):
         raise TypeError(f'custom_hooks = {hooks!r}: must be a list')
     hooks = list(hooks or [])
     settable = [type_name(hook.get('type')) for hook in hooks if isinstance(hook, Mapping)]
-    hooks.append(dict(type='MultigridHook', bn_base_size=settings.bn_base_size))
+    hooks.append(dict(type='MultigridHook', bn_base_size=settings.bn_base_size, base=_about(schedule)))
     if 'BadVideosHook' not in settable:  # the base config's own, with another max_share
         hooks.append(dict(type='BadVideosHook'))
     if settings.precise_bn:
         hooks.append(dict(type='PreciseBNHook', base_shape=base_shape, num_batches=settings.precise_bn))
     return hooks
+
+
+def _about(schedule: MultigridSchedule) -> dict:
+    """What the log says at the start of training, beside what the run itself tells."""
+    settings = schedule.settings
+    return dict(max_epochs=schedule.base.max_epochs, relative_cost=round(1 / schedule.predicted_speedup, 4),
+                max_batch_factor=settings.max_batch_factor, lr_scaling=settings.lr_scaling)
 
 
 def _resolve_compile(options: Any) -> list:

@@ -5,6 +5,7 @@ from contextlib import closing
 from itertools import accumulate
 from typing import Dict, Optional, Union
 
+import torch
 from mmaction.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
@@ -25,7 +26,8 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
 
     Args:
         runner (Runner): The runner.
-        dataloader (DataLoader or dict): Its batch sampler must be a ``MultigridBatchSampler``.
+        dataloader (DataLoader or dict): Its batch sampler must be a ``MultigridBatchSampler``. ``pin_memory`` of a dict
+            defaults to True where there is a GPU.
         max_epochs (int): Epochs of all stages.
         eval_freq (int): Validations per stage, evenly spaced, one at its end. Defaults to 3.
 
@@ -35,6 +37,8 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
     """
 
     def __init__(self, runner, dataloader: Union[DataLoader, Dict], max_epochs: int, eval_freq: int = 3) -> None:
+        if isinstance(dataloader, dict):
+            dataloader = {'pin_memory': torch.cuda.is_available(), **dataloader}
         super().__init__(runner, dataloader, max_epochs)
         sampler = self.dataloader.batch_sampler
         if not hasattr(sampler, 'stages'):

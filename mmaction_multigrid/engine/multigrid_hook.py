@@ -13,10 +13,11 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 from ..models import SubBatchNorm, convert_sub_batch_norm, norm_report, set_bn_splits
-from ..schedule import Stage, Waiting, check_count, norm_groups
+from ..schedule import Settings, Stage, Waiting, check_count, is_count, norm_groups
 from .dist import bn_process_group
 from .fingerprint import check_resume, fingerprint
 from .lr import MultigridLR
+from .start_report import plan_lines, plan_warnings
 from .store_command import store_command
 
 
@@ -31,17 +32,22 @@ class MultigridHook(Hook):
     ``LoggerHook`` (BELOW_NORMAL) must find the scalars.
 
     Args:
-        bn_base_size (int): Clips over which batch-norm statistics are computed. Defaults to 8. Synchronised layers
-            keep as many as they have in base training: the base batch of all processes.
+        bn_base_size (int, optional): Clips over which batch-norm statistics are computed. Defaults to the base batch per
+            GPU, at most 8, and in a run that is resumed to the number that it began with. Synchronised layers keep as
+            many as they have in base training: the base batch of all processes.
+        base (dict, optional): What the log compares the run with at its start: ``max_epochs`` of base training,
+            ``relative_cost`` (computing, relative to it), ``max_batch_factor`` and ``lr_scaling``.
 
     Raises:
         ValueError: ``bn_base_size`` is impossible.
     """
     priority = 'NORMAL'
 
-    def __init__(self, bn_base_size: int = 8) -> None:
-        check_count('bn_base_size', bn_base_size)
+    def __init__(self, bn_base_size: Optional[int] = None, base: Optional[dict] = None) -> None:
+        if bn_base_size is not None:
+            check_count('bn_base_size', bn_base_size)
         self.bn_base_size = bn_base_size
+        self.about = base or {}
         self.layers: List[SubBatchNorm] = []
         self._stage: Optional[Stage] = None
 
@@ -56,7 +62,11 @@ class MultigridHook(Hook):
             raise TypeError(f"MultigridHook needs train_cfg.type = 'MultigridTrainLoop', not {type(loop).__name__}")
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self.layers = convert_sub_batch_norm(model)
+        for line in plan_lines(runner, self.about):
+            runner.logger.info(f'Multigrid: {line}')
         self._log_norms(runner, model)
+        for line in plan_warnings(runner, self.about):
+            runner.logger.warning(f'Multigrid: {line}')
         self._stage = None
         sampler = loop.dataloader.batch_sampler.sampler
         # Without a seed in the config a resumed run has the seed of the run before, but its sampler, built
@@ -69,7 +79,7 @@ class MultigridHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Write down what the course of the run follows from, as plain values in ``meta['multigrid']``."""
-        checkpoint['meta']['multigrid'] = fingerprint(runner, self.bn_base_size)
+        checkpoint['meta']['multigrid'] = fingerprint(runner, self._bn_clips(runner))
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Refuse to resume with another schedule, or with another joint batch at the same lr.
@@ -85,7 +95,10 @@ class MultigridHook(Hook):
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         if runner.param_schedulers is not None:
             runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
-        before, now = checkpoint.get('meta', {}).get('multigrid'), fingerprint(runner, self.bn_base_size)
+        before = checkpoint.get('meta', {}).get('multigrid')
+        if self.bn_base_size is None and isinstance(before, dict) and is_count(before.get('bn_base_size')):
+            self.bn_base_size = before['bn_base_size']
+        now = fingerprint(runner, self._bn_clips(runner))
         check_resume(before, now)
         if now['batch'] == before['batch']:
             return
@@ -96,6 +109,9 @@ class MultigridHook(Hook):
                 f'dict(enable=True, base_batch_size={before["batch"]}), or tools/train.py --auto-scale-lr')
         runner.logger.info(f'Resuming with {now["batch"]} instead of {before["batch"]} clips in the base batch of all '
                            f'processes; the lr follows auto_scale_lr = {dict(runner.auto_scale_lr)}')
+
+    def _bn_clips(self, runner) -> int:
+        return self.bn_base_size or Settings().bn_clips(runner.train_loop.dataloader.batch_sampler.batch_size)
 
     def before_train_epoch(self, runner) -> None:
         """Go to the epoch; at the first of a stage, and after a resume, set the splits and log what changed."""
@@ -108,16 +124,17 @@ class MultigridHook(Hook):
             return
         self._stage = sampler.stage
         runner.train_loop.waiting = Waiting()
-        self._log(runner, self._set_splits(sampler.batch_size * self._stage.shape.batch_factor, sampler.batch_size))
+        clips = sampler.batch_size * self._stage.shape.batch_factor
+        self._log(runner, self._set_splits(clips, sampler.batch_size, self._bn_clips(runner)))
 
-    def _set_splits(self, batch_size: int, base_batch: int) -> str:
+    def _set_splits(self, batch_size: int, base_batch: int, bn_clips: int) -> str:
         """Set splits and groups of processes for a stage's batch per GPU; what was set."""
         done = []
         for across in (False, True):
             layers = [layer for layer in self.layers if layer.across_processes == across]
             if not layers:
                 continue
-            clips = base_batch * get_world_size() if across else self.bn_base_size
+            clips = base_batch * get_world_size() if across else bn_clips
             splits, processes = norm_groups(batch_size, clips, get_world_size())
             group = bn_process_group(processes) if processes > 1 else None
             set_bn_splits(layers, splits, group)

@@ -41,7 +41,7 @@ def draw_schedule(schedule: MultigridSchedule, batch_size: int, path: Union[str,
         axis.set_ylabel(label)
         axis.grid(alpha=.3)
     axes[2].set_yscale('log', base=2)
-    axes[0].set_title(f'{schedule.max_epochs} epochs, {schedule.predicted_speedup:.2f}x fewer iterations than the '
+    axes[0].set_title(f'{schedule.max_epochs} epochs, {schedule.predicted_speedup:.2f}x less computing than the '
                       f"base's {schedule.base.max_epochs}; blue: the stage's own shape, orange: its short cycle",
                       fontsize=10)
     axes[3].set_xlabel('iterations, in those of one base epoch')

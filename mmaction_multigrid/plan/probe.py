@@ -7,15 +7,16 @@ import time
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterable, Iterator, List, Optional
+from statistics import median
+from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple
 
 import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
-from torch import Tensor, nn
+from torch import nn
 
-from ..models import bfloat16, convert_sub_batch_norm, set_bn_splits
-from ..schedule import MultigridSchedule, Shape, norm_groups
+from ..models import bfloat16, convert_sub_batch_norm, feature_sides, set_bn_splits, temporal_kernel
+from ..schedule import MultigridSchedule, Shape, norm_groups, type_name
 
 
 @dataclass
@@ -25,18 +26,22 @@ class Probe:
     Attributes:
         shape (Shape): The shape.
         clips (int): Clips in the batch.
-        seconds (float): Forward and backward; the fastest of the repeats. NaN after an error.
+        seconds (float): Forward, backward and update; the median of the repeats after the first. NaN after an error.
+        forward_seconds (float): Of it, forward.
         peak_memory (int, optional): Bytes at the peak beyond those before the step; None where it cannot be told.
         loss (float): The loss; NaN after an error.
         feature_size (int, optional): Shorter side of the smallest feature map that the head sees, in positions.
+        temporal_kernel (int): Frames of the network's longest convolution.
         error (str, optional): First line of what went wrong.
     """
     shape: Shape
     clips: int
     seconds: float = math.nan
+    forward_seconds: float = math.nan
     peak_memory: Optional[int] = None
     loss: float = math.nan
     feature_size: Optional[int] = None
+    temporal_kernel: int = 1
     error: Optional[str] = None
 
     @property
@@ -75,7 +80,8 @@ def synthetic_batch(model: nn.Module, channels: int, clips: int, num_frames: int
 
 
 def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base_size: int = 8, device: str = 'cpu',
-                 repeats: int = 2, one_clip: bool = False, amp: bool = False) -> Iterator[Probe]:
+                 repeats: int = 3, one_clip: bool = False, amp: bool = False,
+                 optim_wrapper: Optional[dict] = None) -> Iterator[Probe]:
     """Run one training step, a few times, at every shape.
 
     Args:
@@ -84,22 +90,26 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
         batch_size: Base batch.
         bn_base_size: Clips over which batch-norm statistics are computed.
         device: Where to run.
-        repeats: Times; the fastest counts.
+        repeats: Times; the median counts, of all but the first, which allocates and compiles.
         one_clip: Run a single clip instead of the shape's batch, to see only whether the shape works.
         amp: Run in mixed precision, in bfloat16.
+        optim_wrapper: Of a config; its optimizer makes an update in each step, by nothing. None: no update is made.
     """
     model = build_model(config).to(device).train()
     layers = convert_sub_batch_norm(model)
     preprocessor = config.get('data_preprocessor') or {}
     channels = len(preprocessor.get('mean') or ()) or config['backbone'].get('in_channels', 3)
+    kernel = temporal_kernel(model)
+    update = _make_update(model, optim_wrapper) if optim_wrapper else lambda: None
     for shape in shapes:
         clips = 1 if one_clip else batch_size * shape.batch_factor
         for layer in layers:
             set_bn_splits([layer], norm_groups(clips, batch_size if layer.across_processes else bn_base_size, 1)[0])
-        probe = Probe(shape, clips)
+        probe = Probe(shape, clips, temporal_kernel=kernel)
         try:
-            for _ in range(repeats):
-                _step(model, channels, probe, torch.device(device), amp)
+            times = [_step(model, channels, probe, torch.device(device), amp, update) for _ in range(repeats)]
+            forward, whole = zip(*(times[1:] or times))
+            probe.forward_seconds, probe.seconds = median(forward), median(whole)
         except Exception as error:  # whatever a model does with a shape that it cannot take
             probe.error = f'{type(error).__name__}: {str(error).strip() or "no message"}'.splitlines()[0]
         yield probe
@@ -108,18 +118,36 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
 def schedule_shapes(schedule: MultigridSchedule) -> List[Shape]:
     """Every shape of a schedule and the base shape, coarse to fine."""
     return sorted({shape for stage in schedule.stages for shape in stage.shapes} | {schedule.base.shape},
-                  key=lambda shape: (shape.num_frames, shape.crop_size))
+                  key=lambda shape: (shape.num_frames, shape.crop_size, -shape.batch_factor))
 
 
 def probe_schedule(config: dict, schedule: MultigridSchedule, batch_size: int, device: str = 'cpu',
                    **options: Any) -> Iterator[Probe]:
     """Run one training step, a few times, at every shape of a schedule; the arguments as above."""
-    return probe_shapes(config, schedule_shapes(schedule), batch_size, schedule.settings.bn_base_size, device, **options)
+    return probe_shapes(config, schedule_shapes(schedule), batch_size, schedule.settings.bn_clips(batch_size), device,
+                        **options)
 
 
-def _step(model: nn.Module, channels: int, probe: Probe, device: torch.device, amp: bool) -> None:
+def _make_update(model: nn.Module, config: dict) -> Callable[[], None]:
+    """An update of a model by its config's optimizer, at an lr of 0."""
+    options = {key: value for key, value in config['optimizer'].items() if key != 'type'}
+    optimizer = getattr(torch.optim, type_name(config['optimizer'].get('type', 'SGD')), torch.optim.SGD)(
+        model.parameters(), **{**options, 'lr': 0.})
+    clip = config.get('clip_grad') or {}
+
+    def update() -> None:
+        if 'max_norm' in clip:
+            nn.utils.clip_grad_norm_(model.parameters(), clip['max_norm'], clip.get('norm_type', 2))
+        optimizer.step()
+
+    return update
+
+
+def _step(model: nn.Module, channels: int, probe: Probe, device: torch.device, amp: bool,
+          update: Callable[[], None]) -> Tuple[float, float]:
+    """Make a step; seconds of its forward, and in all."""
     seen: List[int] = []
-    hook = model.cls_head.register_forward_pre_hook(lambda _, args: seen.extend(_sides(args[0])))
+    hook = model.cls_head.register_forward_pre_hook(lambda _, args: seen.extend(feature_sides(args[0])))
     try:
         data = synthetic_batch(model, channels, probe.clips, *probe.shape[1:])
         memory = PeakMemory(device)
@@ -127,22 +155,19 @@ def _step(model: nn.Module, channels: int, probe: Probe, device: torch.device, a
         data = model.data_preprocessor(data, True)
         with bfloat16(model) if amp else nullcontext():
             loss, _ = model.parse_losses(model(**data, mode='loss'))
-        loss.backward()
         probe.loss = float(loss.detach())  # waits for the device
+        forward = time.perf_counter() - begin
+        loss.backward()
+        update()
+        if device.type == 'cuda':
+            torch.cuda.synchronize(device)
         seconds = time.perf_counter() - begin
         probe.peak_memory = memory.read()
     finally:
         hook.remove()
         model.zero_grad(set_to_none=True)
-    probe.seconds = seconds if math.isnan(probe.seconds) else min(seconds, probe.seconds)
     probe.feature_size = min(seen, default=None)
-
-
-def _sides(features: Any) -> List[int]:
-    """Shorter spatial sides of the feature maps among a head's inputs."""
-    if isinstance(features, Tensor):
-        return [min(features.shape[-2:])] if features.dim() == 5 else []
-    return [side for entry in features for side in _sides(entry)] if isinstance(features, (list, tuple)) else []
+    return forward, seconds
 
 
 class PeakMemory:

@@ -2,9 +2,10 @@
 
 from .base import BaseTraining
 from .checks import check_count, is_count, is_number, type_name
+from .describe import count_base_updates, count_updates
 from .lr import PiecewiseLR, Span
 from .schedule import MultigridSchedule
-from .settings import Settings
+from .settings import AUTO, Settings
 from .shapes import Shape, frame_interval_range, norm_groups, num_bn_splits
 from .stages import (
     Segment,
@@ -16,11 +17,14 @@ from .stages import (
     stages_from_config,
     stages_to_config,
 )
+from .updates import ENOUGH_UPDATES, auto_cap, enough_updates
 from .waiting import Waiting
+from .warnings import crop_warning, data_warnings, frames_warning
 
 __all__ = [
-    'BaseTraining', 'MultigridSchedule', 'PiecewiseLR', 'Segment', 'Settings', 'Shape', 'Span', 'Stage', 'Waiting',
-    'check_count', 'count_batches', 'count_iterations', 'find_stage', 'frame_interval_range', 'is_count',
-    'is_number', 'norm_groups', 'num_bn_splits', 'precise_bn_batches', 'stages_from_config', 'stages_to_config',
-    'type_name'
+    'AUTO', 'BaseTraining', 'ENOUGH_UPDATES', 'MultigridSchedule', 'PiecewiseLR', 'Segment', 'Settings', 'Shape',
+    'Span', 'Stage', 'Waiting', 'auto_cap', 'check_count', 'count_base_updates', 'count_batches',
+    'count_iterations', 'count_updates', 'crop_warning', 'data_warnings', 'enough_updates', 'find_stage',
+    'frame_interval_range', 'frames_warning', 'is_count', 'is_number', 'norm_groups', 'num_bn_splits',
+    'precise_bn_batches', 'stages_from_config', 'stages_to_config', 'type_name'
 ]

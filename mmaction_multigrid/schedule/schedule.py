@@ -3,14 +3,15 @@
 from typing import List, Optional, Sequence, Tuple
 
 from .base import NEARLY, BaseTraining
+from .describe import describe
 from .lr import PiecewiseLR, Span, step_points
-from .settings import Settings
+from .settings import AUTO, LR_EXPONENTS, Settings
 from .shapes import (
     Shape,
     average_batch_factor,
+    cap_batches,
     cost_factor,
-    frame_interval_range,
-    num_bn_splits,
+    saving_of,
     scale_shape,
     short_cycle,
 )
@@ -32,7 +33,8 @@ class MultigridSchedule:
         lr (PiecewiseLR): Factor of the base lr at a fractional epoch.
 
     Raises:
-        ValueError: The settings leave no epoch to train.
+        ValueError: The settings leave no epoch to train, or ``max_batch_factor`` is ``'auto'``, which the number of
+            clips has to be known for: ``multigrid_schedule`` sets a number in its place.
 
     Examples:
         >>> schedule = MultigridSchedule(BaseTraining(32, 224, 239, (94, 154, 196)))
@@ -43,6 +45,8 @@ class MultigridSchedule:
     def __init__(self, base: BaseTraining, settings: Optional[Settings] = None) -> None:
         self.base = base
         self.settings = settings or Settings()
+        if self.settings.max_batch_factor == AUTO:
+            raise ValueError("multigrid.max_batch_factor = 'auto': has to be an integer or None here")
         if self.settings.stages is not None:
             stages, points, clock = self._explicit()
         elif self.settings.long_cycle:
@@ -65,11 +69,28 @@ class MultigridSchedule:
     def _factors(self) -> Tuple[float, ...]:
         return self.settings.short_cycle_factors if self.settings.short_cycle else ()
 
-    def _cycle(self, own: Shape, exact_crop: float) -> Tuple[Tuple[Shape, ...], float]:
-        """The shapes of the short cycle inside a stage and their average batch factor."""
+    def _stage(self, begin: int, end: int, own: Shape, exact_crop: float, lr_step: int) -> Stage:
+        """A stage with its short cycle, no batch above the cap.
+
+        The cap changes how many updates an epoch makes, not how many epochs there are: of every shape as many clips are
+        shown as without it.
+        """
         args = self._factors, self.settings.short_cycle_reference
-        return (short_cycle(self.base.shape, own, *args),
-                average_batch_factor(self.base.shape, own, exact_crop, *args))
+        shapes = short_cycle(self.base.shape, own, *args)
+        capped = cap_batches(shapes, self.settings.max_batch_factor)
+        if capped == shapes:
+            average = self._explicit_average(shapes) if self.settings.stages is not None else average_batch_factor(
+                self.base.shape, own, exact_crop, *args)
+            return Stage(begin, end, shapes, average, lr_step)
+        return Stage(begin, end, capped, self._explicit_average(capped), lr_step, saving_of(shapes, capped))
+
+    @staticmethod
+    def _explicit_average(shapes: Sequence[Shape]) -> float:
+        return sum(shape.batch_factor for shape in shapes) / len(shapes)
+
+    def lr_factor(self, stage: Stage) -> float:
+        """Factor of the lr for the batch of a stage: the batch factor itself, its square root, or 1."""
+        return stage.shape.batch_factor**LR_EXPONENTS[self.settings.lr_scaling or 'linear']
 
     def _lr_steps(self) -> List[int]:
         """Epochs of base training at which lr steps begin, 0 first; without decays, where long cycles end."""
@@ -98,7 +119,7 @@ class MultigridSchedule:
         for lr_step, shape, crop, epochs in pieces:
             total += epochs * stretch
             end = int(round(total))
-            stages.append(Stage(begin, end, *self._cycle(shape, crop), lr_step))
+            stages.append(self._stage(begin, end, shape, crop, lr_step))
             base_epoch += epochs
             ends.append((end, base_epoch))
             begin = end
@@ -116,7 +137,7 @@ class MultigridSchedule:
     def _step_by_step(self, stages: Sequence[Stage]) -> List[Tuple[int, float]]:
         """lr points of the reference, which decays where a long cycle ends, and amid fine-tuning."""
         *cycles, tuning = stages
-        points = [(stage.begin, self.base.decay(stage.lr_step) * stage.shape.batch_factor) for stage in cycles]
+        points = [(stage.begin, self.base.decay(stage.lr_step) * self.lr_factor(stage)) for stage in cycles]
         return [*points, (tuning.begin, self.base.decay(tuning.lr_step - 1)),
                 ((tuning.begin + tuning.end) // 2, self.base.decay(tuning.lr_step))]
 
@@ -131,7 +152,7 @@ class MultigridSchedule:
         """
         base, points, clock = self.base, [], []
         fixed = dict(zip((stage.begin for stage in stages), fixed))
-        factors = {stage.begin: stage.shape.batch_factor for stage in stages}
+        factors = {stage.begin: self.lr_factor(stage) for stage in stages}
         ends = step_points(ends)
         for (begin, base_begin), (end, base_end) in zip(ends, ends[1:]):
             if fixed.get(begin) is not None:
@@ -160,10 +181,9 @@ class MultigridSchedule:
     def _stretched(self):
         """The base schedule, ``epoch_factor`` times as long, at the full shape (short cycle alone)."""
         base, factor = self.base, self.settings.epoch_factor
-        shapes, average = self._cycle(base.shape, base.crop_size)
         max_epochs = int(base.max_epochs * factor)
         begins = [min(int(step * factor), max_epochs) for step in (0, *base.milestones)]
-        stages = [Stage(begin, end, shapes, average, i)
+        stages = [self._stage(begin, end, base.shape, base.crop_size, i)
                   for i, (begin, end) in enumerate(zip(begins, [*begins[1:], max_epochs]))]
         if base.curve is None:
             return stages, [(stage.begin, base.decay(stage.lr_step)) for stage in stages], []
@@ -182,11 +202,10 @@ class MultigridSchedule:
                                  f'{base.frame_multiple} frames')
             crop_size = entry.get('crop_size', base.crop_size)
             factor = entry.get('batch_factor', cost_factor(base.shape, num_frames, crop_size))
-            shapes, _ = self._cycle(Shape(factor, num_frames, crop_size), crop_size)
-            average = sum(shape.batch_factor for shape in shapes) / len(shapes)
             begin, base_epoch = ends[-1]
             end = begin + entry['epochs']
-            stages.append(Stage(begin, end, shapes, average, base.num_decays(base_epoch)))
+            shape = Shape(factor, num_frames, crop_size)
+            stages.append(self._stage(begin, end, shape, crop_size, base.num_decays(base_epoch)))
             ends.append((end, end * stretch))
         return stages, *self._follow_base(stages, ends, [entry.get('lr_factor') for entry in entries])
 
@@ -206,8 +225,11 @@ class MultigridSchedule:
 
     @property
     def predicted_speedup(self) -> float:
-        """Iterations of base training over iterations of this schedule; all iterations cost the same."""
-        return self.base.max_epochs / sum(stage.epochs / stage.average_batch_factor for stage in self.stages)
+        """What base training computes over what this schedule computes: frames x pixels x clips.
+
+        Without ``max_batch_factor`` all iterations cost the same, and it is base training's number of them over ours.
+        """
+        return self.base.max_epochs / sum(stage.cost for stage in self.stages)
 
     @property
     def lr_factors(self) -> List[Tuple[int, float]]:
@@ -217,26 +239,12 @@ class MultigridSchedule:
             return [(epoch if epoch % 1 else int(epoch), factor) for epoch, factor in self.lr.points]
         return [(stage.begin, self.lr.without_warmup(stage.begin)) for stage in self.stages]
 
-    def to_dict(self, batch_size: int, frame_interval: Optional[int] = None) -> dict:
+    def to_dict(self, batch_size: int, frame_interval: Optional[int] = None, clips: Optional[int] = None) -> dict:
         """The schedule in plain lists and numbers, as ``tools/print_schedule.py --format json`` prints it.
 
         Args:
-            batch_size (int): Base batch per GPU, for the batch-norm splits.
+            batch_size (int): Base batch per GPU.
             frame_interval (int, optional): The base config's; None if its clips have none.
+            clips (int, optional): Clips of one process; None if nobody knows, and so neither the updates.
         """
-        return dict(
-            max_epochs=self.max_epochs,
-            predicted_speedup=round(self.predicted_speedup, 4),
-            lr_factors=[list(point) for point in self.lr_factors],
-            stages=[self._stage_dict(stage, batch_size, frame_interval) for stage in self.stages])
-
-    def _stage_dict(self, stage: Stage, batch_size: int, frame_interval: Optional[int]) -> dict:
-        interval = None if frame_interval is None else list(
-            frame_interval_range(frame_interval, self.base.num_frames, stage.shape.num_frames))
-        return dict(
-            begin=stage.begin,
-            end=stage.end,
-            lr_step=stage.lr_step,
-            bn_splits=num_bn_splits(batch_size * stage.shape.batch_factor, self.settings.bn_base_size),
-            frame_interval=interval,
-            shapes=[list(shape) for shape in stage.shapes])
+        return describe(self, batch_size, frame_interval, clips)

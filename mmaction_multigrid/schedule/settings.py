@@ -3,12 +3,18 @@
 from dataclasses import dataclass, fields
 from math import sqrt
 from numbers import Integral, Real
-from typing import Any, Mapping, Optional, Sequence, Tuple
+from typing import Any, Mapping, Optional, Sequence, Tuple, Union
 
 from .checks import is_number
 
 # Keys of MMAction2 0.x, and what to do with them.
 OLD_KEYS = dict(default_s='leave it out: the base crop is read from the train pipeline')
+AUTO = 'auto'
+# How the lr follows the batch factor, as the exponent of it.
+LR_EXPONENTS = dict(linear=1., sqrt=0.5, none=0.)
+MAX_BN_CLIPS = 8  # the paper's, whose base batch has so many
+# Keys whose None is their default, and stands for "see the base config" or for "none".
+NULLABLE = ('stages', 'cycle_ends', 'grid_store', 'bn_base_size', 'max_batch_factor', 'lr_scaling')
 STAGE_KEYS = ('epochs', 'batch_factor', 'num_frames', 'crop_size', 'lr_factor')
 
 
@@ -71,12 +77,24 @@ def _check_cycle_ends(key: str, value: Any) -> tuple:
     return ends
 
 
-def _check_reference(key: str, value: Any) -> str:
+def _check_choice(key: str, value: Any, choices: Sequence[str]) -> str:
+    allowed = f'must be {", ".join(map(repr, choices[:-1]))} or {choices[-1]!r}'
     if not isinstance(value, str):
-        _fail(key, value, "must be 'default' or 'stage'", TypeError)
-    if value not in ('default', 'stage'):
-        _fail(key, value, "must be 'default' or 'stage'")
+        _fail(key, value, allowed, TypeError)
+    if value not in choices:
+        _fail(key, value, allowed)
     return value
+
+
+def _check_batch_cap(key: str, value: Any) -> Union[int, str]:
+    allowed = "must be None, an integer of at least 1, or 'auto'"
+    if value == AUTO and isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (Integral, str)):
+        _fail(key, value, allowed, TypeError)
+    if isinstance(value, str) or value < 1:
+        _fail(key, value, allowed)
+    return int(value)
 
 
 def _check_folder(key: str, value: Any) -> str:
@@ -118,12 +136,18 @@ class Settings:
         long_cycle_factors (tuple): (frames, crop) of each long-cycle shape relative to the base shape.
         short_cycle_factors (tuple): Crops of the extra short-cycle shapes.
         short_cycle_reference (str): ``'default'``: relative to the base crop; ``'stage'``: to the stage's.
-        bn_base_size (int): Clips over which batch-norm statistics are computed.
+        bn_base_size (int, optional): Clips over which batch-norm statistics are computed. Defaults to the base batch
+            per GPU, and to 8 where that is larger.
         eval_freq (int): Validations and checkpoints per stage.
         precise_bn (int): Batches for precise BN statistics at the most; 0 turns it off.
         stages (tuple, optional): An explicit schedule instead of both cycles.
         cycle_ends (tuple, optional): Shares of training at which long cycles end, for lr schedules that
             have no decay points. Defaults to (1/3, 2/3, 5/6) for those.
+        max_batch_factor (int or str, optional): Batches have at most so many times the clips of the base batch;
+            ``'auto'``: so many that updates enough are left (:func:`.updates.auto_cap`). None: as many as cost what the
+            base batch costs.
+        lr_scaling (str, optional): How the lr follows the batch factor: ``'linear'``, ``'sqrt'`` or ``'none'``.
+            Defaults to ``'sqrt'`` for Adam and its kin, to ``'linear'`` for all others.
         grid_store (str, optional): Folder of the videos' smaller copies.
         grid_store_full (bool): Whether full clips are read from there, too; from their originals by default.
     """
@@ -134,11 +158,13 @@ class Settings:
                                                            (1., 1.))
     short_cycle_factors: Tuple[float, ...] = (1 / 2, sqrt(1 / 2))
     short_cycle_reference: str = 'default'
-    bn_base_size: int = 8
+    bn_base_size: Optional[int] = None
     eval_freq: int = 3
     precise_bn: int = 200
     stages: Optional[Tuple[dict, ...]] = None
     cycle_ends: Optional[Tuple[float, ...]] = None
+    max_batch_factor: Union[int, str, None] = None
+    lr_scaling: Optional[str] = None
     grid_store: Optional[str] = None
     grid_store_full: bool = False
 
@@ -160,7 +186,7 @@ class Settings:
                                  f'{", ".join(names)}')
         checked = {
             key: _CHECKS[key](key, value)
-            for key, value in values.items() if not (value is None and key in ('stages', 'cycle_ends', 'grid_store'))
+            for key, value in values.items() if not (value is None and key in NULLABLE)
         }
         if 'stages' in checked:
             checked.setdefault('short_cycle', False)
@@ -170,6 +196,10 @@ class Settings:
         if checked.get('grid_store_full') and 'grid_store' not in checked:
             _fail('grid_store_full', values['grid_store_full'], 'has no meaning without multigrid.grid_store')
         return cls(**checked)
+
+    def bn_clips(self, batch_size: int) -> int:
+        """Clips over which batch-norm statistics are computed, for a base batch per GPU (paper, section 3.4)."""
+        return self.bn_base_size or min(MAX_BN_CLIPS, batch_size)
 
     @property
     def active(self) -> bool:
@@ -183,12 +213,14 @@ _CHECKS = dict(
     epoch_factor=_check_number,
     long_cycle_factors=_check_long_factors,
     short_cycle_factors=_check_short_factors,
-    short_cycle_reference=_check_reference,
+    short_cycle_reference=lambda key, value: _check_choice(key, value, ('default', 'stage')),
     bn_base_size=lambda key, value: _check_int(key, value, 1),
     eval_freq=lambda key, value: _check_int(key, value, 1),
     precise_bn=lambda key, value: _check_int(key, value, 0),
     stages=_check_stages,
     cycle_ends=_check_cycle_ends,
+    max_batch_factor=_check_batch_cap,
+    lr_scaling=lambda key, value: _check_choice(key, value, tuple(LR_EXPONENTS)),
     grid_store=_check_folder,
     grid_store_full=_check_bool,
 )

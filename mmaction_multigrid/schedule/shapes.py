@@ -1,6 +1,6 @@
 """Grid shapes: how many clips, of how many frames and pixels, make a batch of the base batch's cost."""
 
-from typing import NamedTuple, Sequence, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 Factor = Tuple[float, float]
 
@@ -100,3 +100,19 @@ def norm_groups(batch_size: int, clips: int, num_processes: int) -> Tuple[int, i
     while batch_size % splits:
         splits -= 1
     return splits, min(num_processes, -(-clips // batch_size))
+
+
+def cap_batches(shapes: Sequence[Shape], cap: Optional[int]) -> Tuple[Shape, ...]:
+    """The shapes of a short cycle with batch factors of at most ``cap``; None: as they are."""
+    return tuple(shape._replace(batch_factor=min(shape.batch_factor, cap or shape.batch_factor)) for shape in shapes)
+
+
+def saving_of(shapes: Sequence[Shape], capped: Sequence[Shape]) -> float:
+    """How many times less an epoch of a capped short cycle computes than one at the base shape.
+
+    Args:
+        shapes: The short cycle, whose batches all cost what a base batch costs.
+        capped: The same with smaller batches, which cost as much less.
+    """
+    cost = sum(small.batch_factor / shape.batch_factor for shape, small in zip(shapes, capped))
+    return sum(shape.batch_factor for shape in capped) / cost

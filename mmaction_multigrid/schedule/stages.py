@@ -21,12 +21,15 @@ class Stage:
             shape, which sets the lr and the batch-norm splits, is the last.
         average_batch_factor (float): Mean over the short cycle, as the schedule counts it.
         lr_step (int): Decays of the base schedule before this stage.
+        saving (float, optional): How many times less an epoch computes than one of base training. None: as many times as
+            it has fewer iterations, ``average_batch_factor``; then all iterations cost the same.
     """
     begin: int
     end: int
     shapes: Tuple[Shape, ...]
     average_batch_factor: float = 1.
     lr_step: int = 0
+    saving: Optional[float] = None
 
     @property
     def shape(self) -> Shape:
@@ -37,6 +40,11 @@ class Stage:
     def epochs(self) -> int:
         """Length of the stage."""
         return self.end - self.begin
+
+    @property
+    def cost(self) -> float:
+        """What the stage computes, in epochs of base training."""
+        return self.epochs / (self.saving or self.average_batch_factor)
 
     def eval_epochs(self, freq: int) -> List[int]:
         """Numbers of finished epochs after which to validate: ``freq`` of them, evenly spaced, the end always."""
@@ -62,7 +70,7 @@ def precise_bn_batches(limit: int, iterations: int, clips: int) -> int:
 
     Each counts as an iteration: it computes a third of one (forwards only), but has base clips to load, the dearest.
     They have :data:`PRECISE_BN_CLIPS` clips at the least: in training a network is normalised by statistics over groups
-    of eight (``bn_base_size``), and those over four times as many have half of their error.
+    of eight at most (``bn_base_size``), and those over four times as many have half of their error.
 
     Args:
         limit: ``precise_bn``; never more than these.

@@ -94,6 +94,8 @@ def test_another_batch_per_gpu(tmp_path, epoch):
     schedule, _ = multigrid_schedule(cfg)
     assert resumed[-1]['lr'] == pytest.approx(0.005 * schedule.lr(schedule.max_epochs - 1e-9), rel=0.01)
     assert runner.iter == runner.max_iters
+    checkpoint = torch.load(tmp_path / 'run' / f'epoch_{schedule.max_epochs}.pth', weights_only=False)
+    assert checkpoint['meta']['multigrid']['bn_base_size'] == 4  # norm statistics are over what they began with
 
 
 def test_another_batch_without_auto_scale_lr_is_refused(tmp_path):

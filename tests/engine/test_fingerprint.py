@@ -42,7 +42,7 @@ def test_a_checkpoint_tells_its_schedule_in_plain_values(straight):
         # Twice the base batch in the first stage; of six base epochs the lr falls after three and five.
         lr=[dict(points=[[0, 2.], [1.5, 0.2], [2, 0.1], [2.5, 0.1**2]], warmup_epochs=2., warmup_factor=0.1, base={},
                  clock=[])],
-        bn_base_size=8, accumulative_counts=1)
+        bn_base_size=2, accumulative_counts=1)
     assert json.loads(json.dumps(meta['multigrid'])) == meta['multigrid']
 
 
@@ -84,7 +84,7 @@ REFUSED = {
     other_number_of_stages: ['stages: of length 2 in the checkpoint, of length 3 now'],
     other_lr: [r'lr\[0\].points\[0\]: \[0, 2.0\] in the checkpoint, \[0, 0.5\] now'],
     other_warmup: [r'lr\[0\].warmup_epochs: 2.0 in the checkpoint, 1.0 now'],
-    other_groups: ['bn_base_size: 8 in the checkpoint, 4 now'],
+    other_groups: ['bn_base_size: 2 in the checkpoint, 4 now'],
     other_accumulation: ['accumulative_counts: 1 in the checkpoint, 2 now'],
     the_automatic_schedule: ['stages: of length 2 in the checkpoint, of length 7 now',
                              r'lr\[0\].points\[1\]: \[1.5, 0.2\] in the checkpoint, \[2, 4.0\] now', 'and 2 more']}
@@ -172,9 +172,9 @@ def test_a_resume_by_hand(straight, tmp_path):
     runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
     runner.load_or_resume()
     assert runner.epoch == 1
-    cfg.multigrid.bn_base_size = 2
+    cfg.multigrid.bn_base_size = 4
     runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
-    with pytest.raises(ValueError, match='bn_base_size: 8 in the checkpoint, 2 now'):
+    with pytest.raises(ValueError, match='bn_base_size: 2 in the checkpoint, 4 now'):
         runner.load_or_resume()
 
 

@@ -48,7 +48,11 @@ def batch_augment(cfg):
     cfg.model.data_preprocessor.blending = BLENDING
 
 
-FEATURES = (auto_scale_lr, bf16, ema, compiled, accumulation)
+def capped(cfg):
+    cfg.multigrid.max_batch_factor = 7
+
+
+FEATURES = (auto_scale_lr, bf16, ema, compiled, accumulation, capped)
 
 
 class Draws(Hook):

@@ -93,6 +93,7 @@ def test_validations_and_checkpoints_are_the_stages(cfg, tmp_path):
 
 
 def test_log_and_visualizer_tell_what_changed(cfg, tmp_path):
+    cfg.multigrid.bn_base_size = 8
     train(cfg)
     log = ''.join(path.read_text() for path in tmp_path.rglob('*.log'))
     assert ('Multigrid stage 1/' in log) and ('2 BN splits of 8 clips' in log)
@@ -125,8 +126,8 @@ def test_the_norm_layers_follow_the_stages(cfg):
     SplitsHook.seen.clear()
     cfg.custom_hooks.append(dict(type='SplitsHook'))
     train(cfg)
-    # Stage batches of 2 x 8, 4, 2 and 1 clips over groups of 8; those that get an epoch.
-    assert {8: 2, 1: 1}.items() <= SplitsHook.seen.items() <= {8: 2, 4: 1, 2: 1, 1: 1}.items()
+    # Stage batches of 2 x 8, 4, 2 and 1 clips over groups of 2, a base batch; those that get an epoch.
+    assert {8: 8, 1: 1}.items() <= SplitsHook.seen.items() <= {8: 8, 4: 4, 2: 2, 1: 1}.items()
 
 
 def test_precise_bn_before_validation(cfg, tmp_path):
@@ -277,3 +278,12 @@ def test_learns_the_toy_problem(cfg, tmp_path):
     losses = [entry['loss'] for entry in scalars if 'loss' in entry]
     assert sum(losses[-20:]) < 0.7 * sum(losses[:20])
     assert [entry['acc/top1'] for entry in scalars if 'acc/top1' in entry][-1] == 1.
+
+
+@pytest.mark.parametrize(('there', 'setting', 'expected'), [
+    (True, {}, True), (False, {}, False), (True, dict(pin_memory=False), False)])
+def test_batches_are_pinned_where_there_is_a_gpu(cfg, monkeypatch, there, setting, expected):
+    cfg.train_dataloader.update(setting)
+    runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: there)
+    assert runner.build_train_loop(runner._train_loop).dataloader.pin_memory is expected

@@ -91,7 +91,7 @@ def test_synchronised_batch_norm_is_one_process_on_the_joint_batch(tmp_path):
 
 def whole_run(rank, folder, norm='BN3d'):
     """A toy run of 2 clips per process and groups of 8: splits in coarse stages, shared statistics in fine ones."""
-    cfg = base_config(folder / 'run', milestones=(3, 5))
+    cfg = base_config(folder / 'run', milestones=(3, 5), bn_base_size=8)
     cfg.model.backbone.norm = norm
     cfg.launcher = 'pytorch'
     cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)

@@ -1,6 +1,5 @@
 """The command check: what it measures, and what it warns of."""
 
-import itertools
 import subprocess
 import sys
 
@@ -9,7 +8,7 @@ from mmengine.config import Config
 
 from mmaction_multigrid import multigrid_schedule, plan
 from mmaction_multigrid.plan import Probe, probe_shapes
-from mmaction_multigrid.schedule import Shape, count_iterations
+from mmaction_multigrid.schedule import Shape
 
 from ..conftest import ROOT
 from ..small import run
@@ -27,22 +26,19 @@ def schedule(tmp_path):
     return multigrid_schedule(base_config(tmp_path, max_epochs=60, milestones=(20, 40)))[0]
 
 
-def warn(schedule, probes=(), batch_size=2, clips=100000, processes=1):
-    return plan.shape_warnings(schedule, list(probes)) + plan.data_warnings(schedule, batch_size, clips, processes)
+def warn(schedule, probes=()):
+    return plan.shape_warnings(schedule, list(probes))
 
 
 def test_nothing_to_warn_of(schedule):
     assert warn(schedule, [good(Shape(1, 8, 16))]) == []
 
 
-def test_workers_that_keep_up(schedule):
-    """Every step takes a second and base batches have one clip, so that a stage eats its average batch factor."""
-    probes = [good(shape) for stage in schedule.stages for shape in stage.shapes] + [good(schedule.base.shape)]
-    base, first, *_ = plan.loader_rows(schedule, probes, clips_per_second=3)
-    assert base == ('base', 1., 1)
-    # 16, 8 and 8 clips in three seconds are 10.7 a second: four workers of three.
-    assert [shape.batch_factor for shape in schedule.stages[0].shapes] == [16, 8, 8]
-    assert first == (f'1-{schedule.stages[0].end}', pytest.approx(32 / 3), 4)
+def test_clips_shorter_than_a_convolution(schedule):
+    probe = good(Shape(16, 2, 8))
+    probe.temporal_kernel = 3
+    text, = warn(schedule, [probe])
+    assert text.startswith('clips of 2 frames are shorter than a convolution of the network is in time (3 frames)')
 
 
 @pytest.mark.parametrize(('peak', 'warns'), [(114, False), (116, True)])
@@ -82,32 +78,6 @@ def test_a_shape_that_fails(schedule):
     assert 'loss = nan' in warn(schedule, [Probe(Shape(16, 2, 8), 16)])[0]
 
 
-def test_a_batch_of_more_than_a_tenth(schedule):
-    # The largest batch has 16 x 2 clips.
-    assert not any('tenth' in text for text in warn(schedule, clips=320))
-    assert any('batch of all processes, 32 clips' in text for text in warn(schedule, clips=319))
-    assert any('batch of all processes, 64 clips' in text for text in warn(schedule, clips=639, processes=2))
-
-
-def test_too_few_updates(schedule):
-    def updates(clips):
-        return sum(count_iterations(schedule.stages, 2, clips).values())
-
-    enough = next(clips for clips in itertools.count(32) if updates(clips) >= 3000)
-    assert updates(enough - 1) < 3000
-    assert not any('updates' in text for text in warn(schedule, clips=enough))
-    assert any('updates, and less than 3000' in text for text in warn(schedule, clips=enough - 1))
-
-
-def test_clips_of_nested_data_sets(tmp_path):
-    (tmp_path / 'list.txt').write_text('a 0\nb 1\n\nc 2\n')
-    part = dict(ann_file=str(tmp_path / 'list.txt'))
-    assert plan.count_clips(dict(dataset=part)) == 3
-    nested = dict(type='RepeatDataset', times=4, dataset=dict(type='ConcatDataset', datasets=[part, part]))
-    assert plan.count_clips(dict(dataset=nested)) == 24
-    assert plan.count_clips(dict(dataset=dict(ann_file='nowhere.txt'))) is None
-
-
 def test_probes_of_a_toy_model(tmp_path):
     shapes = [Shape(16, 2, 8), Shape(1, 8, 16)]
     coarse, base = probe_shapes(base_config(tmp_path).model, shapes, batch_size=2)
@@ -127,13 +97,48 @@ def test_a_model_that_cannot_take_a_shape(tmp_path):
 
 
 def test_the_command(small_config):
-    out = run(*CHECK, small_config, '--clips-per-second', 10)
-    assert 'workers that keep up' in out
+    """The config's own videos are there: loading, validation and checkpoints are measured, too."""
+    out = run(*CHECK, small_config, '--hours', 0.001)
     assert '16 x 4 x 24' in out and '1 x 16 x 48' in out
-    assert 'speed-up:' in out
-    assert 'wall-clock for 24 clips' in out
+    assert 'speed-up:' in out and 'left out' not in out
+    assert 'forecast for 24 clips on this device' in out
+    rows = {line.strip().split('  ')[0]: line.split() for line in out.splitlines()}
+    assert all(float(rows[name][-4]) > 0 for name in ('training', 'validation', 'checkpoints', 'wall-clock'))
+    assert 'workers that keep up' in out
+    lines = out.splitlines()
+    begin = next(i for i, line in enumerate(lines) if 'what a cap on the batch costs' in line)
+    caps = [line.split() for line in lines[begin + 2:begin + 7]]
+    assert [row[0] for row in caps] == ['None', '8', '4', '2', '1']
+    assert caps[0][-2:] == ['this', 'config'] and caps[-1][-1] == "'auto'"
+    # Four epochs: twelve updates a cap of 1 leaves of 24 clips each.
+    assert caps[-1][1] == '96' and int(caps[0][1]) < 40
+    assert "advice: multigrid.max_batch_factor = 'auto' (here 1) leaves updates enough" in out
+    assert 'in 0.001 h: ' in out
     assert 'WARNING: the largest batch of all processes, 16 clips, is more than a tenth of the data set' in out
-    assert 'updates, and less than 3000' in out
+    assert 'WARNING: the schedule has' in out and "multigrid.max_batch_factor = 'auto' keeps as many" in out
+
+
+def test_the_command_on_other_videos(small_config, digits, tmp_path):
+    """Half of the list, a folder of its own and a store of it; what is not there is an error."""
+    lines = (digits / 'train.txt').read_text().splitlines()[:12]
+    (tmp_path / 'list.txt').write_text('\n'.join(lines) + '\n')
+    run('-m', 'mmaction_multigrid', 'store', 'build', tmp_path / 'list.txt', tmp_path / 'store', '--root', digits,
+        '--config', small_config)
+    out = run(*CHECK, small_config, '--list', tmp_path / 'list.txt', '--root', digits, '--store', tmp_path / 'store',
+              '--workers', 2)
+    assert 'forecast for 12 clips' in out
+    assert 'train_dataloader.num_workers = 2' in out
+    result = subprocess.run([sys.executable, *CHECK, str(small_config), '--root', str(tmp_path)], capture_output=True,
+                            text=True)
+    assert result.returncode == 2, result.stderr[-2000:]
+    assert 'no clip can be loaded' in result.stderr
+
+
+def test_the_command_without_the_data(small_config):
+    out = run(*CHECK, small_config, '--cfg-options', 'train_dataloader.dataset.ann_file=nowhere.txt',
+              'val_dataloader.dataset.ann_file=nowhere.txt')
+    assert 'left out, since its data are not here: loading, validation' in out
+    assert 'give --clips' in out
 
 
 def test_the_command_fails_where_a_shape_does(small_config):

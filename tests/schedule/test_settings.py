@@ -14,7 +14,9 @@ def test_defaults_are_the_papers():
     assert (settings.long_cycle, settings.short_cycle, settings.epoch_factor) == (True, True, 1.5)
     assert settings.long_cycle_factors == ((0.25, 0.5**0.5), (0.5, 0.5**0.5), (0.5, 1), (1, 1))
     assert settings.short_cycle_factors == (0.5, 0.5**0.5)
-    assert (settings.short_cycle_reference, settings.bn_base_size) == ('default', 8)
+    assert (settings.short_cycle_reference, settings.bn_base_size) == ('default', None)
+    assert [settings.bn_clips(batch) for batch in (1, 4, 8, 32)] == [1, 4, 8, 8]  # 8 is the paper's base batch
+    assert (settings.max_batch_factor, settings.lr_scaling) == (None, None)
     assert (settings.eval_freq, settings.precise_bn, settings.stages) == (3, 200, None)
     assert settings.active
 
@@ -39,6 +41,13 @@ def test_defaults_are_the_papers():
     (dict(short_cycle_reference=1), TypeError, r'multigrid\.short_cycle_reference'),
     (dict(bn_base_size=0), ValueError, r'multigrid\.bn_base_size = 0: must be an integer of at least 1'),
     (dict(bn_base_size=8.), TypeError, r'multigrid\.bn_base_size'),
+    (dict(max_batch_factor=0), ValueError,
+     r"multigrid\.max_batch_factor = 0: must be None, an integer of at least 1, or 'auto'"),
+    (dict(max_batch_factor=1.5), TypeError, r'multigrid\.max_batch_factor = 1\.5'),
+    (dict(max_batch_factor='Auto'), ValueError, r"multigrid\.max_batch_factor = 'Auto': .*or 'auto'"),
+    (dict(max_batch_factor=True), TypeError, r'multigrid\.max_batch_factor = True'),
+    (dict(lr_scaling='root'), ValueError, r"multigrid\.lr_scaling = 'root': must be 'linear', 'sqrt' or 'none'"),
+    (dict(lr_scaling=0.5), TypeError, r'multigrid\.lr_scaling = 0\.5'),
     (dict(eval_freq=0), ValueError, r'multigrid\.eval_freq'),
     (dict(precise_bn=-1), ValueError, r'multigrid\.precise_bn'),
     (dict(precise_bn=None), TypeError, r'multigrid\.precise_bn'),

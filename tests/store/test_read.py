@@ -4,11 +4,14 @@ import json
 import os
 import pickle
 import shutil
+import tempfile
+from pathlib import Path
 
 import cv2
 import mmaction.datasets  # noqa: F401
 import numpy as np
 import pytest
+import torch
 from mmaction.registry import DATASETS, TRANSFORMS
 
 from mmaction_multigrid import apply_multigrid
@@ -74,7 +77,7 @@ def opened(monkeypatch):
     paths = []
     real, decord = os.open, TRANSFORMS.get('DecordInit')._get_video_reader
     monkeypatch.setattr('mmaction_multigrid.store.avi.os.open',
-                        lambda path, *args: paths.append(path) or real(path, *args))
+                        lambda path, *args, **kwargs: paths.append(path) or real(path, *args, **kwargs))
     monkeypatch.setattr(TRANSFORMS.get('DecordInit'), '_get_video_reader',
                         lambda self, path: paths.append(path) or decord(self, path))
     return paths
@@ -252,14 +255,30 @@ def test_full_clips_need_full_copies(tmp_path, store):
         make_dataset(tmp_path, store, full=True, pipeline=steps)
 
 
-def test_a_read_only_store(dataset, store, tmp_path):
-    for path in (*store.rglob('*'), store):
-        path.chmod(0o555 if path.is_dir() else 0o444)
+def test_a_read_only_store(dataset, store, opened):
+    """Somebody else's, too: root may write anywhere, and becomes nobody."""
+    folder = Path(tempfile.mkdtemp())  # one that everybody may enter
     try:
-        clip_of(make_dataset(tmp_path, store), (0, COARSE))
+        shutil.copytree(store.parent, folder / 'data')
+        folder.chmod(0o755)
+        for path in (folder / 'data', *(folder / 'data').rglob('*')):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+        with pytest.raises(PermissionError):
+            (folder / 'data' / 'store' / 'new').touch()
+        ours = make_dataset(folder / 'data', folder / 'data' / 'store')
+        ours.report_to(None)
+        opened.clear()
+        clip = clip_of(ours, (0, COARSE))
+        assert opened == [copy_path(str(folder / 'data' / 'store'), 32, NAME)]
     finally:
-        for path in (store, *store.rglob('*')):
+        if os.getuid() == 0:
+            os.seteuid(0)
+        for path in (folder / 'data', *(folder / 'data').rglob('*')):
             path.chmod(0o755)
+        shutil.rmtree(folder)
+    assert torch.equal(clip, clip_of(dataset, (0, COARSE)))
 
 
 def test_every_second_frame(tmp_path, store):
@@ -290,7 +309,7 @@ def test_nothing_is_left_open(dataset, store):
     for _ in range(200):
         clip_of(dataset, (0, COARSE))
     before = state()
-    for _ in range(3000):
+    for _ in range(10_000):
         dataset[0, COARSE]
     handles, memory = state()
     assert handles == before[0]

@@ -59,10 +59,18 @@ def test_progressive_resizing_keeps_frames_batch_and_lr(variants):
 def test_settings_of_the_variants(variants):
     def hooks(variant):
         return {hook['type']: hook for hook in variants.build('i3d', 'digits', variant, {})[0].custom_hooks}
-    assert hooks('multigrid')['MultigridHook']['bn_base_size'] == 8
+    assert hooks('multigrid')['MultigridHook']['bn_base_size'] is None  # the base batch
+    assert hooks('bn-8')['MultigridHook']['bn_base_size'] == 8
     assert hooks('plain-bn')['MultigridHook']['bn_base_size'] == 10**6
     assert 'PreciseBNHook' in hooks('multigrid')
     assert 'PreciseBNHook' not in hooks('no-precise-bn')
+
+
+def test_stores_and_caps(variants):
+    cfg, schedule = variants.build('i3d', 'digits', 'store-cap-2', {})
+    assert schedule.settings.max_batch_factor == 2
+    assert cfg.train_dataloader.dataset.dataset.pipeline[0].store == str(variants.STORE)
+    assert variants.build('i3d', 'digits', 'cap-1', {})[1].settings.grid_store is None
 
 
 def test_a_fixed_interval(variants):
@@ -201,6 +209,17 @@ def test_the_report(tools, tmp_path):
     text = 'before <!-- table: x y z -->\nold\n<!-- end --> after'
     assert report.fill(text, lambda name: f'new {name}') == (
         'before <!-- table: x y z -->\n\nnew x y z\n\n<!-- end --> after')
+
+
+def test_times_of_runs_that_had_the_machine_to_themselves(tools, tmp_path):
+    """Seed 0 ran alone, both times, and is what times are of; accuracy is of all seeds."""
+    report = load_tool('study/report')
+    records = [record_of('baseline', 0, 90., 400., 1000), record_of('baseline', 1, 92., 900., 1000),
+               record_of('multigrid', 0, 91., 100., 250), record_of('multigrid', 1, 93., 300., 250)]
+    for number, record in enumerate(records):
+        (tmp_path / f'{number}.json').write_text(json.dumps(dict(record, alone=number in (0, 1, 2))))
+    assert report.variant_table(report.read(tmp_path), 'i3d', 'digits', report.PEERS).splitlines()[3] == (
+        '| multigrid (default) | 2 | 250 | 92.0 (91.0 to 93.0) | 3.0 | 100 | 1 | 99 | 50 | 100 | 4.00x | 4.00x | 4.00x |')
 
 
 def test_the_configs_of_the_study_are_there(variants):

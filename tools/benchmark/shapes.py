@@ -23,7 +23,8 @@ from rich.table import Table
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmaction_multigrid.cli.config_args import add_config, load_config
-from mmaction_multigrid.plan import Probe, count_clips, forecast, probe_schedule, schedule_shapes, step_seconds
+from mmaction_multigrid.config.completed import count_clips
+from mmaction_multigrid.plan import Costs, Probe, forecast, probe_schedule, schedule_shapes, step_seconds
 from mmaction_multigrid.schedule import MultigridSchedule, Shape
 
 PRECISIONS = dict(fp32=False, bfloat16=True)
@@ -86,10 +87,12 @@ def to_json(config: str, found: Dict[str, List[Probe]], rates: Dict[Shape, float
 def print_forecast(schedule: MultigridSchedule, probes: List[Probe], batch_size: int, clips: Optional[int],
                    rates: Dict[Shape, float], stock: Optional[float]) -> None:
     """How long both runs take, with all clips ready and with those that the loader yields."""
-    for title, loader in (('with all clips ready', ()), ('with this loader', (rates, stock))):
-        if loader and not stock:
+    loads = {None: 1 / stock, **{shape[1:]: 1 / rate for shape, rate in rates.items()}} if stock else {}
+    for title, loader in (('with all clips ready', {}), ('with this loader', loads)):
+        if loader is loads and not stock:
             continue
-        found = forecast(schedule, step_seconds(probes, batch_size), batch_size, clips, *loader)
+        costs = Costs(step_seconds(probes, batch_size), loads=loader)
+        found = forecast(schedule, costs, batch_size, clips)
         hours = f'; wall-clock for {clips} clips {found.hours:.3g} h, base {found.base_hours:.3g} h' if clips else ''
         print(f'{title}: {found.speedup:.2f}x{hours}')
 

@@ -40,7 +40,7 @@ def multigrid_lr(cfg: Config, epoch_length: int, lr: float = 1.) -> PiecewiseLR:
 
 
 def differences(cfg: Config, epoch_length: int, lr: float = 1.) -> List[float]:
-    """Differences between multigrid's lr over the batch factor and mmengine's, in shares of the base lr.
+    """Differences between multigrid's lr over its factor for the batch and mmengine's, in shares of the base lr.
 
     One for every iteration of base training after the warm-up, which multigrid does not stretch.
     """
@@ -51,7 +51,7 @@ def differences(cfg: Config, epoch_length: int, lr: float = 1.) -> List[float]:
         base_epoch = iteration / epoch_length
         if base_epoch >= schedule.base.warmup_epochs:
             epoch = _corresponding(schedule, ours, base_epoch)
-            factor = next((stage.shape.batch_factor for stage in schedule.stages if stage.begin <= epoch < stage.end), 1)
+            factor = next((schedule.lr_factor(stage) for stage in schedule.stages if stage.begin <= epoch < stage.end), 1)
             found.append(abs(ours.without_warmup(epoch) / factor - expected / lr))
     return found
 

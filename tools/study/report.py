@@ -17,11 +17,15 @@ from shapes import forecast_table, markdown, shapes_table
 from variants import VARIANTS, load
 
 ROOT = Path(__file__).resolve().parents[2]
+# UTD-MHAD was first trained with another default of bn_base_size than now.
+REAL = ('baseline', 'store', 'store-bn-8', 'bn-8', 'baseline-short')
 PEERS = ('baseline', 'multigrid', 'baseline-short', 'long', 'short', 'stage', 'resize')
 ABLATIONS = ('multigrid', 'plain-bn', 'no-precise-bn', 'fixed-interval', 'no-lr-scaling', 'epochs-1', 'epochs-2')
-TABLES = dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3], cycles=PEERS[:5], stores=(*PEERS[:3], 'store'),
-              longer=(*PEERS[:3], 'epochs-2'), pair=PEERS[:2], cycles_and_stage=PEERS[:6],
-              cycles_and_lr=(*PEERS[:5], 'no-lr-scaling', 'epochs-2'))
+TABLES = dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3], cycles=PEERS[:5],
+              real=REAL, longer=(*REAL, 'epochs-2', 'store-epochs-2', 'store-cap-1'), pair=('baseline', 'bn-8'),
+              cycles_and_stage=PEERS[:6], small=('baseline', 'multigrid', 'auto', 'baseline-short'),
+              fine_tuning=('baseline', 'store-auto', 'store', 'bn-8', 'baseline-short', 'long', 'short', 'no-lr-scaling',
+                           'epochs-2'))
 TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', utd7='7 actions of UTD-MHAD, pre-trained on 20',
               digits='moving digits', **{'i3d-nl': 'non-local I3D'})
 SHAPES = dict(shapes=shapes_table, forecast=forecast_table)
@@ -49,9 +53,15 @@ class Runs:
         return mean(load for record in self.records for load in record['load_average'])
 
     def beside(self, other: 'Runs') -> 'Runs':
-        """Those of the seeds that the other has, too: times of different hours of one machine do not compare."""
-        seeds = {record['seed'] for record in other.records}
+        """Those of the seeds that the other has, too: times of different hours of one machine do not compare.
+
+        Of seeds that both ran alone on the machine, if there are such: only their times are theirs.
+        """
+        seeds = self._seeds(True) & other._seeds(True) or self._seeds(False) & other._seeds(False)
         return Runs([record for record in self.records if record['seed'] in seeds])
+
+    def _seeds(self, alone: bool) -> set:
+        return {record['seed'] for record in self.records if record.get('alone') or not alone}
 
     def seconds_to(self, top1: float) -> Optional[float]:
         """Mean wall-clock to the first validation of that accuracy; None if a run has none."""
@@ -111,7 +121,8 @@ def summary_table(groups: Dict[tuple, Runs], data: str, conditions: tuple) -> st
               'baseline, as few iterations', 'fewer iterations', 'less wall-clock', 'less CPU time')
     rows = []
     for model in ('slowfast', 'i3d', 'i3d-nl'):
-        base, ours, short = (groups.get((model, data, variant, conditions)) for variant in PEERS[:3])
+        ours = 'store' if data == 'utd' else 'multigrid'
+        base, ours, short = (groups.get((model, data, variant, conditions)) for variant in ('baseline', ours, PEERS[2]))
         if base and ours:
             cells = row('', ours, base)
             rows.append([TITLES[model], f'{len(base.records)}, {len(ours.records)}', f'{base.mean("top1"):.1f}',
@@ -148,7 +159,7 @@ def draw_curves(groups: Dict[tuple, Runs], model: str, data: str, path: Path) ->
     """Top-1 against wall-clock, and against CPU time of the training process."""
     import matplotlib.pyplot as plt
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
-    for color, variant in enumerate((*PEERS, 'store')):
+    for color, variant in enumerate(dict.fromkeys((*PEERS, *REAL))):
         runs = groups.get((model, data, variant, ()))
         for number, record in enumerate(runs.records if runs else ()):
             for axis, key in zip(axes, ('seconds', 'cpu_seconds')):
@@ -233,7 +244,7 @@ def main() -> None:
     groups = read(args.runs)
     for page in (args.out / 'README.md', ROOT / 'README.md'):
         page.write_text(fill(page.read_text(), lambda name: table(groups, name)))
-    for model, data in sorted({key[:2] for key in groups if key[2:] == ('multigrid', ())}):
+    for model, data in sorted({key[:2] for key in groups if key[2:] == ('baseline', ())}):
         draw_curves(groups, model, data, args.out / f'{model}_{data}.png')
         cfg = load(model, data, True)
         draw_schedule(multigrid_schedule(cfg)[0], cfg.train_dataloader.batch_size,

@@ -133,7 +133,7 @@ def make_data(data: str, names: list) -> None:
     elif data == 'utd7':
         variants.write_lists('utd20')
         variants.write_lists('utd7')
-    elif 'store' in names:
+    if data != 'digits' and any(name.startswith('store') for name in names):
         subprocess.run([sys.executable, '-m', 'mmaction_multigrid', 'store', 'build',
                         'data/utd_mhad_depth27/train.txt', str(variants.STORE), '--root', 'data/utd_mhad_depth27',
                         '--sides', '80', '114'], check=True)
@@ -159,6 +159,8 @@ def main() -> int:
     parser.add_argument('--set', type=parse_condition, nargs='+', default=[], metavar='KEY=NUMBER',
                         help='other conditions: clips, epochs, lr, stride')
     parser.add_argument('--workers', type=int, help="of the loaders; default: the config's")
+    parser.add_argument('--alone', action='store_true',
+                        help='nothing else runs on this machine: reports compare the times of such runs only, if any')
     parser.add_argument('--out', type=Path, default=ROOT / 'work_dirs' / 'study' / 'runs',
                         help='where the records go; default: work_dirs/study/runs')
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'study', help='where checkpoints go')
@@ -167,7 +169,7 @@ def main() -> int:
     make_data(args.data, args.variants)
     args.out.mkdir(parents=True, exist_ok=True)
     jobs = [dict(model=args.model, data=args.data, variant=variant, conditions=dict(args.set), seed=seed,
-                 workers=args.workers)
+                 workers=args.workers, alone=args.alone)
             for seed in args.seeds for variant in args.variants]
     if args.data == 'utd7':
         jobs.insert(0, pretraining(jobs[0]))

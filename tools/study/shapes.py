@@ -52,9 +52,11 @@ def forecast(schedule: MultigridSchedule, rows: List[dict], loaders: dict = None
     batch_size = rows[-1]['clips']
     shapes = [Shape(row['clips'] // batch_size, row['num_frames'], row['crop_size']) for row in rows]
     steps = {shape: row['seconds'] for shape, row in zip(shapes, rows)}
-    rates = {shape: row['loaded_per_second'] for shape, row in zip(shapes, rows)}
-    loader = (rates, loaders['stock_loaded_per_second']) if loaders else ()
-    found = plan.forecast(schedule, steps, batch_size, CLIPS // PROCESSES, *loader)
+    loads = {}
+    if loaders:
+        loads = {shape[1:]: 1 / row['loaded_per_second'] for shape, row in zip(shapes, rows)}
+        loads[None] = 1 / loaders['stock_loaded_per_second']
+    found = plan.forecast(schedule, plan.Costs(steps, loads=loads), batch_size, CLIPS // PROCESSES)
     return found.hours, found.base_hours
 
 

@@ -10,7 +10,7 @@ from typing import Callable, Dict, Tuple
 from mmengine.config import Config
 
 from mmaction_multigrid import MultigridSchedule, apply_multigrid, multigrid_schedule, register_transform_rule
-from mmaction_multigrid.schedule import count_iterations, find_stage
+from mmaction_multigrid.schedule import count_iterations
 
 ROOT = Path(__file__).resolve().parents[2]
 # (model, data): the baseline's config and the multigrid one.
@@ -81,25 +81,9 @@ def resize_only(cfg: Config) -> None:
                             for begin, end, size, factor in zip(edges, edges[1:], crops, factors)]
 
 
-def use_store(cfg: Config) -> None:
-    """Coarse clips from a grid store, whose copies are those of UTD-MHAD's 160 pixels that the shapes need."""
-    cfg.multigrid.grid_store = str(STORE)
-
-
 def fixed_interval(cfg: Config) -> None:
     """Clips of fewer frames keep the base config's frame interval instead of drawing one."""
     register_transform_rule('SampleFrames', frames=['clip_len'])
-
-
-def no_lr_scaling(cfg: Config) -> Config:
-    """The lr of the base schedule, whatever the batch."""
-    schedule, _ = multigrid_schedule(cfg)
-    cfg = apply_multigrid(cfg)
-    lr = cfg.param_scheduler[0]
-    stages = schedule.stages
-    lr.points = [(epoch, factor / max(1, stages[find_stage(stages, epoch)].shape.batch_factor))
-                 for epoch, factor in lr.points]
-    return cfg
 
 
 def end_decayed(cfg: Config, gamma: float) -> Config:
@@ -117,12 +101,25 @@ def option(**settings) -> Callable[[Config], None]:
     return lambda cfg: cfg.multigrid.update(settings)
 
 
+def from_store(**settings) -> Callable[[Config], None]:
+    """Other settings of ``multigrid``, and coarse clips from a grid store."""
+    return lambda cfg: cfg.multigrid.update(settings, grid_store=str(STORE))
+
+
 # Name: (from the multigrid config?, what changes it, what the tables call it).
 VARIANTS: Dict[str, tuple] = {
     'baseline': (False, None, 'baseline'),
     'multigrid': (True, None, 'multigrid (default)'),
     'baseline-short': (False, None, "baseline, multigrid's number of iterations"),
-    'store': (True, use_store, 'multigrid from a grid store'),
+    'store': (True, from_store(), 'multigrid (default), from a grid store'),
+    'store-bn-8': (True, from_store(bn_base_size=8), 'bn_base_size 8'),
+    'store-auto': (True, from_store(max_batch_factor='auto'), "max_batch_factor 'auto'"),
+    **{f'store-cap-{cap}': (True, from_store(max_batch_factor=cap), f'max_batch_factor {cap}') for cap in (8, 4, 2, 1)},
+    'store-sqrt': (True, from_store(lr_scaling='sqrt'), "lr_scaling 'sqrt'"),
+    'store-epochs-2': (True, from_store(epoch_factor=2.), 'epoch_factor 2'),
+    'auto': (True, option(max_batch_factor='auto'), "max_batch_factor 'auto'"),
+    **{f'cap-{cap}': (True, option(max_batch_factor=cap), f'max_batch_factor {cap}') for cap in (8, 4, 2, 1)},
+    'bn-8': (True, option(bn_base_size=8), 'bn_base_size 8'),
     'long': (True, option(short_cycle=False), 'long cycle only'),
     'short': (True, option(long_cycle=False), 'short cycle only'),
     'stage': (True, option(short_cycle_reference='stage'), "short_cycle_reference='stage'"),
@@ -130,7 +127,7 @@ VARIANTS: Dict[str, tuple] = {
     'plain-bn': (True, option(bn_base_size=10**6), 'plain BN over the whole batch'),
     'no-precise-bn': (True, option(precise_bn=0), 'no precise BN'),
     'fixed-interval': (True, fixed_interval, 'fixed frame interval'),
-    'no-lr-scaling': (True, no_lr_scaling, 'no linear lr scaling'),
+    'no-lr-scaling': (True, option(lr_scaling='none'), 'no linear lr scaling'),
     'epochs-1': (True, option(epoch_factor=1.), 'epoch_factor 1'),
     'epochs-2': (True, option(epoch_factor=2.), 'epoch_factor 2'),
 }

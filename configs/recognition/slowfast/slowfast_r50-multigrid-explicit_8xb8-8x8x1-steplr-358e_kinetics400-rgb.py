@@ -67,7 +67,10 @@ train_dataloader = dict(
             pipeline=pipeline)))
 default_hooks = dict(checkpoint=dict(_delete_=True, type='MultigridCheckpointHook', save_best='auto', max_keep_ckpts=3))
 custom_hooks = [
-    dict(type='MultigridHook', bn_base_size=8),
+    dict(
+        type='MultigridHook',
+        bn_base_size=None,  # clips of a base batch, 8
+        base=dict(max_epochs=239, relative_cost=0.2922, max_batch_factor=None, lr_scaling='linear')),  # for the log
     dict(type='BadVideosHook'),
     dict(type='PreciseBNHook', base_shape=(32, 224), num_batches=200)
 ]

@@ -1,0 +1,83 @@
+"""What a config leaves to be read from the rest of it: norm statistics, lr rule, 'auto'."""
+
+import pytest
+
+from mmaction_multigrid import apply_multigrid, multigrid_schedule
+from mmaction_multigrid.config.completed import count_clips, count_processes, lr_rule
+
+from ..toy import base_config
+
+
+def schedule(tmp_path, **settings):
+    clips, processes = settings.pop('clips', None), settings.pop('processes', None)
+    return multigrid_schedule(base_config(tmp_path, **settings), clips, processes)[0]
+
+
+@pytest.mark.parametrize(('batch_size', 'given', 'expected'), [(2, None, 2), (8, None, 8), (16, None, 8), (2, 6, 6)])
+def test_batch_norm_follows_the_base_batch(tmp_path, batch_size, given, expected):
+    cfg = base_config(tmp_path, num_clips=400, batch_size=batch_size, bn_base_size=given)
+    assert multigrid_schedule(cfg)[0].settings.bn_clips(batch_size) == expected
+    hook, = (hook for hook in apply_multigrid(cfg).custom_hooks if hook['type'] == 'MultigridHook')
+    assert hook['bn_base_size'] == given
+
+
+@pytest.mark.parametrize(('optimizer', 'rule'), [
+    ('SGD', 'linear'), ('AdamW', 'sqrt'), ('Adam', 'sqrt'), ('torch.optim.NAdam', 'sqrt'), ('RMSprop', 'sqrt'),
+    ('LARS', 'linear')])
+def test_the_lr_rule_of_an_optimizer(tmp_path, optimizer, rule):
+    assert lr_rule(dict(optimizer=dict(type=optimizer, lr=1.))) == rule
+    cfg = base_config(tmp_path)
+    cfg.optim_wrapper.optimizer.type = optimizer
+    assert multigrid_schedule(cfg)[0].settings.lr_scaling == rule
+    cfg.multigrid.lr_scaling = 'none'
+    assert multigrid_schedule(cfg)[0].settings.lr_scaling == 'none'
+
+
+def test_adam_s_lr_in_the_resolved_config(tmp_path):
+    cfg = base_config(tmp_path, num_clips=200, max_epochs=60, milestones=(20, 40))
+    linear = apply_multigrid(cfg).param_scheduler[0].points[0]
+    cfg.optim_wrapper.optimizer = dict(type='AdamW', lr=0.1)
+    root = apply_multigrid(cfg).param_scheduler[0].points[0]
+    assert root[1] == pytest.approx(linear[1]**0.5)
+    assert linear[1] == 8
+
+
+def test_auto_counts_the_clips(tmp_path):
+    auto = dict(max_batch_factor='auto', max_epochs=60, milestones=(20, 40))
+    # 64 clips in batches of 2 are 60 x 32 updates of base training, which no larger batches leave.
+    assert schedule(tmp_path, **auto).settings.max_batch_factor == 1
+    assert schedule(tmp_path, clips=10**5, **auto).settings.max_batch_factor is None
+    assert schedule(tmp_path, clips=10**5, processes=10**4, **auto).settings.max_batch_factor == 1
+    cfg = base_config(tmp_path, **auto)
+    sampler = apply_multigrid(cfg).train_dataloader.batch_sampler
+    assert {shape[0] for stage in sampler.stages for shape in stage['shapes']} == {1}
+
+
+def test_auto_without_data_is_refused(tmp_path):
+    cfg = base_config(tmp_path, max_batch_factor='auto')
+    cfg.train_dataloader.dataset = dict(type='VideoDataset', ann_file='nowhere.txt',
+                                        pipeline=cfg.train_dataloader.dataset.pipeline)
+    with pytest.raises(ValueError, match="multigrid.max_batch_factor = 'auto': needs to know how many clips"):
+        apply_multigrid(cfg)
+    assert multigrid_schedule(cfg, clips=64)[0].settings.max_batch_factor == 1
+
+
+@pytest.mark.parametrize(('launcher', 'variable', 'expected'), [
+    ('none', 'WORLD_SIZE', 1), (None, 'WORLD_SIZE', 1), ('pytorch', 'WORLD_SIZE', 4), ('slurm', 'SLURM_NTASKS', 4),
+    ('mpi', 'OMPI_COMM_WORLD_SIZE', 4), ('slurm', 'WORLD_SIZE', 1)])
+def test_processes_of_a_launcher(monkeypatch, launcher, variable, expected):
+    for name in ('WORLD_SIZE', 'SLURM_NTASKS', 'OMPI_COMM_WORLD_SIZE'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, '4')
+    assert count_processes(dict(launcher=launcher)) == expected
+
+
+def test_clips_of_nested_data_sets(tmp_path):
+    (tmp_path / 'list.txt').write_text('a 0\nb 1\n\nc 2\n')
+    part = dict(ann_file='list.txt', data_root=str(tmp_path))
+    assert count_clips(dict(dataset=part)) == 3
+    nested = dict(type='RepeatDataset', times=4, dataset=dict(type='ConcatDataset', datasets=[part, part]))
+    assert count_clips(dict(dataset=nested)) == 24
+    assert count_clips(dict(dataset=dict(type='VideoDataset', ann_file='nowhere.txt', pipeline=[]))) is None
+    some = dict(type='VideoDataset', ann_file=str(tmp_path / 'list.txt'), pipeline=[], indices=2)
+    assert count_clips(dict(dataset=some)) == 2
