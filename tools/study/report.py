@@ -55,9 +55,10 @@ class Runs:
     def beside(self, other: 'Runs') -> 'Runs':
         """Those of the seeds that the other has, too: times of different hours of one machine do not compare.
 
-        Of seeds that both ran alone on the machine, if there are such: only their times are theirs.
+        Where some ran alone on the machine, of the seeds for which both did: only their times are their own.
         """
-        seeds = self._seeds(True) & other._seeds(True) or self._seeds(False) & other._seeds(False)
+        alone = bool(self._seeds(True) or other._seeds(True))
+        seeds = self._seeds(alone) & other._seeds(alone)
         return Runs([record for record in self.records if record['seed'] in seeds])
 
     def _seeds(self, alone: bool) -> set:
@@ -121,7 +122,7 @@ def summary_table(groups: Dict[tuple, Runs], data: str, conditions: tuple) -> st
               'baseline, as few iterations', 'fewer iterations', 'less wall-clock', 'less CPU time')
     rows = []
     for model in ('slowfast', 'i3d', 'i3d-nl'):
-        ours = 'store' if data == 'utd' else 'multigrid'
+        ours = 'store-bn-8' if data == 'utd' else 'multigrid'
         base, ours, short = (groups.get((model, data, variant, conditions)) for variant in ('baseline', ours, PEERS[2]))
         if base and ours:
             cells = row('', ours, base)
