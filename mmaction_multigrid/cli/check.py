@@ -8,7 +8,14 @@ from mmengine.config import Config
 
 from ..plan.advice import Steps, cap_choices, fit_hours, shapes_to_probe
 from ..plan.forecast import Costs, Forecast, forecast, worker_rows
-from ..plan.measure import base_checkpoints, base_evaluations, checkpoint_seconds, evaluation_seconds, load_seconds
+from ..plan.measure import (
+    base_checkpoints,
+    base_evaluations,
+    checkpoint_seconds,
+    evaluation_seconds,
+    load_seconds,
+    receive_seconds,
+)
 from ..plan.probe import Probe, probe_shapes, schedule_shapes
 from ..plan.warnings import shape_warnings
 from ..schedule import MultigridSchedule, auto_cap, count_base_updates, count_updates, data_warnings
@@ -105,9 +112,9 @@ def measure_steps(cfg: Config, schedule: MultigridSchedule, args: argparse.Names
 def measure_costs(cfg: Config, schedule: MultigridSchedule, probes: Sequence[Probe],
                   args: argparse.Namespace) -> Tuple[Costs, List[str]]:
     """What a run is made of, in seconds, and what of it could not be measured."""
-    missing, configured = [], cfg.train_dataloader.batch_size
+    missing, configured, receiving = [], cfg.train_dataloader.batch_size, 0.
     try:
-        loads = load_seconds(cfg, schedule)
+        loads, receiving = load_seconds(cfg, schedule), receive_seconds(cfg)
     except Exception as error:  # whatever a data set makes of files that are not there
         if args.list or args.root or args.store:
             raise ValueError(f'no clip can be loaded: {type(error).__name__}: {error}') from error
@@ -119,7 +126,7 @@ def measure_costs(cfg: Config, schedule: MultigridSchedule, probes: Sequence[Pro
         missing.append('validation')
     base = next(probe for probe in probes if probe.shape == schedule.base.shape)
     forward = base.forward_seconds * configured / base.clips
-    return Costs(Steps(probes, configured), forward, loads, workers, evaluation or 0.,
+    return Costs(Steps(probes, configured), forward, loads, receiving, workers, evaluation or 0.,
                  checkpoint_seconds(cfg.model, cfg.optim_wrapper)), missing
 
 

@@ -62,7 +62,8 @@ class PreciseBNHook(Hook):
         if not loop.is_eval_epoch(epoch + 1) or not PreciseBN(_bare(runner.model)).layers:
             return None
         clips, iterations = sampler.batch_size * get_world_size(), loop.iters_since_eval(epoch + 1)
-        return Segment(epoch, self.shape, precise_bn_batches(self.num_batches, iterations, clips))
+        last = epoch + 1 == loop.max_epochs
+        return Segment(epoch, self.shape, precise_bn_batches(self.num_batches, iterations, clips, last))
 
     def after_train_epoch(self, runner) -> None:
         """Update the statistics if the loop validates after this epoch."""

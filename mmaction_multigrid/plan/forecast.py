@@ -17,6 +17,7 @@ class Costs(NamedTuple):
         forward (float): Of a forward on a base batch.
         loads (Mapping): Of a clip, loaded by one worker, by (frames, crop); under None: by base training. Empty: nothing
             is waited for.
+        receiving (float): Of base training, for a clip that a worker has ready.
         workers (int): Data workers, each with a core of its own; 0: training loads by itself.
         evaluation (float): Of a validation.
         checkpoint (float): Of a checkpoint.
@@ -24,6 +25,7 @@ class Costs(NamedTuple):
     steps: Mapping[Shape, float]
     forward: float = 0.
     loads: Mapping[Optional[Tuple[int, int]], float] = {}
+    receiving: float = 0.
     workers: int = 1
     evaluation: float = 0.
     checkpoint: float = 0.
@@ -109,7 +111,8 @@ def forecast(schedule: MultigridSchedule, costs: Costs, batch_size: int, clips: 
             evaluations * costs.checkpoint)
     updates = count_base_updates(schedule, batch_size, clips)
     computing, loading = updates * costs.steps[schedule.base.shape], costs.loading(updates * batch_size, None)
-    base = (computing, costs.waiting(computing, loading), 0., base_evaluations * costs.evaluation,
+    receiving = updates * batch_size * costs.receiving if costs.workers else 0.
+    base = (computing, max(receiving, costs.waiting(computing, loading)), 0., base_evaluations * costs.evaluation,
             base_checkpoints * costs.checkpoint)
     return Forecast(*(Hours(*(seconds / 3600 for seconds in parts)) for parts in (ours, base)))
 
@@ -122,7 +125,8 @@ def count_precise_bn(schedule: MultigridSchedule, batch_size: int, clips: int, p
     for stage in schedule.stages:
         length, done = sum(count_batches(stage.shapes, batch_size, clips)), stage.begin
         for epoch in stage.eval_epochs(settings.eval_freq):
-            batches = precise_bn_batches(settings.precise_bn, (epoch - done) * length, batch_size * processes)
+            batches = precise_bn_batches(settings.precise_bn, (epoch - done) * length, batch_size * processes,
+                                         epoch == schedule.max_epochs)
             total += min(batches, clips // batch_size)
             done = epoch
     return total

@@ -3,12 +3,14 @@
 import io
 import random
 import time
-from typing import Dict, Mapping, Optional, Tuple
+from statistics import median
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import torch
 from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from torch.utils.data import DataLoader, Dataset
 
 from ..config import apply_multigrid
 from ..schedule import MultigridSchedule
@@ -44,6 +46,32 @@ def _mean_seconds(load, order: list) -> float:
         if time.perf_counter() - begin > SECONDS:
             break
     return (time.perf_counter() - begin) / count
+
+
+class _Same(Dataset):
+    """A clip that is loaded already, over and over."""
+
+    def __init__(self, clip: Any) -> None:
+        self.clip = clip
+
+    def __len__(self) -> int:
+        return 2 * FORWARDS
+
+    def __getitem__(self, index: int) -> Any:
+        return self.clip
+
+
+def receive_seconds(cfg: Config) -> float:
+    """Seconds that base training takes to receive a clip which a worker has ready; multigrid's clips come together."""
+    clip = DATASETS.build(cfg.train_dataloader.dataset)[0]
+    batches = iter(DataLoader(_Same(clip), batch_size=2, num_workers=1, collate_fn=pseudo_collate))
+    times = []
+    for _ in range(FORWARDS):
+        time.sleep(0.05)  # until it is there
+        begin = time.perf_counter()
+        next(batches)
+        times.append(time.perf_counter() - begin)
+    return median(times) / 2
 
 
 def evaluation_seconds(cfg: Config, device: str, workers: int) -> Optional[float]:

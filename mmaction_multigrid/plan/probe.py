@@ -18,6 +18,8 @@ from torch import nn
 from ..models import bfloat16, convert_sub_batch_norm, feature_sides, set_bn_splits, temporal_kernel
 from ..schedule import MultigridSchedule, Shape, norm_groups, type_name
 
+ENOUGH_SECONDS = 5.
+
 
 @dataclass
 class Probe:
@@ -74,13 +76,14 @@ def synthetic_batch(model: nn.Module, channels: int, clips: int, num_frames: int
         sample = ActionDataSample()
         (sample.set_gt_label if hasattr(sample, 'set_gt_label') else sample.set_gt_labels)(label)  # the latter in 1.1
         samples.append(sample)
-    inputs = [torch.randint(256, (1, channels, num_frames, crop_size, crop_size), dtype=torch.uint8)
+    # Colours last in memory, as pipelines leave them: convolutions choose their kernel by it.
+    inputs = [torch.randint(256, (1, num_frames, crop_size, crop_size, channels), dtype=torch.uint8).movedim(-1, 1)
               for _ in range(clips)]
     return dict(inputs=inputs, data_samples=samples)
 
 
 def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base_size: int = 8, device: str = 'cpu',
-                 repeats: int = 3, one_clip: bool = False, amp: bool = False,
+                 repeats: int = 6, one_clip: bool = False, amp: bool = False,
                  optim_wrapper: Optional[dict] = None) -> Iterator[Probe]:
     """Run one training step, a few times, at every shape.
 
@@ -90,7 +93,8 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
         batch_size: Base batch.
         bn_base_size: Clips over which batch-norm statistics are computed.
         device: Where to run.
-        repeats: Times; the median counts, of all but the first, which allocates and compiles.
+        repeats: Times at the most; fewer, but two, where five seconds are over. The median counts, of all but the first,
+            which allocates and compiles.
         one_clip: Run a single clip instead of the shape's batch, to see only whether the shape works.
         amp: Run in mixed precision, in bfloat16.
         optim_wrapper: Of a config; its optimizer makes an update in each step, by nothing. None: no update is made.
@@ -107,7 +111,9 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
             set_bn_splits([layer], norm_groups(clips, batch_size if layer.across_processes else bn_base_size, 1)[0])
         probe = Probe(shape, clips, temporal_kernel=kernel)
         try:
-            times = [_step(model, channels, probe, torch.device(device), amp, update) for _ in range(repeats)]
+            times: List[Tuple[float, float]] = []
+            while len(times) < repeats and not (len(times) > 1 and sum(whole for _, whole in times) > ENOUGH_SECONDS):
+                times.append(_step(model, channels, probe, torch.device(device), amp, update, not times))
             forward, whole = zip(*(times[1:] or times))
             probe.forward_seconds, probe.seconds = median(forward), median(whole)
         except Exception as error:  # whatever a model does with a shape that it cannot take
@@ -144,13 +150,14 @@ def _make_update(model: nn.Module, config: dict) -> Callable[[], None]:
 
 
 def _step(model: nn.Module, channels: int, probe: Probe, device: torch.device, amp: bool,
-          update: Callable[[], None]) -> Tuple[float, float]:
-    """Make a step; seconds of its forward, and in all."""
+          update: Callable[[], None], first: bool) -> Tuple[float, float]:
+    """Make a step; seconds of its forward, and in all. Only the first one's memory is measured: that takes from the
+    process all memory that is free, and getting it back costs the step a third of its time."""
     seen: List[int] = []
     hook = model.cls_head.register_forward_pre_hook(lambda _, args: seen.extend(feature_sides(args[0])))
     try:
         data = synthetic_batch(model, channels, probe.clips, *probe.shape[1:])
-        memory = PeakMemory(device)
+        memory = PeakMemory(device) if first else None
         begin = time.perf_counter()
         data = model.data_preprocessor(data, True)
         with bfloat16(model) if amp else nullcontext():
@@ -162,7 +169,8 @@ def _step(model: nn.Module, channels: int, probe: Probe, device: torch.device, a
         if device.type == 'cuda':
             torch.cuda.synchronize(device)
         seconds = time.perf_counter() - begin
-        probe.peak_memory = memory.read()
+        if memory:
+            probe.peak_memory = memory.read()
     finally:
         hook.remove()
         model.zero_grad(set_to_none=True)

@@ -142,11 +142,12 @@ def test_precise_bn_before_validation(cfg, tmp_path):
 
 def test_precise_bn_costs_a_twentieth_of_the_iterations(tmp_path):
     """Since the evaluation before, or the start, a resumed run too; the setting is an upper bound."""
-    cfg = base_config(tmp_path, batch_size=4, num_clips=400, eval_freq=1, stages=[dict(epochs=3), dict(epochs=2)])
+    stages = [dict(epochs=3), dict(epochs=2), dict(epochs=1)]
+    cfg = base_config(tmp_path, batch_size=4, num_clips=400, eval_freq=1, stages=stages)
     cfg.multigrid.precise_bn = 200
     interrupted(cfg, 4)
     log = ''.join(path.read_text() for path in sorted(tmp_path.rglob('*.log'), key=os.path.getmtime))
-    assert re.findall(r'over (\d+) batches of 4 x 8 x 16', log) == ['15', '10']  # of 300 iterations, and of 200
+    assert re.findall(r'over (\d+) batches of 4 x 8 x 16', log) == ['15', '10', '50']  # of 300, of 200; 200 clips at last
 
 
 def test_precise_bn_is_over_whole_batches(cfg):

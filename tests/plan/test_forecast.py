@@ -40,11 +40,17 @@ def test_parts_by_hand(workers, waits, base_waits, precise):
     assert found.speedup == pytest.approx(found.base_hours / found.hours)
 
 
+def test_receiving_is_base_training_s_least_wait():
+    costs = plan.Costs(STEPS, loads=LOADS, receiving=0.01)
+    assert hours(plan.forecast(schedule(precise_bn=0), costs, 2, 80).base)[:2] == [240, 4.8]
+    assert hours(plan.forecast(schedule(precise_bn=0), costs._replace(workers=0), 2, 80).base)[:2] == [240, 6 * 32]
+
+
 def test_precise_bn_is_bounded():
-    """32 clips are 16 batches of 2, below the setting of 200, and never more than there are."""
+    """32 clips are 16 batches of 2, and 200 before the last evaluation 100: never more than there are."""
     costs = plan.Costs(STEPS, forward=1.)
-    assert hours(plan.forecast(schedule(precise_bn=200), costs, 2, 80).ours)[2] == 2 * 16
-    assert hours(plan.forecast(schedule(precise_bn=200), costs, 2, 80, processes=8).ours)[2] == 2 * 2
+    assert hours(plan.forecast(schedule(precise_bn=200), costs, 2, 400).ours)[2] == 16 + 100
+    assert hours(plan.forecast(schedule(precise_bn=200), costs, 2, 80, processes=8).ours)[2] == 2 + 13
     assert hours(plan.forecast(schedule(precise_bn=200), costs, 2, 20).ours)[2] == 2 * 10
     assert hours(plan.forecast(schedule(precise_bn=0), costs, 2, 80).ours)[2] == 0
 

@@ -263,3 +263,9 @@ def test_shape_is_a_plain_tuple():
 ])
 def test_precise_bn_costs_a_twentieth(limit, iterations, clips, expected):
     assert precise_bn_batches(limit, iterations, clips) == expected
+
+
+def test_precise_bn_before_the_last_evaluation():
+    assert precise_bn_batches(200, 20, 4, last=True) == 50  # 200 clips
+    assert precise_bn_batches(40, 20, 4, last=True) == 40
+    assert precise_bn_batches(200, 2000, 4, last=True) == 100
