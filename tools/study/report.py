@@ -21,11 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 REAL = ('baseline', 'store', 'store-bn-8', 'bn-8', 'baseline-short')
 PEERS = ('baseline', 'multigrid', 'baseline-short', 'long', 'short', 'stage', 'resize')
 ABLATIONS = ('multigrid', 'plain-bn', 'no-precise-bn', 'fixed-interval', 'no-lr-scaling', 'epochs-1', 'epochs-2')
-TABLES = dict(peers=PEERS, ablations=ABLATIONS, models=PEERS[:3], cycles=PEERS[:5],
-              real=REAL, longer=(*REAL, 'epochs-2', 'store-epochs-2', 'store-cap-1'), pair=('baseline', 'bn-8'),
-              cycles_and_stage=PEERS[:6], small=('baseline', 'multigrid', 'auto', 'baseline-short'),
-              fine_tuning=('baseline', 'store-auto', 'store', 'bn-8', 'baseline-short', 'long', 'short', 'no-lr-scaling',
-                           'epochs-2'))
+TABLES = dict(
+    peers=PEERS, ablations=ABLATIONS, models=PEERS[:3], cycles=PEERS[:5], cycles_and_stage=PEERS[:6],
+    real=REAL, longer=(*REAL, 'epochs-2'), pair=('baseline', 'bn-8'), fine_tuning=('baseline', 'store-auto'),
+    cycles_and_lr=('baseline', 'bn-8', *PEERS[2:5], 'no-lr-scaling', 'epochs-2'))
 TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', utd7='7 actions of UTD-MHAD, pre-trained on 20',
               digits='moving digits', **{'i3d-nl': 'non-local I3D'})
 SHAPES = dict(shapes=shapes_table, forecast=forecast_table)
