@@ -89,9 +89,10 @@ def fit_hours(schedule: MultigridSchedule, batch_size: int, clips: int, hours: f
 
     The arguments are those of :func:`cap_choices`, and ``hours``, the budget.
     """
-    for factor in EPOCH_FACTORS:
+    settings = schedule.settings
+    for factor in EPOCH_FACTORS if settings.stages is None else [settings.epoch_factor]:  # stages set their own lengths
         try:
-            cap = auto_cap(schedule.base, replace(schedule.settings, epoch_factor=factor), batch_size, clips)
+            cap = auto_cap(schedule.base, replace(settings, epoch_factor=factor), batch_size, clips)
             choice = with_settings(schedule, epoch_factor=factor, max_batch_factor=cap)
         except ValueError:  # no epoch is left
             return None

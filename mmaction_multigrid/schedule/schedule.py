@@ -79,13 +79,13 @@ class MultigridSchedule:
         shapes = short_cycle(self.base.shape, own, *args)
         capped = cap_batches(shapes, self.settings.max_batch_factor)
         if capped == shapes:
-            average = self._explicit_average(shapes) if self.settings.stages is not None else average_batch_factor(
+            average = self._mean_factor(shapes) if self.settings.stages is not None else average_batch_factor(
                 self.base.shape, own, exact_crop, *args)
             return Stage(begin, end, shapes, average, lr_step)
-        return Stage(begin, end, capped, self._explicit_average(capped), lr_step, saving_of(shapes, capped))
+        return Stage(begin, end, capped, self._mean_factor(capped), lr_step, saving_of(shapes, capped))
 
     @staticmethod
-    def _explicit_average(shapes: Sequence[Shape]) -> float:
+    def _mean_factor(shapes: Sequence[Shape]) -> float:
         return sum(shape.batch_factor for shape in shapes) / len(shapes)
 
     def lr_factor(self, stage: Stage) -> float:

@@ -101,3 +101,10 @@ def test_a_budget():
     longer = fit_hours(ours, 2, 80, 3 * whole, take)
     assert longer.schedule.settings.epoch_factor > 1.5
     assert fit_hours(ours, 2, 80, 1e-9, take) is None
+
+
+def test_a_budget_for_stages_that_set_their_own_lengths():
+    ours = schedule()
+    whole = take(ours).hours
+    assert fit_hours(ours, 2, 80, 3 * whole, take).schedule.settings.epoch_factor == ours.settings.epoch_factor
+    assert fit_hours(ours, 2, 80, whole / 9, take) is None
