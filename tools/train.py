@@ -7,6 +7,7 @@ import argparse
 import os
 import os.path as osp
 
+import torch.distributed as dist
 from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
@@ -74,6 +75,8 @@ def main() -> None:
     check_train_data(cfg)  # a wrong path is told at once, and not after the model is built
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.train()
+    if dist.is_initialized():
+        dist.destroy_process_group()  # its threads must not outlive the interpreter
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 """Who died: data workers that ended, and the clips that they had open."""
 
+import gc
 import signal
 import threading
 from multiprocessing.connection import wait
@@ -47,7 +48,9 @@ class WorkerDeaths:
         Raises:
             RuntimeError: A worker died, now or since the last call.
         """
+        collects = gc.isenabled()
         try:
+            gc.disable()  # a signal may come in a callback of the collector, and Python swallows what is raised there
             self._waiting = True
             missed, self._missed = self._missed, ()
             if missed:
@@ -55,6 +58,8 @@ class WorkerDeaths:
             return next(iterator, None)
         finally:
             self._waiting = False
+            if collects:
+                gc.enable()
 
 
 def leave_out_crashed(dataloader: DataLoader, iterator: Any) -> List[str]:

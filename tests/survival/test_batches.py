@@ -1,5 +1,6 @@
 """Files that end the data worker that opens them: the run goes on, as if they could not be read."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -177,6 +178,27 @@ def test_a_death_does_not_hide_an_error(sleepers):
     with pytest.raises(KeyError), worker_deaths.WorkerDeaths():
         kill(sleepers._workers[0].pid)
         raise KeyError
+
+
+def test_no_garbage_is_collected_while_a_death_would_be_raised():
+    """Python swallows an error that is raised in a callback of its garbage collector."""
+    waits = []
+
+    def callback(phase, info):
+        waits.append(deaths._waiting)
+
+    def batches():
+        yield [[] for _ in range(10 * gc.get_threshold()[0])]
+
+    gc.callbacks.append(callback)
+    try:
+        with worker_deaths.WorkerDeaths() as deaths:
+            for _ in deaths.next(batches()):
+                [[] for _ in range(10)]
+    finally:
+        gc.callbacks.remove(callback)
+    assert waits and not any(waits)
+    assert gc.isenabled()
 
 
 def test_other_children_may_end(sleepers):

@@ -11,7 +11,7 @@ import argparse
 import json
 import platform
 import time
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Dict, List, Optional
 
@@ -25,21 +25,29 @@ from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmaction_multigrid.cli.config_args import add_config, load_config
 from mmaction_multigrid.config.completed import count_clips
 from mmaction_multigrid.plan import Costs, Probe, forecast, probe_schedule, schedule_shapes, step_seconds
-from mmaction_multigrid.schedule import MultigridSchedule, Shape
+from mmaction_multigrid.schedule import MultigridSchedule, Segment, Shape
+from mmaction_multigrid.survival.batches import BatchStream
 
+SECONDS = 5.  # of loading at each shape
 PRECISIONS = dict(fp32=False, bfloat16=True)
 
 
 def loading(cfg: Config, shapes: List[Shape]) -> Dict[Shape, float]:
-    """Clips per second that the config's own loader yields at each shape, the start of its workers left out."""
+    """Clips per second that training gets of the config's own loader at each shape, once its workers are started."""
     loader = Runner.build_dataloader(apply_multigrid(cfg).train_dataloader, seed=0)
-    sampler, rates = loader.batch_sampler, {}
-    for shape in [shapes[0], *shapes]:  # the first once more, to start the workers
-        with sampler.fixed(shape, max(4, loader.num_workers)) as count:  # each worker loads one batch at a time
-            begin = time.perf_counter()
-            for _ in loader:
-                pass
-        rates[shape] = count * sampler.batch_size * shape.batch_factor / (time.perf_counter() - begin)
+    loader.dataset.set_epoch(0, 0)  # random numbers of their own for every clip, as in training
+    rates = {}
+    with BatchStream(loader, lambda segment: segment._replace(epoch=segment.epoch + 1)) as stream:
+        for shape in shapes:
+            whole = Segment(0, shape, len(loader.dataset))
+            epochs = range(loader.batch_sampler.max_epochs)
+            batches = chain.from_iterable(stream.batches(whole._replace(epoch=epoch)) for epoch in epochs)
+            next(batches)
+            begin, count = time.perf_counter(), 0
+            for count, _ in enumerate(batches, 1):
+                if time.perf_counter() - begin > SECONDS:
+                    break
+            rates[shape] = count * loader.batch_sampler.batch_size * shape.batch_factor / (time.perf_counter() - begin)
     return rates
 
 
