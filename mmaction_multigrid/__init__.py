@@ -10,8 +10,12 @@ prepare()
 from .config import apply_multigrid, multigrid_schedule  # noqa: E402
 from .datasets import register_transform_rule  # noqa: E402
 from .engine import MultigridRunner  # noqa: E402
+from .models import PositionRule, PositionTable, register_position_rule  # noqa: E402
 from .schedule import MultigridSchedule  # noqa: E402
 from .store import GridStoreInit  # noqa: E402, F401  registers what reads it
 
 __version__ = '0.1.0'
-__all__ = ['MultigridRunner', 'MultigridSchedule', 'apply_multigrid', 'multigrid_schedule', 'register_transform_rule']
+__all__ = [
+    'MultigridRunner', 'MultigridSchedule', 'PositionRule', 'PositionTable', 'apply_multigrid', 'multigrid_schedule',
+    'register_position_rule', 'register_transform_rule'
+]

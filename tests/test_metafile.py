@@ -17,7 +17,7 @@ from .conftest import ROOT
 THEIRS = Path(mmaction.__file__).parent / '.mim'
 RUNS = ROOT / 'docs' / 'results' / 'runs'
 # {algorithm}_[{pre-training}-]{module}_{GPUs}xb{batch}-{clip}[-{schedule}]-{epochs}e_{data}-{modality}
-NAME = re.compile(r'[a-z0-9]+[a-z0-9-]*(_[a-z0-9-]+)?_\d+xb\d+-[a-z0-9-]*\d+e_[a-z0-9-]+-(rgb|flow)')
+NAME = re.compile(r'[a-z0-9]+[a-z0-9-]*(_[a-zA-Z0-9-]+)?_\d+xb\d+-[a-z0-9-]*\d+e_[a-z0-9-]+-(rgb|flow)')
 
 
 def load(root):

@@ -8,7 +8,7 @@ from mmaction.registry import TRANSFORMS
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from ..schedule import MultigridSchedule, Settings, check_count, stages_to_config, type_name
+from ..schedule import MultigridSchedule, Settings, check_count, clamped_frames, stages_to_config, type_name
 from .base import read_base
 from .completed import complete
 from .sections import section
@@ -32,7 +32,7 @@ def multigrid_schedule(cfg: Config, clips: Optional[int] = None,
     settings = Settings.from_dict(cfg['multigrid'])
     base, frame_interval = read_base(cfg)
     schedule = MultigridSchedule(base, complete(settings, base, cfg, clips, processes))
-    for wanted, got in schedule.clamped:
+    for wanted, got in clamped_frames(schedule):
         print_log(f'multigrid: clips of {wanted} frames have {got}: the network takes multiples of {base.frame_multiple}',
                   logger='current', level=logging.WARNING)
     if schedule.dropped:

@@ -9,11 +9,9 @@ from .schedulers import read_lr
 from .sections import section
 
 # Backbones of stock MMAction2 that take clips of one shape only, and what in them does.
-FIXED_SHAPE = dict(
-    C3D='its first fully connected layer takes the features of one clip shape',
-    TimeSformer='its position embedding is of one number of patches',
-    UniFormerV2='its position embedding is of one number of patches',
-    VisionTransformer='its position embedding is of one number of patches')
+FIXED_SHAPE = dict(C3D='its first fully connected layer takes the features of one clip shape')
+# Backbones whose position embedding follows the grid (models/positions.py), and the side of their patches by default.
+PATCHES = dict(TimeSformer=None, UniFormerV2=16, VisionTransformer=16)
 
 
 def read_epochs(train_cfg: Optional[Mapping]) -> int:
@@ -64,16 +62,26 @@ def read_clip(train_dataloader: Optional[Mapping]) -> Tuple[int, int, Optional[i
     return clips.pop()
 
 
-def read_frame_multiple(backbone: Mapping, num_frames: int) -> int:
-    """Frames that the clips of a network must be a multiple of, as those of the base config (``num_frames``) are.
+def read_multiples(backbone: Mapping, num_frames: int, crop_size: int) -> Tuple[int, int]:
+    """Frames and pixels that the clips of a network must be multiples of, as those of the base config are.
 
-    SlowFast's slow pathway sees one of ``resample_rate`` frames, and its lateral connections fit only then.
+    SlowFast's slow pathway sees one of ``resample_rate`` frames, and its lateral connections fit only then. A
+    transformer's pixels beyond its last whole patch would be left out.
     """
-    if type_name(backbone.get('type', '')) != 'ResNet3dSlowFast':
-        return 1
-    rate = backbone.get('resample_rate', 8)
-    check_count('model.backbone.resample_rate', rate)
-    return 1 if num_frames % rate else rate
+    kind = type_name(backbone.get('type', ''))
+    frames = pixels = 1
+    if kind == 'ResNet3dSlowFast':
+        frames = backbone.get('resample_rate', 8)
+        check_count('model.backbone.resample_rate', frames)
+    if kind == 'UniFormerV2' and backbone.get('temporal_downsample', False):
+        frames = 2
+    if kind == 'VisionTransformer':
+        frames = backbone.get('tubelet_size', 2)
+        check_count('model.backbone.tubelet_size', frames)
+    if kind in PATCHES:
+        pixels = backbone.get('patch_size', PATCHES[kind])
+        check_count('model.backbone.patch_size', pixels)
+    return 1 if num_frames % frames else frames, 1 if crop_size % pixels else pixels
 
 
 def read_base(cfg: Mapping) -> Tuple[BaseTraining, Optional[int]]:
@@ -91,5 +99,5 @@ def read_base(cfg: Mapping) -> Tuple[BaseTraining, Optional[int]]:
     num_frames, crop_size, interval = read_clip(cfg.get('train_dataloader'))
     optimizer = section(section(cfg, 'optim_wrapper'), 'optimizer', 'optim_wrapper.')
     lr = read_lr(cfg.get('param_scheduler'), max_epochs, optimizer.get('lr'))
-    multiple = read_frame_multiple(backbone, num_frames)
-    return BaseTraining(num_frames, crop_size, max_epochs, frame_multiple=multiple, **lr), interval
+    frames, pixels = read_multiples(backbone, num_frames, crop_size)
+    return BaseTraining(num_frames, crop_size, max_epochs, frame_multiple=frames, crop_multiple=pixels, **lr), interval

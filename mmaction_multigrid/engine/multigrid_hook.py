@@ -12,7 +12,7 @@ from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from ..models import SubBatchNorm, convert_sub_batch_norm, norm_report, set_bn_splits
+from ..models import SubBatchNorm, convert_sub_batch_norm, follow_grid, norm_report, set_bn_splits
 from ..schedule import Settings, Stage, Waiting, check_count, is_count, norm_groups
 from .dist import bn_process_group
 from .fingerprint import check_resume, fingerprint
@@ -52,19 +52,23 @@ class MultigridHook(Hook):
         self._stage: Optional[Stage] = None
 
     def before_train(self, runner) -> None:
-        """Swap the norm layers, take over the seed of a resumed run, connect the lr to the loop's clock.
+        """Swap norm layers and positions, take over the seed of a resumed run, connect the lr to the loop's clock.
 
         Raises:
             TypeError: The train loop has no exact clock.
+            ValueError: The network has a position embedding, and no rule says how that follows the grid.
         """
         loop = runner.train_loop
         if not hasattr(loop, 'epoch_at'):
             raise TypeError(f"MultigridHook needs train_cfg.type = 'MultigridTrainLoop', not {type(loop).__name__}")
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self.layers = convert_sub_batch_norm(model)
+        followed = follow_grid(model)
         for line in plan_lines(runner, self.about):
             runner.logger.info(f'Multigrid: {line}')
         self._log_norms(runner, model)
+        if followed:
+            runner.logger.info(f'Multigrid: positions follow the grid in {len(followed)} modules, {followed[0]} first')
         for line in plan_warnings(runner, self.about):
             runner.logger.warning(f'Multigrid: {line}')
         self._stage = None

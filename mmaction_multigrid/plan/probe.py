@@ -15,7 +15,7 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from torch import nn
 
-from ..models import bfloat16, convert_sub_batch_norm, feature_sides, set_bn_splits, temporal_kernel
+from ..models import bfloat16, convert_sub_batch_norm, feature_sides, follow_grid, set_bn_splits, temporal_kernel
 from ..schedule import MultigridSchedule, Shape, norm_groups, type_name
 
 ENOUGH_SECONDS = 5.
@@ -101,6 +101,7 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
     """
     model = build_model(config).to(device).train()
     layers = convert_sub_batch_norm(model)
+    follow_grid(model)
     preprocessor = config.get('data_preprocessor') or {}
     channels = len(preprocessor.get('mean') or ()) or config['backbone'].get('in_channels', 3)
     kernel = temporal_kernel(model)

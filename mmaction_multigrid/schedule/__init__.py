@@ -2,7 +2,7 @@
 
 from .base import BaseTraining
 from .checks import check_count, is_count, is_number, type_name
-from .describe import count_base_updates, count_updates
+from .describe import clamped_frames, count_base_updates, count_updates
 from .lr import PiecewiseLR, Span
 from .schedule import MultigridSchedule
 from .settings import AUTO, Settings
@@ -23,8 +23,8 @@ from .warnings import crop_warning, data_warnings, frames_warning
 
 __all__ = [
     'AUTO', 'BaseTraining', 'ENOUGH_UPDATES', 'MultigridSchedule', 'PiecewiseLR', 'Segment', 'Settings', 'Shape',
-    'Span', 'Stage', 'Waiting', 'auto_cap', 'check_count', 'count_base_updates', 'count_batches',
-    'count_iterations', 'count_updates', 'crop_warning', 'data_warnings', 'enough_updates', 'find_stage',
+    'Span', 'Stage', 'Waiting', 'auto_cap', 'check_count', 'clamped_frames', 'count_base_updates',
+    'count_batches', 'count_iterations', 'count_updates', 'crop_warning', 'data_warnings', 'enough_updates', 'find_stage',
     'frame_interval_range', 'frames_warning', 'is_count', 'is_number', 'norm_groups', 'num_bn_splits',
     'precise_bn_batches', 'stages_from_config', 'stages_to_config', 'type_name'
 ]

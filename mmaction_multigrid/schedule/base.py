@@ -24,6 +24,7 @@ class BaseTraining:
         curve (callable, optional): Factor of the lr at an epoch of base training where it is more than a step
             function, decays included, warm-up left out.
         frame_multiple (int): The network takes clips of a multiple of so many frames.
+        crop_multiple (int): Its crops are multiples of so many pixels: of its patches.
     """
     num_frames: int
     crop_size: int
@@ -34,6 +35,7 @@ class BaseTraining:
     warmup_factor: float = 1.
     curve: Optional[Callable[[float], float]] = None
     frame_multiple: int = 1
+    crop_multiple: int = 1
 
     @property
     def shape(self) -> Shape:

@@ -1,8 +1,8 @@
 """A schedule in plain lists and numbers."""
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, List, Optional, Tuple
 
-from .shapes import frame_interval_range, num_bn_splits
+from .shapes import frame_interval_range, num_bn_splits, scale_shape
 from .stages import Stage, count_iterations
 
 if TYPE_CHECKING:
@@ -23,6 +23,16 @@ def count_updates(schedule: 'MultigridSchedule', batch_size: int, clips: int) ->
 def count_base_updates(schedule: 'MultigridSchedule', batch_size: int, clips: int) -> int:
     """Iterations that one process makes in base training; the arguments as above."""
     return schedule.base.max_epochs * -(-clips // batch_size)
+
+
+def clamped_frames(schedule: 'MultigridSchedule') -> List[Tuple[int, int]]:
+    """Frames of the long cycle's clips as the factors have them, and as the network can take them, if others."""
+    settings, base = schedule.settings, schedule.base
+    if settings.stages is not None or not settings.long_cycle:
+        return []
+    shapes = [[scale_shape(base.shape, factor, multiple).num_frames for multiple in (1, base.frame_multiple)]
+              for factor in settings.long_cycle_factors]
+    return sorted({(wanted, got) for wanted, got in shapes if wanted != got})
 
 
 def describe(schedule: 'MultigridSchedule', batch_size: int, frame_interval: Optional[int],

@@ -11,6 +11,7 @@ from .shapes import (
     average_batch_factor,
     cap_batches,
     cost_factor,
+    mean_batch_factor,
     saving_of,
     scale_shape,
     short_cycle,
@@ -66,6 +67,11 @@ class MultigridSchedule:
             clock=tuple(clock))
 
     @property
+    def crop_multiple(self) -> int:
+        """Pixels that coarse crops are multiples of."""
+        return self.settings.crop_multiple or self.base.crop_multiple
+
+    @property
     def _factors(self) -> Tuple[float, ...]:
         return self.settings.short_cycle_factors if self.settings.short_cycle else ()
 
@@ -75,18 +81,14 @@ class MultigridSchedule:
         The cap changes how many updates an epoch makes, not how many epochs there are: of every shape as many clips are
         shown as without it.
         """
-        args = self._factors, self.settings.short_cycle_reference
+        args = self._factors, self.settings.short_cycle_reference, self.crop_multiple
         shapes = short_cycle(self.base.shape, own, *args)
         capped = cap_batches(shapes, self.settings.max_batch_factor)
-        if capped == shapes:
-            average = self._mean_factor(shapes) if self.settings.stages is not None else average_batch_factor(
-                self.base.shape, own, exact_crop, *args)
-            return Stage(begin, end, shapes, average, lr_step)
-        return Stage(begin, end, capped, self._mean_factor(capped), lr_step, saving_of(shapes, capped))
-
-    @staticmethod
-    def _mean_factor(shapes: Sequence[Shape]) -> float:
-        return sum(shape.batch_factor for shape in shapes) / len(shapes)
+        if capped != shapes:
+            return Stage(begin, end, capped, mean_batch_factor(capped), lr_step, saving_of(shapes, capped))
+        average = mean_batch_factor(shapes) if self.settings.stages is not None else average_batch_factor(
+            self.base.shape, own, exact_crop, *args)
+        return Stage(begin, end, shapes, average, lr_step)
 
     def lr_factor(self, stage: Stage) -> float:
         """Factor of the lr for the batch of a stage: the batch factor itself, its square root, or 1."""
@@ -175,8 +177,9 @@ class MultigridSchedule:
         says: that setting changes the batches inside a stage, and neither stage ends nor the lr.
         """
         base = self.base.shape
-        shape, crop = scale_shape(base, factor, self.base.frame_multiple), base.crop_size * factor[1]
-        return shape, crop, average_batch_factor(base, shape, crop, self._factors, 'default')
+        shape = scale_shape(base, factor, self.base.frame_multiple, self.crop_multiple)
+        crop = base.crop_size * factor[1]
+        return shape, crop, average_batch_factor(base, shape, crop, self._factors, 'default', self.crop_multiple)
 
     def _stretched(self):
         """The base schedule, ``epoch_factor`` times as long, at the full shape (short cycle alone)."""
@@ -201,6 +204,8 @@ class MultigridSchedule:
                 raise ValueError(f'multigrid.stages: num_frames = {num_frames}: the network takes clips of a multiple of '
                                  f'{base.frame_multiple} frames')
             crop_size = entry.get('crop_size', base.crop_size)
+            if crop_size % self.crop_multiple and crop_size != base.crop_size:
+                raise ValueError(f'multigrid.stages: crop_size = {crop_size}: must be a multiple of {self.crop_multiple}')
             factor = entry.get('batch_factor', cost_factor(base.shape, num_frames, crop_size))
             begin, base_epoch = ends[-1]
             end = begin + entry['epochs']
@@ -213,15 +218,6 @@ class MultigridSchedule:
     def max_epochs(self) -> int:
         """Epochs of the whole schedule."""
         return self.stages[-1].end
-
-    @property
-    def clamped(self) -> List[Tuple[int, int]]:
-        """Frames of the long cycle's clips as the factors have them, and as the network can take them, if others."""
-        if self.settings.stages is not None or not self.settings.long_cycle:
-            return []
-        shapes = [(scale_shape(self.base.shape, factor).num_frames, self._long_cycle_shape(factor)[0].num_frames)
-                  for factor in self.settings.long_cycle_factors]
-        return sorted({pair for pair in shapes if pair[0] != pair[1]})
 
     @property
     def predicted_speedup(self) -> float:

@@ -14,7 +14,8 @@ AUTO = 'auto'
 LR_EXPONENTS = dict(linear=1., sqrt=0.5, none=0.)
 MAX_BN_CLIPS = 8  # the paper's, whose base batch has so many
 # Keys whose None is their default, and stands for "see the base config" or for "none".
-NULLABLE = ('stages', 'cycle_ends', 'grid_store', 'bn_base_size', 'max_batch_factor', 'lr_scaling')
+NULLABLE = ('stages', 'cycle_ends', 'grid_store', 'bn_base_size', 'max_batch_factor', 'lr_scaling',
+            'crop_multiple')
 STAGE_KEYS = ('epochs', 'batch_factor', 'num_frames', 'crop_size', 'lr_factor')
 
 
@@ -148,6 +149,8 @@ class Settings:
             base batch costs.
         lr_scaling (str, optional): How the lr follows the batch factor: ``'linear'``, ``'sqrt'`` or ``'none'``.
             Defaults to ``'sqrt'`` for Adam and its kin, to ``'linear'`` for all others.
+        crop_multiple (int, optional): Crops of coarse shapes are multiples of so many pixels. Defaults to the patch of
+            networks whose position embedding follows the grid, to 1 for all others.
         grid_store (str, optional): Folder of the videos' smaller copies.
         grid_store_full (bool): Whether full clips are read from there, too; from their originals by default.
     """
@@ -165,6 +168,7 @@ class Settings:
     cycle_ends: Optional[Tuple[float, ...]] = None
     max_batch_factor: Union[int, str, None] = None
     lr_scaling: Optional[str] = None
+    crop_multiple: Optional[int] = None
     grid_store: Optional[str] = None
     grid_store_full: bool = False
 
@@ -221,6 +225,7 @@ _CHECKS = dict(
     cycle_ends=_check_cycle_ends,
     max_batch_factor=_check_batch_cap,
     lr_scaling=lambda key, value: _check_choice(key, value, tuple(LR_EXPONENTS)),
+    crop_multiple=lambda key, value: _check_int(key, value, 1),
     grid_store=_check_folder,
     grid_store_full=_check_bool,
 )

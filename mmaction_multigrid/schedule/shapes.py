@@ -24,20 +24,27 @@ def cost_factor(base: Shape, num_frames: float, crop_size: float) -> int:
     return max(1, int(round(float(cost) / (num_frames * crop_size * crop_size))))
 
 
-def scale_shape(base: Shape, factor: Factor, frame_multiple: int = 1) -> Shape:
+def round_to(value: float, multiple: int) -> int:
+    """The nearest multiple, one at the least; of two as near the one that Python's ``round`` takes."""
+    return multiple * max(1, int(round(value / multiple)))
+
+
+def scale_shape(base: Shape, factor: Factor, frame_multiple: int = 1, crop_multiple: int = 1) -> Shape:
     """The base shape on a coarser grid, with the batch factor that keeps the cost.
 
     Args:
         base: The base config's shape.
         factor: Of frames and of crop.
         frame_multiple: Frames come in multiples of it.
+        crop_multiple: Crops come in multiples of it, but for the base crop.
     """
-    num_frames = frame_multiple * max(1, int(round(base.num_frames * factor[0] / frame_multiple)))
-    crop_size = max(1, int(round(base.crop_size * factor[1])))
+    num_frames = round_to(base.num_frames * factor[0], frame_multiple)
+    crop_size = min(round_to(base.crop_size * factor[1], crop_multiple), base.crop_size)
     return Shape(cost_factor(base, num_frames, crop_size), num_frames, crop_size)
 
 
-def short_cycle(base: Shape, own: Shape, factors: Sequence[float], reference: str) -> Tuple[Shape, ...]:
+def short_cycle(base: Shape, own: Shape, factors: Sequence[float], reference: str,
+                crop_multiple: int = 1) -> Tuple[Shape, ...]:
     """The shapes of the short cycle inside a stage, the stage's own last.
 
     Args:
@@ -45,24 +52,32 @@ def short_cycle(base: Shape, own: Shape, factors: Sequence[float], reference: st
         own: The stage's own shape.
         factors: ``short_cycle_factors``; empty for no short cycle.
         reference: ``'default'``: the factors apply to the base crop; ``'stage'``: to the stage's.
+        crop_multiple: Crops come in multiples of it, but for the stage's own.
     """
     shapes = []
     for factor in factors:
         crop = factor * (base.crop_size if reference == 'default' else own.crop_size)
-        crop_size = min(max(1, int(round(crop))), own.crop_size)
+        crop_size = min(round_to(crop, crop_multiple), own.crop_size)
         repeat = max(1, int(round((own.crop_size / crop_size)**2)))
         shapes.append(Shape(own.batch_factor * repeat, own.num_frames, crop_size))
     return (*shapes, own)
 
 
-def average_batch_factor(base: Shape, own: Shape, exact_crop: float, factors: Sequence[float],
-                         reference: str) -> float:
+def mean_batch_factor(shapes: Sequence[Shape]) -> float:
+    """Mean batch factor of the shapes of a short cycle."""
+    return sum(shape.batch_factor for shape in shapes) / len(shapes)
+
+
+def average_batch_factor(base: Shape, own: Shape, exact_crop: float, factors: Sequence[float], reference: str,
+                         crop_multiple: int = 1) -> float:
     """Mean batch factor over the short cycle of a stage, as the schedule counts it.
 
     The arguments are those of :func:`short_cycle`, and ``exact_crop``, the stage's crop before it was rounded
     to pixels: for this mean no crop of the short cycle is rounded (reference implementation,
-    ``slowfast/utils/multigrid.py``).
+    ``slowfast/utils/multigrid.py``), unless to multiples of more than one pixel, which is too far to be left out.
     """
+    if crop_multiple > 1:
+        return mean_batch_factor(short_cycle(base, own, factors, reference, crop_multiple))
     crops = [factor * (base.crop_size if reference == 'default' else own.crop_size) for factor in factors]
     numbers = [cost_factor(base, own.num_frames, min(crop, exact_crop)) for crop in crops]
     return sum(numbers + [own.batch_factor]) / (len(numbers) + 1)

@@ -156,7 +156,7 @@ def change(path, value):
     (change('train_cfg.max_epochs', 0), ValueError, r'train_cfg\.max_epochs = 0'),
     (change('train_dataloader', None), ValueError, 'train_dataloader is of type NoneType'),
     (change('train_dataloader', [dict(batch_size=2)]), ValueError, 'train_dataloader is of type list'),
-    (change('model.backbone.type', 'TimeSformer'), ValueError, r"model\.backbone\.type = 'TimeSformer': its position"),
+    (change('model.backbone.type', 'C3D'), ValueError, r"model\.backbone\.type = 'C3D': its first"),
     (change('model.backbone.type', 'C3D'), ValueError, "'C3D': its first fully connected layer"),
     (change('train_dataloader.dataset.pipeline', None), ValueError, 'no pipeline'),
     (change('train_dataloader.dataset.pipeline', []), ValueError, 'no pipeline'),

@@ -11,6 +11,7 @@ from mmaction_multigrid.schedule import (
     BaseTraining,
     Settings,
     Shape,
+    clamped_frames,
     count_batches,
     count_iterations,
     find_stage,
@@ -132,10 +133,10 @@ def test_frames_come_in_the_multiples_that_the_network_takes():
     base = BaseTraining(16, 224, 239, (94, 154, 196), frame_multiple=8)
     ours = schedule(base)
     # A quarter would be 4 frames, half the shortest clip; 16 x 224 x 224 over 8 x 158 x 158 is 4.02.
-    assert ours.clamped == [(4, 8)]
+    assert clamped_frames(ours) == [(4, 8)]
     assert ours.stages[0].shapes == ((8, 8, 112), (4, 8, 158), (4, 8, 158))
     assert {stage.shape.num_frames for stage in ours.stages} == {8, 16}
-    assert schedule(BaseTraining(32, 224, 239, (94, ), frame_multiple=8)).clamped == []
+    assert clamped_frames(schedule(BaseTraining(32, 224, 239, (94, ), frame_multiple=8))) == []
     with pytest.raises(ValueError, match='num_frames = 12: the network takes clips of a multiple of 8 frames'):
         schedule(base, stages=[dict(epochs=1, num_frames=12)])
 

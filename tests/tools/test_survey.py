@@ -2,25 +2,41 @@
 
 import pytest
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from mmaction_multigrid import apply_multigrid
 
 from ..small import load_tool
+from ..stock import accepted_configs
 
 tool = load_tool('maintain/survey_configs')
 
 
 def test_a_refused_config():
-    name = 'recognition/timesformer/timesformer_divST_8xb8-8x32x1-15e_kinetics400-rgb.py'
+    name = 'recognition/c3d/c3d_sports1m-pretrained_8xb30-16x1x1-45e_ucf101-rgb.py'
     result = tool.survey(name, memory=4)
-    assert 'TimeSformer' in result['refused']
+    assert 'C3D' in result['refused']
     row = tool.row(name, result)
-    assert row.startswith('| timesformer/timesformer\\_divST\\_8xb8-8x32x1-15e\\_kinetics400-rgb | refused: ')
+    assert row.startswith('| c3d/c3d\\_sports1m-pretrained\\_8xb30-16x1x1-45e\\_ucf101-rgb | refused: ')
+
+
+@pytest.mark.filterwarnings('ignore:torch.meshgrid')
+@pytest.mark.parametrize(('family', 'expected'), [
+    ('timesformer', 'interpolated'), ('uniformerv2', 'interpolated'), ('mvit', 'interpolated by itself'),
+    ('swin', 'indexed'), ('slowfast', 'none')])
+def test_positions(family, expected):
+    init_default_scope('mmaction')
+    names = [name for name in accepted_configs() if f'/{family}/' in name]
+    assert names
+    for name in names[:2]:
+        config = tool.without_weights(accepted_configs()[name].model.to_dict())
+        assert tool.positions(config) == expected
 
 
 def test_rows():
-    fine = dict(speedup=3.456, norms='36 / 72, 36 frozen', lr=1.2e-9, ran=['8 x 112', '8 x 158'], failed=[], too_large=[])
-    expected = '| x3d/a | accepted | 36 / 72, 36 frozen | 1e-09 | 3.46 | 8 x 112, 8 x 158 |'
+    fine = dict(speedup=3.456, norms='36 / 72, 36 frozen', positions='none', lr=1.2e-9, ran=['8 x 112', '8 x 158'],
+                failed=[], too_large=[])
+    expected = '| x3d/a | accepted | 36 / 72, 36 frozen | none | 1e-09 | 3.46 | 8 x 112, 8 x 158 |'
     assert tool.row('recognition/x3d/a.py', fine) == expected
     bad = dict(fine, failed=['2 x 112: RuntimeError: no'])
     assert 'fails at 2 x 112: RuntimeError: no' in tool.row('recognition/x3d/a.py', bad)
@@ -43,4 +59,4 @@ def test_every_stock_config_resolves_or_is_refused():
             refused[name] = str(error)
         else:
             assert resolved.train_cfg.type == 'MultigridTrainLoop'
-    assert len(names) - len(refused) >= 55, refused
+    assert len(names) - len(refused) >= 67, refused

@@ -44,9 +44,8 @@ def loading(cfg: Config, shapes: List[Shape]) -> Dict[Shape, float]:
             batches = chain.from_iterable(stream.batches(whole._replace(epoch=epoch)) for epoch in epochs)
             next(batches)
             begin, count = time.perf_counter(), 0
-            for count, _ in enumerate(batches, 1):
-                if time.perf_counter() - begin > SECONDS:
-                    break
+            while time.perf_counter() - begin < SECONDS and next(batches, None) is not None:
+                count += 1
             rates[shape] = count * loader.batch_sampler.batch_size * shape.batch_factor / (time.perf_counter() - begin)
     return rates
 

@@ -32,7 +32,7 @@ from rich.progress import track
 from torch import nn
 
 from mmaction_multigrid import multigrid_schedule
-from mmaction_multigrid.models import convert_sub_batch_norm, norm_report
+from mmaction_multigrid.models import FollowsGrid, convert_sub_batch_norm, follow_grid, norm_report
 from mmaction_multigrid.plan import probe_shapes, without_weights
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,11 +45,14 @@ refused for what reason; how many of its batch norms follow the stages, of all (
 the config); the largest difference between multigrid's lr over the batch factor and mmengine's own at the
 corresponding iteration of base training, in shares of the base lr, after the warm-up; the shapes (frames x crop) at
 which one training step was run on a made-up clip. {accepted} of {total} are accepted, and none of these failed at a
-shape. Shapes too large for {memory:.0f} GiB are marked. A single clip shows that a shape works and not what it costs:
-`mmaction-multigrid check` does. Made by `python tools/maintain/survey_configs.py` (torch {torch}, mmengine {mmengine}).
+shape. *Positions*: none; a position embedding that is interpolated to the tokens of the batch; or biases that are
+indexed by the offsets inside of smaller windows (`mmaction_multigrid/models`, tested against networks built for the
+coarse shape). Shapes too large for {memory:.0f} GiB are marked. A single clip shows that a shape works and not what it
+costs: `mmaction-multigrid check` does. Made by `python tools/maintain/survey_configs.py` (torch {torch}, mmengine
+{mmengine}).
 
-| config | result | batch norms that follow | lr differs by | predicted speed-up | shapes run |
-|---|---|---|---|---|---|
+| config | result | norms that follow | positions | lr differs by | predicted speed-up | shapes run |
+|---|---|---|---|---|---|---|
 """
 EPOCH_LENGTH = 20  # iterations of a base epoch in which the lr is compared
 
@@ -88,6 +91,17 @@ def norm_layers(config: dict) -> str:
     return text + (f', not known: {", ".join(sorted(set(report.unknown.values())))}' if report.unknown else '')
 
 
+def positions(config: dict) -> str:
+    """How a network knows where a token is, and how that follows the grid."""
+    model = build_skeleton(config)
+    followed = follow_grid(model)
+    if any(isinstance(module, FollowsGrid) for module in model.modules()):
+        return 'interpolated'
+    if followed:
+        return 'indexed'
+    return 'interpolated by itself' if type(model.backbone).__name__ == 'MViT' else 'none'
+
+
 def survey(name: str, memory: float) -> dict:
     """Resolve one config and run all of its shapes, in ``memory`` GiB."""
     cfg = Config.fromfile(STOCK / name)
@@ -101,7 +115,7 @@ def survey(name: str, memory: float) -> dict:
     if 'num_classes' in model.get('cls_head', {}) and not (model.get('data_preprocessor') or {}).get('blending'):
         model['cls_head']['num_classes'] = 400  # so that data sets with more of them share a run
     lr = max(differences(cfg, EPOCH_LENGTH, cfg.optim_wrapper.optimizer.lr))
-    return dict(speedup=schedule.predicted_speedup, norms=norm_layers(model), lr=lr,
+    return dict(speedup=schedule.predicted_speedup, norms=norm_layers(model), positions=positions(model), lr=lr,
                 **run_shapes(repr(model), tuple(by_size[size] for size in sorted(by_size)), memory))
 
 
@@ -140,11 +154,11 @@ def row(name: str, result: dict) -> str:
     """One line of the table."""
     short = name[:-len('.py')].split('/', 1)[1].replace('_', '\\_')
     if 'refused' in result:
-        return f'| {short} | refused: {result["refused"]} | | | | |'
+        return f'| {short} | refused: {result["refused"]} | | | | | |'
     outcome = 'accepted' if not result['failed'] else 'fails at ' + '; '.join(result['failed'])
     shapes = result['ran'] + [f'{size} (too large to run here)' for size in result['too_large']]
-    return (f'| {short} | {outcome} | {result["norms"]} | {result["lr"]:.0e} | {result["speedup"]:.2f} | '
-            f'{", ".join(shapes)} |')
+    return (f'| {short} | {outcome} | {result["norms"]} | {result["positions"]} | {result["lr"]:.0e} | '
+            f'{result["speedup"]:.2f} | {", ".join(shapes)} |')
 
 
 def main() -> None:

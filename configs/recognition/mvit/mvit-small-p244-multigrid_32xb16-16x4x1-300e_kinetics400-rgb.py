@@ -1,0 +1,3 @@
+_base_ = [
+    'mmaction::recognition/mvit/mvit-small-p244_32xb16-16x4x1-200e_kinetics400-rgb.py', '../../_base_/multigrid.py'
+]

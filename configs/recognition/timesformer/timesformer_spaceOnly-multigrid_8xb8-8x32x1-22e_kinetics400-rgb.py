@@ -1,0 +1,3 @@
+_base_ = [
+    'mmaction::recognition/timesformer/timesformer_spaceOnly_8xb8-8x32x1-15e_kinetics400-rgb.py', '../../_base_/multigrid.py'
+]
