@@ -1,13 +1,13 @@
 """VideoSwin's relative positions inside of windows that are smaller than those that its tables are for."""
 
-from typing import List
+from functools import lru_cache
+from typing import Any, List
 
-from mmaction.models.backbones.swin import SwinTransformerBlock3D, WindowAttention3D, get_window_size
 from torch import Tensor, nn
 
 
-class WindowAttentionOnGrid(WindowAttention3D):
-    """Window attention that looks its biases up by the offsets inside of the window at hand.
+class WindowsOnGrid:
+    """Mixed into window attention: it looks its biases up by the offsets inside of the window at hand.
 
     The stock one takes the first rows and columns of the full window's index: of a window that is shorter in time alone
     they are the right ones, of one that is smaller in space most of them are another offset's.
@@ -27,13 +27,18 @@ class WindowAttentionOnGrid(WindowAttention3D):
         return index.view(*full, *full)[(*inside, *inside)].reshape(count, count)
 
 
-class SwinBlockOnGrid(SwinTransformerBlock3D):
-    """VideoSwin's block, which tells its attention how large the windows are."""
+class TellsWindows:
+    """Mixed into VideoSwin's block: it tells its attention how large the windows are."""
 
-    def forward(self, x: Tensor, mask_matrix: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Forward feature maps of shape (N, frames, height, width, channels)."""
-        self.attn.window = tuple(get_window_size(x.shape[1:4], self.window_size))
-        return super().forward(x, mask_matrix)
+        self.attn.window = tuple(map(min, x.shape[1:4], self.window_size))
+        return super().forward(x, *args, **kwargs)
+
+
+@lru_cache(maxsize=None)
+def _on_grid(mixin: type, kind: type) -> type:
+    return type(f'{kind.__name__}OnGrid', (mixin, kind), {})
 
 
 def follow_windows(model: nn.Module) -> List[str]:
@@ -44,9 +49,10 @@ def follow_windows(model: nn.Module) -> List[str]:
     """
     followed = []
     for name, module in model.named_modules():
-        if type(module) is SwinTransformerBlock3D and type(module.attn) is WindowAttention3D:
-            module.__class__, module.attn.__class__ = SwinBlockOnGrid, WindowAttentionOnGrid
-            module.attn.window = tuple(module.attn.window_size)
-        if isinstance(module, SwinBlockOnGrid):
+        if type(module).__name__ == 'SwinTransformerBlock3D' and type(module.attn).__name__ == 'WindowAttention3D':
+            module.attn.window = tuple(module.window_size)
+            module.attn.__class__ = _on_grid(WindowsOnGrid, type(module.attn))
+            module.__class__ = _on_grid(TellsWindows, type(module))
+        if isinstance(module, TellsWindows):
             followed.append(name)
     return followed

@@ -9,7 +9,7 @@ from mmaction.models.backbones.swin import SwinTransformerBlock3D, WindowAttenti
 from mmengine.registry import init_default_scope
 
 from mmaction_multigrid.models import follow_grid
-from mmaction_multigrid.models.windows import SwinBlockOnGrid
+from mmaction_multigrid.models.windows import TellsWindows
 
 from ..transformers import BASE, build, noise
 
@@ -87,7 +87,7 @@ def test_gradients_reach_the_offsets_that_occur_and_no_others(with_cp):
     """With activation checkpointing too, which runs the block again when it goes back."""
     block = SwinTransformerBlock3D(8, 2, (4, 7, 7), with_cp=with_cp)
     follow_grid(block)
-    assert isinstance(block, SwinBlockOnGrid)
+    assert isinstance(block, TellsWindows)
     x = torch.randn(2, 4, 5, 5, 8, requires_grad=True)
     block(x, None).square().sum().backward()
     rows = block.attn.relative_position_bias_table.grad.abs().sum(1).nonzero().flatten().tolist()
