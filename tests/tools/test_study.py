@@ -176,6 +176,29 @@ def test_a_run_and_its_resume(tools, digits, tmp_path, monkeypatch):
     assert again['finished']
 
 
+@pytest.mark.filterwarnings('ignore')
+def test_the_forecast_beside_the_run(tools, digits, tmp_path, monkeypatch, capsys):
+    """One line of figures for each variant; the run is a record's, as here, or is trained."""
+    tool = load_tool('study/forecast')
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data' / 'moving_digits16').symlink_to(digits)
+    monkeypatch.chdir(tmp_path)
+    for name in ('make_data', 'run_all'):
+        monkeypatch.setattr(tool, name, lambda *_: 0)
+    out = tmp_path / 'out'
+    out.mkdir()
+    for variant in ('baseline', 'cap-2'):
+        record = record_of(variant, 0, 50., 10., 20)
+        (out / f'i3d_digits_{variant}_clips-24_seed0.json').write_text(json.dumps(record))
+    monkeypatch.setattr('sys.argv', ['forecast.py', 'i3d', '--variants', 'baseline', 'cap-2', '--set', 'clips=24',
+                                     '--out', str(out)])
+    assert tool.main() == 0
+    rows = [line.split('|') for line in capsys.readouterr().out.splitlines() if line.startswith('| i3d digits')]
+    assert [row[1].strip() for row in rows] == ['i3d digits baseline', 'i3d digits cap-2']
+    assert all((row[3], row[6]) == (' 9 ', ' 10 ') for row in rows)  # measured
+    assert all(float(row[4]) > 0 and float(row[7]) > 0 for row in rows)
+
+
 def record_of(variant, seed, top1, seconds, iterations, conditions=None, finished=True):
     point = dict(epoch=4, iterations=iterations, clips=8 * iterations, top1=top1, seconds=seconds, data_seconds=1.,
                  compute_seconds=seconds - 1, other_seconds=0., cpu_seconds=seconds / 2)
