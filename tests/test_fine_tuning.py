@@ -62,7 +62,7 @@ def test_every_command_runs(folder, guide):
     command, = blocks('bash', GUIDE)
     result = subprocess.run(['bash', '-e', '-c', command], cwd=folder, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
-    assert re.search(r"\n *1 +540 .*this config, 'auto'", result.stdout)  # 45 epochs of 12 batches
+    assert re.search(r"\n *1, no short cycle +540 .*this config, 'auto'", result.stdout)  # 45 epochs of 12 batches
     log = sorted((folder / 'work_dirs' / 'finetune').glob('*/*.log'))[0]  # of training
     text = log.read_text()
     assert '45 epochs in 13 stages, 540 iterations; base training: 30 epochs, 360 iterations' in text

@@ -6,7 +6,7 @@ from typing import List, Optional, Sequence, Tuple
 import torch
 from mmengine.config import Config
 
-from ..plan.advice import Steps, cap_choices, fit_hours, shapes_to_probe
+from ..plan.advice import Steps, cap_choices, fit_hours, shapes_to_probe, without_cap
 from ..plan.forecast import Costs, Forecast, forecast, worker_rows
 from ..plan.measure import (
     base_checkpoints,
@@ -18,7 +18,14 @@ from ..plan.measure import (
 )
 from ..plan.probe import Probe, probe_shapes, schedule_shapes
 from ..plan.warnings import shape_warnings
-from ..schedule import MultigridSchedule, auto_cap, count_base_updates, count_updates, data_warnings
+from ..schedule import (
+    MultigridSchedule,
+    Settings,
+    auto_settings,
+    count_base_updates,
+    count_updates,
+    data_warnings,
+)
 from .check_output import print_caps, print_forecast, print_hours, print_loading, print_probes
 from .config_args import add_config, known_clips, load_config, load_schedule
 
@@ -105,8 +112,13 @@ def measure_steps(cfg: Config, schedule: MultigridSchedule, args: argparse.Names
             base, = probe_shapes(cfg.model, [schedule.base.shape], 1, repeats=1)
             batch_size = configured if base.seconds * configured < QUICK else 1
     args.batch_size = batch_size
-    return list(probe_shapes(cfg.model, shapes_to_probe(schedule), batch_size, schedule.settings.bn_clips(batch_size),
+    return list(probe_shapes(cfg.model, shapes_to_probe(schedule, short_cycle_of(cfg)), batch_size, schedule.settings.bn_clips(batch_size),
                              args.device, optim_wrapper=cfg.get('optim_wrapper')))
+
+
+def short_cycle_of(cfg: Config) -> bool:
+    """Whether a config has a short cycle, whatever ``'auto'`` makes of it."""
+    return Settings.from_dict(cfg.multigrid).short_cycle
 
 
 def measure_costs(cfg: Config, schedule: MultigridSchedule, probes: Sequence[Probe],
@@ -114,7 +126,7 @@ def measure_costs(cfg: Config, schedule: MultigridSchedule, probes: Sequence[Pro
     """What a run is made of, in seconds, and what of it could not be measured."""
     missing, configured, receiving = [], cfg.train_dataloader.batch_size, 0.
     try:
-        loads, receiving = load_seconds(cfg, schedule), receive_seconds(cfg)
+        loads, receiving = load_seconds(cfg, without_cap(schedule, short_cycle_of(cfg))), receive_seconds(cfg)
     except Exception as error:  # whatever a data set makes of files that are not there
         if args.list or args.root or args.store:
             raise ValueError(f'no clip can be loaded: {type(error).__name__}: {error}') from error
@@ -142,9 +154,10 @@ def report(cfg: Config, schedule: MultigridSchedule, costs: Costs, missing: List
     if costs.loads:
         print_loading(worker_rows(schedule, costs, batch_size), costs.workers)
     if clips:
-        cap = auto_cap(schedule.base, schedule.settings, batch_size, clips)
-        print_caps(cap_choices(schedule, batch_size, clips, take), schedule.settings.max_batch_factor, cap,
+        free = without_cap(schedule, short_cycle_of(cfg))
+        print_caps(cap_choices(free, batch_size, clips, take), schedule.settings,
+                   auto_settings(free.base, free.settings, batch_size, clips),
                    count_base_updates(schedule, batch_size, clips))
     if args.hours and clips:
-        print_hours(fit_hours(schedule, batch_size, clips, args.hours, take), args.hours,
+        print_hours(fit_hours(free, batch_size, clips, args.hours, take), args.hours,
                     schedule.base.max_epochs / take(schedule).base_hours)

@@ -5,7 +5,7 @@ from typing import List, Optional, Sequence
 from ..plan.advice import Choice
 from ..plan.forecast import Forecast, Hours
 from ..plan.probe import Probe
-from ..schedule import MultigridSchedule, Shape
+from ..schedule import MultigridSchedule, Settings, Shape
 from .output import print_table
 
 NAMES = dict(training='training', waiting='waiting for data', precise_bn='precise BN', validation='validation',
@@ -50,19 +50,26 @@ def print_loading(rows: List[tuple], workers: int) -> None:
                 f'a process; * more than train_dataloader.num_workers = {workers}')
 
 
-def print_caps(choices: Sequence[Choice], now: Optional[int], advised: Optional[int], base_updates: int) -> None:
+def lines_of(settings: Settings) -> str:
+    """The lines of a config that make the batches of a schedule."""
+    text = f'multigrid.max_batch_factor = {settings.max_batch_factor}'
+    return text if settings.short_cycle else f'{text}, multigrid.short_cycle = False'
+
+
+def print_caps(choices: Sequence[Choice], now: Settings, auto: Settings, base_updates: int) -> None:
     """Print one row per cap, and the line to paste where another one is advised."""
     rows = []
     for schedule, updates, found in choices:
         cap = schedule.settings.max_batch_factor
-        marks = [text for text, is_it in (('this config', cap == now), ("'auto'", cap == advised)) if is_it]
-        rows.append((str(cap), str(updates), f'{100 * updates / base_updates:.0f} %', f'{found.hours:.3g} h',
+        marks = [text for text, it in (('this config', now), ("'auto'", auto)) if lines_of(schedule.settings) == lines_of(it)]
+        long = '' if schedule.settings.short_cycle else ', no short cycle'
+        rows.append((f'{cap}{long}', str(updates), f'{100 * updates / base_updates:.0f} %', f'{found.hours:.3g} h',
                      f'{found.speedup:.2f}', f'{schedule.lr_factors[0][1]:.4g}', ', '.join(marks)))
     print_table(
         ('max_batch_factor', 'updates', 'of base training', 'wall-clock', 'times as fast', 'first lr factor', ''), rows,
         'what a cap on the batch costs and leaves', left=('', ))
-    if now != advised:
-        print(f"advice: multigrid.max_batch_factor = 'auto' (here {advised}) leaves updates enough")
+    if lines_of(now) != lines_of(auto):
+        print(f"advice: multigrid.max_batch_factor = 'auto' leaves updates enough (here: {lines_of(auto)})")
 
 
 def print_hours(choice: Optional[Choice], hours: float, base_epochs_per_hour: float) -> None:
@@ -72,6 +79,6 @@ def print_hours(choice: Optional[Choice], hours: float, base_epochs_per_hour: fl
         print(f'in {hours:g} h: no schedule fits; {base}')
         return
     settings = choice.schedule.settings
-    print(f'in {hours:g} h: multigrid.epoch_factor = {settings.epoch_factor:g}, multigrid.max_batch_factor = '
-          f'{settings.max_batch_factor}: {choice.schedule.max_epochs} epochs, {choice.updates} updates, '
+    print(f'in {hours:g} h: multigrid.epoch_factor = {settings.epoch_factor:g}, {lines_of(settings)}: '
+          f'{choice.schedule.max_epochs} epochs, {choice.updates} updates, '
           f'{choice.forecast.hours:.3g} h; {base}')

@@ -7,7 +7,7 @@ from typing import Any, Mapping, Optional
 
 from mmaction.registry import DATASETS
 
-from ..schedule import AUTO, BaseTraining, Settings, auto_cap, is_count, type_name
+from ..schedule import AUTO, BaseTraining, Settings, auto_settings, is_count, type_name
 from .sections import section
 
 # Variables that tell a process of a launcher how many there are.
@@ -74,4 +74,4 @@ def complete(settings: Settings, base: BaseTraining, cfg: Mapping, clips: Option
         raise ValueError("multigrid.max_batch_factor = 'auto': needs to know how many clips there are, and "
                          'train_dataloader.dataset has no list of one line a clip that is here; give an integer, or None')
     share = max(1, clips // (processes or count_processes(cfg)))
-    return replace(settings, max_batch_factor=auto_cap(base, settings, batch_size, share))
+    return auto_settings(base, settings, batch_size, share)

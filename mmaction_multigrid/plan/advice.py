@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ..schedule import MultigridSchedule, Shape, auto_cap, count_updates
+from ..schedule import MultigridSchedule, Shape, auto_settings, count_updates
 from ..schedule.updates import CAPS
 from .forecast import Forecast, step_seconds
 from .probe import Probe, schedule_shapes
@@ -29,10 +29,17 @@ def with_settings(schedule: MultigridSchedule, **changed) -> MultigridSchedule:
     return MultigridSchedule(schedule.base, replace(schedule.settings, **changed))
 
 
-def shapes_to_probe(schedule: MultigridSchedule) -> List[Shape]:
+def without_cap(schedule: MultigridSchedule, short_cycle: Optional[bool] = None) -> MultigridSchedule:
+    """The schedule as it is without ``max_batch_factor``, whose ``'auto'`` may have turned the short cycle off."""
+    if short_cycle is None:
+        short_cycle = schedule.settings.short_cycle
+    return with_settings(schedule, max_batch_factor=None, short_cycle=short_cycle)
+
+
+def shapes_to_probe(schedule: MultigridSchedule, short_cycle: Optional[bool] = None) -> List[Shape]:
     """The schedule's shapes, and those from whose times :class:`Steps` tells a step's at any other batch: without a cap,
-    and at the base batch."""
-    whole = schedule_shapes(with_settings(schedule, max_batch_factor=None))
+    and at the base batch. With another ``short_cycle`` of these, where one is given."""
+    whole = schedule_shapes(without_cap(schedule, short_cycle))
     wanted = {*schedule_shapes(schedule), *whole, *(shape._replace(batch_factor=1) for shape in whole)}
     return sorted(wanted, key=lambda shape: (shape.num_frames, shape.crop_size, -shape.batch_factor))
 
@@ -68,17 +75,18 @@ class Steps(Mapping[Shape, float]):
 
 def cap_choices(schedule: MultigridSchedule, batch_size: int, clips: int,
                 take: Callable[[MultigridSchedule], Forecast]) -> List[Choice]:
-    """The schedule under every cap that changes it, without one first.
+    """The schedule under every cap that changes it, without one first, and as ``'auto'`` has it.
 
     Args:
-        schedule: The schedule; its own cap plays no role.
+        schedule: The schedule, without a cap.
         batch_size: Base batch per process.
         clips: Clips of one process.
         take: Makes the forecast of a schedule.
     """
     found: Dict[tuple, Choice] = {}
-    for cap in CAPS:
-        choice = with_settings(schedule, max_batch_factor=cap)
+    choices = [with_settings(schedule, max_batch_factor=cap) for cap in CAPS]
+    auto = MultigridSchedule(schedule.base, auto_settings(schedule.base, schedule.settings, batch_size, clips))
+    for choice in [*choices, auto]:
         found.setdefault(choice.stages, Choice(choice, count_updates(choice, batch_size, clips), take(choice)))
     return list(found.values())
 
@@ -92,8 +100,8 @@ def fit_hours(schedule: MultigridSchedule, batch_size: int, clips: int, hours: f
     settings = schedule.settings
     for factor in EPOCH_FACTORS if settings.stages is None else [settings.epoch_factor]:  # stages set their own lengths
         try:
-            cap = auto_cap(schedule.base, replace(settings, epoch_factor=factor), batch_size, clips)
-            choice = with_settings(schedule, epoch_factor=factor, max_batch_factor=cap)
+            choice = MultigridSchedule(schedule.base, auto_settings(
+                schedule.base, replace(settings, epoch_factor=factor), batch_size, clips))
         except ValueError:  # no epoch is left
             return None
         if (found := take(choice)).hours <= hours:

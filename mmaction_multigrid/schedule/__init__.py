@@ -17,13 +17,13 @@ from .stages import (
     stages_from_config,
     stages_to_config,
 )
-from .updates import ENOUGH_UPDATES, auto_cap, enough_updates
+from .updates import ENOUGH_UPDATES, auto_settings, enough_updates
 from .waiting import Waiting
 from .warnings import crop_warning, data_warnings, frames_warning
 
 __all__ = [
     'AUTO', 'BaseTraining', 'ENOUGH_UPDATES', 'MultigridSchedule', 'PiecewiseLR', 'Segment', 'Settings', 'Shape',
-    'Span', 'Stage', 'Waiting', 'auto_cap', 'check_count', 'clamped_frames', 'count_base_updates',
+    'Span', 'Stage', 'Waiting', 'auto_settings', 'check_count', 'clamped_frames', 'count_base_updates',
     'count_batches', 'count_iterations', 'count_updates', 'crop_warning', 'data_warnings', 'enough_updates', 'find_stage',
     'frame_interval_range', 'frames_warning', 'is_count', 'is_number', 'norm_groups', 'num_bn_splits',
     'precise_bn_batches', 'stages_from_config', 'stages_to_config', 'type_name'

@@ -1,8 +1,6 @@
 """How many updates a schedule leaves, and the largest batches that leave enough of them."""
 
 from dataclasses import replace
-from typing import Optional
-
 from .base import BaseTraining
 from .describe import count_base_updates, count_updates
 from .schedule import MultigridSchedule
@@ -18,20 +16,24 @@ def enough_updates(base_updates: int) -> int:
     return min(base_updates, ENOUGH_UPDATES)
 
 
-def auto_cap(base: BaseTraining, settings: Settings, batch_size: int, clips: int) -> Optional[int]:
+def auto_settings(base: BaseTraining, settings: Settings, batch_size: int, clips: int) -> Settings:
     """What ``max_batch_factor = 'auto'`` stands for: the largest cap that leaves :func:`enough_updates`.
+
+    Of no cap, 8, 4, 2 and 1; 1 where none leaves enough. With 1, beside a long cycle, there is no short one: it could
+    make no batch larger, and two of its three iterations would be at coarser crops than the stage's, the last stage's
+    too, whose full clips are what a short run has too few of.
 
     Args:
         base: The base config's training.
         settings: The ``multigrid`` settings.
         batch_size: Base batch per process.
         clips: Clips of one process.
-
-    Returns:
-        int, optional: 8, 4, 2 or 1; None: no cap is needed. 1 where no cap leaves enough.
     """
     for cap in CAPS:
-        schedule = MultigridSchedule(base, replace(settings, max_batch_factor=cap))
+        found = replace(settings, max_batch_factor=cap)
+        if cap == CAPS[-1] and settings.long_cycle and settings.stages is None:
+            found = replace(found, short_cycle=False)
+        schedule = MultigridSchedule(base, found)
         if count_updates(schedule, batch_size, clips) >= enough_updates(count_base_updates(schedule, batch_size, clips)):
-            return cap
-    return CAPS[-1]
+            break
+    return found

@@ -45,8 +45,11 @@ def test_adam_s_lr_in_the_resolved_config(tmp_path):
 def test_auto_counts_the_clips(tmp_path):
     auto = dict(max_batch_factor='auto', max_epochs=60, milestones=(20, 40))
     # 64 clips in batches of 2 are 60 x 32 updates of base training, which no larger batches leave.
-    assert schedule(tmp_path, **auto).settings.max_batch_factor == 1
-    assert schedule(tmp_path, clips=10**5, **auto).settings.max_batch_factor is None
+    few, many = schedule(tmp_path, **auto).settings, schedule(tmp_path, clips=10**5, **auto).settings
+    assert (few.max_batch_factor, few.short_cycle) == (1, False)
+    assert (many.max_batch_factor, many.short_cycle) == (None, True)
+    # Without a long cycle the short one is all that there is.
+    assert schedule(tmp_path, long_cycle=False, **auto).settings.short_cycle
     assert schedule(tmp_path, clips=10**5, processes=10**4, **auto).settings.max_batch_factor == 1
     cfg = base_config(tmp_path, **auto)
     sampler = apply_multigrid(cfg).train_dataloader.batch_sampler

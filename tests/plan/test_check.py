@@ -1,5 +1,6 @@
 """The command check: what it measures, and what it warns of."""
 
+import re
 import subprocess
 import sys
 
@@ -107,12 +108,13 @@ def test_the_command(small_config):
     assert 'workers that keep up' in out
     lines = out.splitlines()
     begin = next(i for i, line in enumerate(lines) if 'what a cap on the batch costs' in line)
-    caps = [line.split() for line in lines[begin + 2:begin + 7]]
-    assert [row[0] for row in caps] == ['None', '8', '4', '2', '1']
-    assert caps[0][-2:] == ['this', 'config'] and caps[-1][-1] == "'auto'"
-    # Four epochs: twelve updates a cap of 1 leaves of 24 clips each.
-    assert caps[-1][1] == '96' and int(caps[0][1]) < 40
-    assert "advice: multigrid.max_batch_factor = 'auto' (here 1) leaves updates enough" in out
+    caps = [re.split(r'\s{2,}', line.strip()) for line in lines[begin + 2:begin + 8]]
+    assert [row[0] for row in caps] == ['None', '8', '4', '2', '1', '1, no short cycle']
+    assert caps[0][-1] == 'this config' and caps[-1][-1] == "'auto'"
+    # Four epochs: twenty-four updates a cap of 1 leaves of 24 clips each.
+    assert caps[-2][1] == caps[-1][1] == '96' and int(caps[0][1]) < 40
+    assert ("advice: multigrid.max_batch_factor = 'auto' leaves updates enough (here: multigrid.max_batch_factor = 1, "
+            'multigrid.short_cycle = False)') in out
     assert 'in 0.001 h: ' in out
     assert 'WARNING: the largest batch of all processes, 16 clips, is more than a tenth of the data set' in out
     assert 'WARNING: the schedule has' in out and "multigrid.max_batch_factor = 'auto' keeps as many" in out

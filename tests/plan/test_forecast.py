@@ -3,7 +3,7 @@
 import pytest
 
 from mmaction_multigrid import MultigridSchedule, plan
-from mmaction_multigrid.plan.advice import Steps, cap_choices, fit_hours, shapes_to_probe
+from mmaction_multigrid.plan.advice import Steps, cap_choices, fit_hours, shapes_to_probe, without_cap
 from mmaction_multigrid.schedule import BaseTraining, Settings, Shape
 
 COARSE, BASE = Shape(4, 4, 8), Shape(1, 8, 16)
@@ -87,9 +87,20 @@ def take(other):
 
 
 def test_caps_that_change_something():
-    choices = cap_choices(schedule(max_batch_factor=1), 2, 80, take)
+    choices = cap_choices(without_cap(schedule(max_batch_factor=1)), 2, 80, take)
     assert [(choice.schedule.settings.max_batch_factor, choice.updates) for choice in choices] == [
         (None, 2 * 10 + 40), (2, 2 * 20 + 40), (1, 3 * 40)]
+
+
+def test_the_row_of_auto_beside_those_of_the_caps():
+    """A cap of 1 without the short cycle; from a config that 'auto' made, too."""
+    settings = Settings(max_batch_factor=1, short_cycle=False)
+    made = MultigridSchedule(BaseTraining(8, 16, 60, (20, 40)), settings)
+    choices = cap_choices(without_cap(made, True), 2, 80, take)
+    found = [(choice.schedule.settings.max_batch_factor, choice.schedule.settings.short_cycle) for choice in choices]
+    assert found == [(None, True), (8, True), (4, True), (2, True), (1, True), (1, False)]
+    assert choices[-1].schedule.stages == made.stages
+    assert {shape[1:] for shape in shapes_to_probe(made, True)} > {shape[1:] for shape in shapes_to_probe(made)}
 
 
 def test_a_budget():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmaction_multigrid import MultigridSchedule
-from mmaction_multigrid.schedule import BaseTraining, Settings, Shape, auto_cap, count_base_updates, count_updates
+from mmaction_multigrid.schedule import BaseTraining, Settings, Shape, auto_settings, count_base_updates, count_updates
 
 K400 = BaseTraining(32, 224, 239, (94, 154, 196), 0.1, 34., 0.1)
 caps = st.none() | st.integers(1, 20)
@@ -118,7 +118,9 @@ UTD = BaseTraining(16, 56, 70, (28, 47, 58), 0.1)
     (108, 1),  # base training makes 1,890; more than those only in base batches
 ])
 def test_auto_by_hand(clips, cap):
-    assert auto_cap(UTD, Settings(), 4, clips) == cap
+    settings = auto_settings(UTD, Settings(), 4, clips)
+    assert settings.max_batch_factor == cap
+    assert settings.short_cycle == (cap != 1)
     enough = min(2000, 70 * -(-clips // 4))
     updates = {key: count_updates(schedule(UTD, max_batch_factor=key), 4, clips) for key in (None, 8, 4, 2, 1)}
     assert cap == next((key for key, count in updates.items() if count >= enough), 1)
@@ -131,7 +133,7 @@ def test_auto_is_the_largest_cap_that_leaves_enough(clips, batch_size, epoch_fac
     order = (None, 8, 4, 2, 1)
     updates = {key: count_updates(MultigridSchedule(UTD, Settings(epoch_factor=epoch_factor, max_batch_factor=key)),
                                   batch_size, clips) for key in order}
-    cap = auto_cap(UTD, settings, batch_size, clips)
+    cap = auto_settings(UTD, settings, batch_size, clips).max_batch_factor
     assert cap == 1 or updates[cap] >= enough
     assert all(updates[key] < enough for key in order[:order.index(cap)])
 
