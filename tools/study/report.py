@@ -23,7 +23,9 @@ PEERS = ('baseline', 'multigrid', 'baseline-short', 'long', 'short', 'stage', 'r
 ABLATIONS = ('multigrid', 'plain-bn', 'no-precise-bn', 'fixed-interval', 'no-lr-scaling', 'epochs-1', 'epochs-2')
 TABLES = dict(
     peers=PEERS, ablations=ABLATIONS, models=PEERS[:3], cycles=PEERS[:5], cycles_and_stage=PEERS[:6],
-    real=REAL, longer=(*REAL, 'epochs-2'), pair=('baseline', 'bn-8'), fine_tuning=('baseline', 'store-auto'),
+    real=REAL, longer=(*REAL, 'epochs-2'), pair=('baseline', 'bn-8'),
+    fine_tuning=('baseline', 'store-auto', 'store-cap-1', 'store-cap-1-epochs-1.85', 'store-cap-1-short'),
+    few_updates=('baseline', 'auto', 'cap-1', 'cap-2'),
     cycles_and_lr=('baseline', 'bn-8', *PEERS[2:5], 'no-lr-scaling', 'epochs-2'))
 TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', utd7='7 actions of UTD-MHAD, pre-trained on 20',
               digits='moving digits', **{'i3d-nl': 'non-local I3D'})
