@@ -112,8 +112,8 @@ def measure_steps(cfg: Config, schedule: MultigridSchedule, args: argparse.Names
             base, = probe_shapes(cfg.model, [schedule.base.shape], 1, repeats=1)
             batch_size = configured if base.seconds * configured < QUICK else 1
     args.batch_size = batch_size
-    return list(probe_shapes(cfg.model, shapes_to_probe(schedule, short_cycle_of(cfg)), batch_size, schedule.settings.bn_clips(batch_size),
-                             args.device, optim_wrapper=cfg.get('optim_wrapper')))
+    return list(probe_shapes(cfg.model, shapes_to_probe(schedule, short_cycle_of(cfg)), batch_size,
+                             schedule.settings.bn_clips(batch_size), args.device, optim_wrapper=cfg.get('optim_wrapper')))
 
 
 def short_cycle_of(cfg: Config) -> bool:

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.models.positions import FollowsGrid
 
-from ..toy import RecordHook, base_config, new_name
+from ..toy import RecordHook, base_config
 from .test_compile import _clean_dynamo, calls, compiled  # noqa: F401  registers the backend 'counted'
 from .test_training import assert_equal_weights, interrupted, last_weights, train
 from .test_two_processes import in_two_processes
@@ -72,7 +72,7 @@ def test_two_processes_have_the_same_shapes_and_weights(tmp_path):
         assert torch.equal(value, other_weights[name]), name
 
 
-@pytest.mark.filterwarnings('ignore:The .grad attribute')  # of dynamo itself, where mmcv's loop over layers breaks a graph
+@pytest.mark.filterwarnings('ignore:The .grad attribute')  # of dynamo, where mmcv's loop over layers breaks a graph
 @pytest.mark.usefixtures('_clean_dynamo')
 def test_compiled(tmp_path):
     """Each shape has a graph, and the tables in it are those of its tokens."""

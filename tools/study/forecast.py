@@ -2,8 +2,8 @@
 
     python tools/study/forecast.py MODEL [--data digits|utd|utd7] --variants VARIANT ... [--set KEY=NUMBER] [--seed 0]
 
-For each variant of tools/study/variants.py: measures the steps and the loading as `check` does, trains the run (or takes
-the record of one that is finished), and prints a line of a Markdown table: seconds of training and in all, validation left
+For each variant of tools/study/variants.py: measures the steps and the loading as `check` does, trains the run (or
+takes the record of one that is finished), and prints a line of a Markdown table: seconds of training and in all, validation left
 out, and measured over forecast. Nothing else should run on the machine.
 """
 
@@ -69,9 +69,9 @@ def main() -> int:
             continue
         last = json.loads((args.out / f'{run_name(job)}.json').read_text())['points'][-1]
         steps, whole = 3600 * hours.training, 3600 * (sum(hours) - hours.validation)
-        print(f'| {args.model} {args.data} {variant} | {steps:.0f} | {last["compute_seconds"]:.0f} | '
-              f'{last["compute_seconds"] / steps:.2f} | {whole:.0f} | {last["seconds"]:.0f} | {last["seconds"] / whole:.2f} |',
-              flush=True)
+        figures = [text for seconds, found in ((steps, last['compute_seconds']), (whole, last['seconds']))
+                   for text in (f'{seconds:.0f}', f'{found:.0f}', f'{found / seconds:.2f}')]
+        print(f'| {args.model} {args.data} {variant} | {" | ".join(figures)} |', flush=True)
     return failed
 
 
