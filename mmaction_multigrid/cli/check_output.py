@@ -61,7 +61,8 @@ def print_caps(choices: Sequence[Choice], now: Settings, auto: Settings, base_up
     rows = []
     for schedule, updates, found in choices:
         cap = schedule.settings.max_batch_factor
-        marks = [text for text, it in (('this config', now), ("'auto'", auto)) if lines_of(schedule.settings) == lines_of(it)]
+        line = lines_of(schedule.settings)
+        marks = [text for text, settings in (('this config', now), ("'auto'", auto)) if line == lines_of(settings)]
         long = '' if schedule.settings.short_cycle else ', no short cycle'
         rows.append((f'{cap}{long}', str(updates), f'{100 * updates / base_updates:.0f} %', f'{found.hours:.3g} h',
                      f'{found.speedup:.2f}', f'{schedule.lr_factors[0][1]:.4g}', ', '.join(marks)))

@@ -37,8 +37,8 @@ class PositionRule:
     Attributes:
         patches (str): Name of the convolution, 2D or 3D, that makes tokens of a clip.
         grid (callable): Tokens (t, h, w) that a backbone, as it was built, has tables for.
-        tables (dict[str, PositionTable]): Its parameters or buffers that hold a vector per position; those it lacks are passed
-            over.
+        tables (dict[str, PositionTable]): Its parameters or buffers that hold a vector per position; those it lacks are
+            passed over.
         attributes (dict[str, callable]): What the backbone and modules in it know of the grid: the name of an
             attribute, and what it is for a grid.
     """

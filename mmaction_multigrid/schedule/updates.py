@@ -1,6 +1,7 @@
 """How many updates a schedule leaves, and the largest batches that leave enough of them."""
 
 from dataclasses import replace
+
 from .base import BaseTraining
 from .describe import count_base_updates, count_updates
 from .schedule import MultigridSchedule

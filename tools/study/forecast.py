@@ -3,8 +3,8 @@
     python tools/study/forecast.py MODEL [--data digits|utd|utd7] --variants VARIANT ... [--set KEY=NUMBER] [--seed 0]
 
 For each variant of tools/study/variants.py: measures the steps and the loading as `check` does, trains the run (or
-takes the record of one that is finished), and prints a line of a Markdown table: seconds of training and in all, validation left
-out, and measured over forecast. Nothing else should run on the machine.
+takes the record of one that is finished), and prints a line of a Markdown table: seconds of training and in all,
+validation left out, and measured over forecast. Nothing else should run on the machine.
 """
 
 import argparse

@@ -1,3 +1,4 @@
 _base_ = [
-    'mmaction::recognition/mvit/mvit-small-p244_32xb16-16x4x1-200e_kinetics400-rgb.py', '../../_base_/multigrid.py'
+    'mmaction::recognition/mvit/mvit-small-p244_32xb16-16x4x1-200e_kinetics400-rgb.py',
+    '../../_base_/multigrid.py'
 ]

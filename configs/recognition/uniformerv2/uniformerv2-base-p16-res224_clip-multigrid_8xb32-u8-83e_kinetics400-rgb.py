@@ -1,3 +1,4 @@
 _base_ = [
-    'mmaction::recognition/uniformerv2/uniformerv2-base-p16-res224_clip_8xb32-u8_kinetics400-rgb.py', '../../_base_/multigrid.py'
+    'mmaction::recognition/uniformerv2/uniformerv2-base-p16-res224_clip_8xb32-u8_kinetics400-rgb.py',
+    '../../_base_/multigrid.py'
 ]
