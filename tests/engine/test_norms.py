@@ -90,7 +90,7 @@ def test_a_split_network_is_the_network_on_each_group(backbone, groups):
 @pytest.mark.filterwarnings('ignore:torch.meshgrid:UserWarning')
 def test_every_batch_norm_of_every_stock_config_follows_or_is_frozen():
     survey, layers = load_tool('maintain/survey_configs'), 0
-    assert len(accepted_configs()) == 57
+    assert len(accepted_configs()) == 67
     for name, cfg in accepted_configs().items():
         model = survey.build_skeleton(cfg.model.to_dict())
         convert_sub_batch_norm(model)
