@@ -11,7 +11,7 @@ _TIMESFORMER = dict(type='TimeSformer', num_frames=8, img_size=64, patch_size=16
 _UNIFORMER = dict(type='UniFormerV2', input_resolution=64, patch_size=16, width=16, layers=2, heads=2, t_size=8,
                   return_list=[0, 1], n_layers=2, n_dim=16, n_head=2, mlp_dropout=[0., 0.], clip_pretrained=False)
 _VIT = dict(type='VisionTransformer', img_size=64, patch_size=16, embed_dims=16, depth=2, num_heads=2, num_frames=8)
-# What a clip shape is called in each class, and the divisor of frames there.
+# What frames and crop are called in each class.
 _SHAPES = dict(TimeSformer=('num_frames', 'img_size'), UniFormerV2=('t_size', 'input_resolution'),
                VisionTransformer=('num_frames', 'img_size'), MViT=('temporal_size', 'spatial_size'))
 NETWORKS = {

@@ -59,13 +59,14 @@ def run(args: argparse.Namespace) -> int:
     clips = known_clips(cfg, args)
     share = max(1, clips // args.processes) if clips else None
     schedule, _ = load_schedule(cfg, clips, args.processes)
-    probes = measure_steps(cfg, schedule, args)
+    free = without_cap(schedule, Settings.from_dict(cfg.multigrid).short_cycle)  # as before 'auto' changed it
+    probes = measure_steps(cfg, schedule, free, args)
     shown = [probe for probe in probes if probe.shape in schedule_shapes(schedule)]
     print_probes(shown, schedule.base.shape)
     works = all(probe.works for probe in probes)
     if works:
-        costs, missing = measure_costs(cfg, schedule, probes, args)
-        report(cfg, schedule, costs, missing, share, args)
+        costs, missing = measure_costs(cfg, free, probes, args)
+        report(cfg, schedule, free, costs, missing, share, args)
     if not clips:
         print('the data set is not here: give --clips for its wall-clock and the warnings about its size')
     texts = shape_warnings(schedule, shown)
@@ -103,7 +104,8 @@ def set_data(cfg: Config, args: argparse.Namespace) -> None:
         cfg.train_dataloader.num_workers = args.workers
 
 
-def measure_steps(cfg: Config, schedule: MultigridSchedule, args: argparse.Namespace) -> List[Probe]:
+def measure_steps(cfg: Config, schedule: MultigridSchedule, free: MultigridSchedule,
+                  args: argparse.Namespace) -> List[Probe]:
     """A step at every shape that is needed, on the base batch of ``args`` or one that is found to be quick enough."""
     batch_size, configured = args.batch_size, cfg.train_dataloader.batch_size
     if not batch_size:
@@ -112,13 +114,8 @@ def measure_steps(cfg: Config, schedule: MultigridSchedule, args: argparse.Names
             base, = probe_shapes(cfg.model, [schedule.base.shape], 1, repeats=1)
             batch_size = configured if base.seconds * configured < QUICK else 1
     args.batch_size = batch_size
-    return list(probe_shapes(cfg.model, shapes_to_probe(schedule, short_cycle_of(cfg)), batch_size,
+    return list(probe_shapes(cfg.model, shapes_to_probe(schedule, free), batch_size,
                              schedule.settings.bn_clips(batch_size), args.device, optim_wrapper=cfg.get('optim_wrapper')))
-
-
-def short_cycle_of(cfg: Config) -> bool:
-    """Whether a config has a short cycle, whatever ``'auto'`` makes of it."""
-    return Settings.from_dict(cfg.multigrid).short_cycle
 
 
 def measure_costs(cfg: Config, schedule: MultigridSchedule, probes: Sequence[Probe],
@@ -126,7 +123,7 @@ def measure_costs(cfg: Config, schedule: MultigridSchedule, probes: Sequence[Pro
     """What a run is made of, in seconds, and what of it could not be measured."""
     missing, configured, receiving = [], cfg.train_dataloader.batch_size, 0.
     try:
-        loads, receiving = load_seconds(cfg, without_cap(schedule, short_cycle_of(cfg))), receive_seconds(cfg)
+        loads, receiving = load_seconds(cfg, schedule), receive_seconds(cfg)
     except Exception as error:  # whatever a data set makes of files that are not there
         if args.list or args.root or args.store:
             raise ValueError(f'no clip can be loaded: {type(error).__name__}: {error}') from error
@@ -142,8 +139,8 @@ def measure_costs(cfg: Config, schedule: MultigridSchedule, probes: Sequence[Pro
                  checkpoint_seconds(cfg.model, cfg.optim_wrapper)), missing
 
 
-def report(cfg: Config, schedule: MultigridSchedule, costs: Costs, missing: List[str], clips: Optional[int],
-           args: argparse.Namespace) -> None:
+def report(cfg: Config, schedule: MultigridSchedule, free: MultigridSchedule, costs: Costs, missing: List[str],
+           clips: Optional[int], args: argparse.Namespace) -> None:
     """Print the forecast, the workers, the caps and the schedule that fits a budget."""
     batch_size = cfg.train_dataloader.batch_size
 
@@ -154,7 +151,6 @@ def report(cfg: Config, schedule: MultigridSchedule, costs: Costs, missing: List
     if costs.loads:
         print_loading(worker_rows(schedule, costs, batch_size), costs.workers)
     if clips:
-        free = without_cap(schedule, short_cycle_of(cfg))
         print_caps(cap_choices(free, batch_size, clips, take), schedule.settings,
                    auto_settings(free.base, free.settings, batch_size, clips),
                    count_base_updates(schedule, batch_size, clips))

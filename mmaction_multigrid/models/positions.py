@@ -157,10 +157,16 @@ def _rule_of(module: nn.Module) -> Tuple[bool, Optional[PositionRule]]:
 
 def _follow(module: nn.Module, rule: PositionRule) -> None:
     module.base_grid = module.token_grid = rule.grid(module)
-    # A list would make these modules children of this one, under a second name.
     module.told = tuple((part, name) for part in module.modules() for name in rule.attributes if hasattr(part, name))
     held = {**module._parameters, **module._buffers}
     module.__class__ = _following(type(module), rule, tuple(name for name in rule.tables if name in held))
+
+
+def _check_no_table(name: str, module: nn.Module) -> None:
+    for table in filter(_TABLE.search, (*module._parameters, *module._buffers)):
+        raise ValueError(
+            f'{name}.{table} of {type(module).__name__}: a position embedding of one grid, and nobody has said how it '
+            'follows others; mmaction_multigrid.register_position_rule does')
 
 
 def follow_grid(model: nn.Module) -> List[str]:
@@ -179,14 +185,10 @@ def follow_grid(model: nn.Module) -> List[str]:
     followed = []
     for name, module in model.named_modules():
         known, rule = _rule_of(module)
-        if isinstance(module, FollowsGrid) or rule is not None:
-            if not isinstance(module, FollowsGrid):
-                _follow(module, rule)
+        if not known:
+            _check_no_table(name, module)
+        if rule is not None and not isinstance(module, FollowsGrid):
+            _follow(module, rule)
+        if isinstance(module, FollowsGrid):
             followed.append(name)
-        elif not known:
-            for table in (*module._parameters, *module._buffers):
-                if _TABLE.search(table):
-                    raise ValueError(
-                        f'{name}.{table} of {type(module).__name__}: a position embedding of one grid, and nobody has '
-                        'said how it follows others; mmaction_multigrid.register_position_rule does')
     return followed + follow_windows(model)

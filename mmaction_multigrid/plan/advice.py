@@ -36,10 +36,10 @@ def without_cap(schedule: MultigridSchedule, short_cycle: Optional[bool] = None)
     return with_settings(schedule, max_batch_factor=None, short_cycle=short_cycle)
 
 
-def shapes_to_probe(schedule: MultigridSchedule, short_cycle: Optional[bool] = None) -> List[Shape]:
-    """The schedule's shapes, and those from whose times :class:`Steps` tells a step's at any other batch: without a cap,
-    and at the base batch. With another ``short_cycle`` of these, where one is given."""
-    whole = schedule_shapes(without_cap(schedule, short_cycle))
+def shapes_to_probe(schedule: MultigridSchedule, free: Optional[MultigridSchedule] = None) -> List[Shape]:
+    """The schedule's shapes, and those from whose times :class:`Steps` tells a step's at any other batch: those of
+    ``free``, by default the schedule without a cap, and these at the base batch."""
+    whole = schedule_shapes(free or without_cap(schedule))
     wanted = {*schedule_shapes(schedule), *whole, *(shape._replace(batch_factor=1) for shape in whole)}
     return sorted(wanted, key=lambda shape: (shape.num_frames, shape.crop_size, -shape.batch_factor))
 
