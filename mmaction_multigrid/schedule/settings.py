@@ -145,8 +145,8 @@ class Settings:
         cycle_ends (tuple, optional): Shares of training at which long cycles end, for lr schedules that
             have no decay points. Defaults to (1/3, 2/3, 5/6) for those.
         max_batch_factor (int or str, optional): Batches have at most so many times the clips of the base batch;
-            ``'auto'``: so many that updates enough are left (:func:`.updates.auto_settings`, which may leave the short cycle out). None: as many as cost what the
-            base batch costs.
+            ``'auto'``: so many that updates enough are left (:func:`.updates.auto_settings`, which may leave the short
+            cycle out). None: as many as cost what the base batch costs.
         lr_scaling (str, optional): How the lr follows the batch factor: ``'linear'``, ``'sqrt'`` or ``'none'``.
             Defaults to ``'sqrt'`` for Adam and its kin, to ``'linear'`` for all others.
         crop_multiple (int, optional): Crops of coarse shapes are multiples of so many pixels. Defaults to the patch of
