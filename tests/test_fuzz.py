@@ -26,7 +26,7 @@ multigrids = st.fixed_dictionaries({}, optional=dict(
     short_cycle_factors=st.lists(factor, min_size=1, max_size=4),
     short_cycle_reference=st.sampled_from(['default', 'stage']), bn_base_size=st.integers(1, 64),
     max_batch_factor=st.none() | st.integers(1, 20), lr_scaling=st.sampled_from([None, 'linear', 'sqrt', 'none']),
-    eval_freq=st.integers(1, 10)))
+    crop_multiple=st.none() | st.integers(1, 40), eval_freq=st.integers(1, 10)))
 
 
 @st.composite

@@ -6,7 +6,7 @@ from typing import List, Optional, Sequence, Tuple
 import torch
 from mmengine.config import Config
 
-from ..plan.advice import Steps, cap_choices, fit_hours, shapes_to_probe, without_cap
+from ..plan.advice import Steps, cap_choices, fit_hours, measured_shapes, shapes_to_probe, without_cap
 from ..plan.forecast import Costs, Forecast, forecast, worker_rows
 from ..plan.measure import (
     base_checkpoints,
@@ -17,6 +17,7 @@ from ..plan.measure import (
     receive_seconds,
 )
 from ..plan.probe import Probe, probe_shapes, schedule_shapes
+from ..plan.rounding import rounded_shapes, rounding_advice, total_stride
 from ..plan.warnings import shape_warnings
 from ..schedule import (
     MultigridSchedule,
@@ -25,8 +26,9 @@ from ..schedule import (
     count_base_updates,
     count_updates,
     data_warnings,
+    write_batch_factors,
 )
-from .check_output import print_caps, print_forecast, print_hours, print_loading, print_probes
+from .check_output import print_batch_factors, print_caps, print_forecast, print_hours, print_loading, print_probes
 from .config_args import add_config, known_clips, load_config, load_schedule
 
 EXAMPLE = 'check CONFIG --list train.txt --root videos --store grid_store   (exit status 1 if a shape fails)'
@@ -45,6 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--clips', type=int, help='clips in the data set; default: as many as it has, where it is here')
     parser.add_argument('--processes', type=int, default=1, help='processes that will train; default: 1')
     parser.add_argument('--hours', type=float, help='time that there is: tells the schedule that fits into it')
+    parser.add_argument('--write-times', metavar='FILE', help='write the batches that take as long as the base one at '
+                        'the measured times, for multigrid.batch_factors')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='where to run')
 
 
@@ -65,6 +69,9 @@ def run(args: argparse.Namespace) -> int:
     print_probes(shown, schedule.base.shape)
     works = all(probe.works for probe in probes)
     if works:
+        print_rounding(cfg, schedule, probes, args)
+        if args.write_times:
+            write_times(schedule, Steps(probes, args.batch_size), args)
         costs, missing = measure_costs(cfg, free, probes, args)
         report(cfg, schedule, free, costs, missing, share, args)
     if not clips:
@@ -116,6 +123,24 @@ def measure_steps(cfg: Config, schedule: MultigridSchedule, free: MultigridSched
     args.batch_size = batch_size
     return list(probe_shapes(cfg.model, shapes_to_probe(schedule, free), batch_size,
                              schedule.settings.bn_clips(batch_size), args.device, optim_wrapper=cfg.get('optim_wrapper')))
+
+
+def print_rounding(cfg: Config, schedule: MultigridSchedule, probes: Sequence[Probe], args: argparse.Namespace) -> None:
+    """Measure crops beside those that the network's stride divides, and print what is worth it."""
+    stride = total_stride(next(probe for probe in probes if probe.shape == schedule.base.shape))
+    pairs = rounded_shapes(schedule, stride) if stride else {}
+    if pairs:
+        even = probe_shapes(cfg.model, list(pairs.values()), args.batch_size, schedule.settings.bn_clips(args.batch_size),
+                            args.device, optim_wrapper=cfg.get('optim_wrapper'))
+        print(*rounding_advice(stride, pairs, [*probes, *even]), sep='\n')
+
+
+def write_times(schedule: MultigridSchedule, steps: Steps, args: argparse.Namespace) -> None:
+    """Write the measured batch factors, and print them beside what the shapes cost."""
+    shapes, base = measured_shapes(steps, schedule.base.shape), schedule.base.shape
+    write_batch_factors(args.write_times, base, shapes, steps, args.device)
+    print_batch_factors(shapes, schedule.grid.cost_factor, steps, base)
+    print(f"multigrid.batch_factors = '{args.write_times}'")
 
 
 def measure_costs(cfg: Config, schedule: MultigridSchedule, probes: Sequence[Probe],

@@ -1,6 +1,6 @@
 """What the command check prints."""
 
-from typing import List, Optional, Sequence
+from typing import Callable, List, Mapping, Optional, Sequence
 
 from ..plan.advice import Choice
 from ..plan.forecast import Forecast, Hours
@@ -27,6 +27,18 @@ def print_probes(probes: Sequence[Probe], base_shape: Shape) -> None:
                      '-' if probe.feature_size is None else f'{probe.feature_size} x {probe.feature_size}'))
     print_table(('clips x frames x crop', 'time', 'of the base shape', 'peak memory', 'of the base shape', 'loss',
                  'positions'), rows, 'one training step at every shape')
+
+
+def print_batch_factors(shapes: Sequence[Shape], cost_factor: Callable[[int, int], int], seconds: Mapping[Shape, float],
+                        base: Shape) -> None:
+    """Print one row per shape: the batch of the base batch's cost and its time, and the batch of its time."""
+    rows = []
+    for shape in shapes:
+        cost = cost_factor(*shape[1:])
+        rows.append((f'{shape.num_frames} x {shape.crop_size}', str(cost),
+                     f'{seconds[shape._replace(batch_factor=cost)] / seconds[base]:.2f}', str(shape.batch_factor)))
+    print_table(('frames x crop', 'batch factor by cost', 'its time, of the base batch', 'batch factor by time'), rows,
+                'batches that take as long as the base batch')
 
 
 def print_forecast(schedule: MultigridSchedule, found: Forecast, clips: Optional[int], missing: List[str]) -> None:

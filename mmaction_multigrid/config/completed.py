@@ -7,7 +7,7 @@ from typing import Any, Mapping, Optional
 
 from mmaction.registry import DATASETS
 
-from ..schedule import AUTO, BaseTraining, Settings, auto_settings, is_count, type_name
+from ..schedule import AUTO, COST, BaseTraining, Settings, auto_settings, is_count, read_batch_factors, type_name
 from .sections import section
 
 # Variables that tell a process of a launcher how many there are.
@@ -61,8 +61,11 @@ def complete(settings: Settings, base: BaseTraining, cfg: Mapping, clips: Option
         processes: Processes that train. None: :func:`count_processes`.
 
     Raises:
-        ValueError: ``max_batch_factor`` is ``'auto'``, and nobody knows how many clips there are.
+        ValueError: ``max_batch_factor`` is ``'auto'``, and nobody knows how many clips there are; or the file of
+            ``batch_factors`` cannot be read.
     """
+    if isinstance(settings.batch_factors, str) and settings.batch_factors != COST:
+        settings = replace(settings, batch_factors=read_batch_factors(settings.batch_factors, base.shape))
     batch_size = section(cfg, 'train_dataloader').get('batch_size')
     if not is_count(batch_size):  # refused elsewhere
         return replace(settings, max_batch_factor=None)

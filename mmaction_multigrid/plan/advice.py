@@ -73,6 +73,24 @@ class Steps(Mapping[Shape, float]):
         return sum(map(len, self._points.values()))
 
 
+def measured_shapes(steps: Steps, base: Shape) -> List[Shape]:
+    """The (frames, crop) that were measured, each with the batch factor whose step takes as long as the base batch's.
+
+    It is the nearest integer on the line through the measured times; at the base shape 1, and where a larger batch took
+    no longer than a small one the largest that was measured.
+    """
+    found = []
+    for frames, crop in sorted({tuple(shape[1:]) for shape in steps}):
+        large = max(shape.batch_factor for shape in steps if shape[1:] == (frames, crop))
+        factor = large
+        if (frames, crop) == base[1:]:
+            factor = 1
+        elif (slope := steps[Shape(large + 1, frames, crop)] - steps[Shape(large, frames, crop)]) > 0:
+            factor = max(1, round(large + (steps[base] - steps[Shape(large, frames, crop)]) / slope))
+        found.append(Shape(factor, frames, crop))
+    return found
+
+
 def cap_choices(schedule: MultigridSchedule, batch_size: int, clips: int,
                 take: Callable[[MultigridSchedule], Forecast]) -> List[Choice]:
     """The schedule under every cap that changes it, without one first, and as ``'auto'`` has it.

@@ -1,11 +1,12 @@
 """The arithmetic of multigrid training; standard library only."""
 
 from .base import BaseTraining
+from .batch_factors import read_batch_factors, write_batch_factors
 from .checks import check_count, is_count, is_number, type_name
 from .describe import clamped_frames, count_base_updates, count_updates
 from .lr import PiecewiseLR, Span
 from .schedule import MultigridSchedule
-from .settings import AUTO, Settings
+from .settings import AUTO, COST, Settings
 from .shapes import Shape, frame_interval_range, norm_groups, num_bn_splits
 from .stages import (
     Segment,
@@ -22,9 +23,10 @@ from .waiting import Waiting
 from .warnings import crop_warning, data_warnings, frames_warning
 
 __all__ = [
-    'AUTO', 'BaseTraining', 'ENOUGH_UPDATES', 'MultigridSchedule', 'PiecewiseLR', 'Segment', 'Settings', 'Shape',
-    'Span', 'Stage', 'Waiting', 'auto_settings', 'check_count', 'clamped_frames', 'count_base_updates',
-    'count_batches', 'count_iterations', 'count_updates', 'crop_warning', 'data_warnings', 'enough_updates', 'find_stage',
-    'frame_interval_range', 'frames_warning', 'is_count', 'is_number', 'norm_groups', 'num_bn_splits',
-    'precise_bn_batches', 'stages_from_config', 'stages_to_config', 'type_name'
+    'AUTO', 'BaseTraining', 'COST', 'ENOUGH_UPDATES', 'MultigridSchedule', 'PiecewiseLR', 'Segment', 'Settings',
+    'Shape', 'Span', 'Stage', 'Waiting', 'auto_settings', 'check_count', 'clamped_frames', 'count_base_updates',
+    'count_batches', 'count_iterations', 'count_updates', 'crop_warning', 'data_warnings', 'enough_updates',
+    'find_stage', 'frame_interval_range', 'frames_warning', 'is_count', 'is_number', 'norm_groups', 'num_bn_splits',
+    'precise_bn_batches', 'read_batch_factors', 'stages_from_config', 'stages_to_config', 'type_name',
+    'write_batch_factors'
 ]

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, List, Optional, Tuple
 
-from .shapes import frame_interval_range, num_bn_splits, scale_shape
+from .shapes import frame_interval_range, num_bn_splits, round_to
 from .stages import Stage, count_iterations
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def clamped_frames(schedule: 'MultigridSchedule') -> List[Tuple[int, int]]:
     settings, base = schedule.settings, schedule.base
     if settings.stages is not None or not settings.long_cycle:
         return []
-    shapes = [[scale_shape(base.shape, factor, multiple).num_frames for multiple in (1, base.frame_multiple)]
-              for factor in settings.long_cycle_factors]
-    return sorted({(wanted, got) for wanted, got in shapes if wanted != got})
+    frames = [[round_to(base.num_frames * factor, multiple) for multiple in (1, base.frame_multiple)]
+              for factor, _ in settings.long_cycle_factors]
+    return sorted({(wanted, got) for wanted, got in frames if wanted != got})
 
 
 def describe(schedule: 'MultigridSchedule', batch_size: int, frame_interval: Optional[int],

@@ -5,17 +5,8 @@ from typing import List, Optional, Sequence, Tuple
 from .base import NEARLY, BaseTraining
 from .describe import describe
 from .lr import PiecewiseLR, Span, step_points
-from .settings import AUTO, LR_EXPONENTS, Settings
-from .shapes import (
-    Shape,
-    average_batch_factor,
-    cap_batches,
-    cost_factor,
-    mean_batch_factor,
-    saving_of,
-    scale_shape,
-    short_cycle,
-)
+from .settings import AUTO, COST, LR_EXPONENTS, Settings
+from .shapes import Grid, Shape, cap_batches, mean_batch_factor, saving_of
 from .stages import Stage
 
 # Ends of the long cycles, as shares of training, for a base schedule that has no decay points.
@@ -48,6 +39,7 @@ class MultigridSchedule:
         self.settings = settings or Settings()
         if self.settings.max_batch_factor == AUTO:
             raise ValueError("multigrid.max_batch_factor = 'auto': has to be an integer or None here")
+        self.grid = self._make_grid()
         if self.settings.stages is not None:
             stages, points, clock = self._explicit()
         elif self.settings.long_cycle:
@@ -66,14 +58,15 @@ class MultigridSchedule:
             curve=base.curve,
             clock=tuple(clock))
 
-    @property
-    def crop_multiple(self) -> int:
-        """Pixels that coarse crops are multiples of."""
-        return self.settings.crop_multiple or self.base.crop_multiple
-
-    @property
-    def _factors(self) -> Tuple[float, ...]:
-        return self.settings.short_cycle_factors if self.settings.short_cycle else ()
+    def _make_grid(self) -> Grid:
+        base, settings = self.base, self.settings
+        measured = settings.batch_factors
+        if isinstance(measured, str) and measured != COST:
+            raise ValueError(f'multigrid.batch_factors = {measured!r}: has to be read here')
+        return Grid(
+            base.shape, settings.short_cycle_factors if settings.short_cycle else (), settings.short_cycle_reference,
+            base.frame_multiple, settings.crop_multiple or base.crop_multiple,
+            None if measured == COST else {(frames, crop): factor for frames, crop, factor in measured})
 
     def _stage(self, begin: int, end: int, own: Shape, exact_crop: float, lr_step: int) -> Stage:
         """A stage with its short cycle, no batch above the cap.
@@ -81,13 +74,12 @@ class MultigridSchedule:
         The cap changes how many updates an epoch makes, not how many epochs there are: of every shape as many clips are
         shown as without it.
         """
-        args = self._factors, self.settings.short_cycle_reference, self.crop_multiple
-        shapes = short_cycle(self.base.shape, own, *args)
+        shapes = self.grid.short_cycle(own)
         capped = cap_batches(shapes, self.settings.max_batch_factor)
         if capped != shapes:
             return Stage(begin, end, capped, mean_batch_factor(capped), lr_step, saving_of(shapes, capped))
-        average = mean_batch_factor(shapes) if self.settings.stages is not None else average_batch_factor(
-            self.base.shape, own, exact_crop, *args)
+        average = mean_batch_factor(shapes) if self.settings.stages is not None else self.grid.average_batch_factor(
+            own, exact_crop)
         return Stage(begin, end, shapes, average, lr_step)
 
     def lr_factor(self, stage: Stage) -> float:
@@ -176,10 +168,8 @@ class MultigridSchedule:
         The weight takes the short-cycle crops relative to the base crop whatever ``short_cycle_reference``
         says: that setting changes the batches inside a stage, and neither stage ends nor the lr.
         """
-        base = self.base.shape
-        shape = scale_shape(base, factor, self.base.frame_multiple, self.crop_multiple)
-        crop = base.crop_size * factor[1]
-        return shape, crop, average_batch_factor(base, shape, crop, self._factors, 'default', self.crop_multiple)
+        shape, crop = self.grid.scale(factor), self.base.crop_size * factor[1]
+        return shape, crop, self.grid.average_batch_factor(shape, crop, 'default')
 
     def _stretched(self):
         """The base schedule, ``epoch_factor`` times as long, at the full shape (short cycle alone)."""
@@ -204,9 +194,10 @@ class MultigridSchedule:
                 raise ValueError(f'multigrid.stages: num_frames = {num_frames}: the network takes clips of a multiple of '
                                  f'{base.frame_multiple} frames')
             crop_size = entry.get('crop_size', base.crop_size)
-            if crop_size % self.crop_multiple and crop_size != base.crop_size:
-                raise ValueError(f'multigrid.stages: crop_size = {crop_size}: must be a multiple of {self.crop_multiple}')
-            factor = entry.get('batch_factor', cost_factor(base.shape, num_frames, crop_size))
+            multiple = self.grid.crop_multiple
+            if crop_size % multiple and crop_size != base.crop_size:
+                raise ValueError(f'multigrid.stages: crop_size = {crop_size}: must be a multiple of {multiple}')
+            factor = entry.get('batch_factor') or self.grid.batch_factor(num_frames, crop_size)
             begin, base_epoch = ends[-1]
             end = begin + entry['epochs']
             shape = Shape(factor, num_frames, crop_size)

@@ -9,7 +9,7 @@ from .checks import is_number
 
 # Keys of MMAction2 0.x, and what to do with them.
 OLD_KEYS = dict(default_s='leave it out: the base crop is read from the train pipeline')
-AUTO = 'auto'
+AUTO, COST = 'auto', 'cost'
 # How the lr follows the batch factor, as the exponent of it.
 LR_EXPONENTS = dict(linear=1., sqrt=0.5, none=0.)
 MAX_BN_CLIPS = 8  # the paper's, whose base batch has so many
@@ -98,6 +98,16 @@ def _check_batch_cap(key: str, value: Any) -> Union[int, str]:
     return int(value)
 
 
+def _check_batch_factors(key: str, value: Any) -> Union[str, tuple]:
+    allowed = "must be 'cost', the path of a file of measured times, or a list of (frames, crop, batch factor)"
+    if isinstance(value, str):
+        return value or _fail(key, value, allowed)
+    entries = _check_sequence(key, value, allowed)
+    if any(isinstance(entry, str) or not isinstance(entry, Sequence) or len(entry) != 3 for entry in entries):
+        _fail(key, value, allowed)
+    return tuple(tuple(_check_int(key, number, 1) for number in entry) for entry in entries)
+
+
 def _check_folder(key: str, value: Any) -> str:
     if not isinstance(value, str):
         _fail(key, value, 'must be the path of a folder', TypeError)
@@ -147,6 +157,9 @@ class Settings:
         max_batch_factor (int or str, optional): Batches have at most so many times the clips of the base batch;
             ``'auto'``: so many that updates enough are left (:func:`.updates.auto_settings`, which may leave the short
             cycle out). None: as many as cost what the base batch costs.
+        batch_factors (str or tuple): How many clips a coarse batch has: ``'cost'``: as many as have the base batch's
+            frames x pixels (the paper's); or the path of a file that ``check --write-times`` wrote, or what it holds,
+            (frames, crop, batch factor) each: as many as took as long.
         lr_scaling (str, optional): How the lr follows the batch factor: ``'linear'``, ``'sqrt'`` or ``'none'``.
             Defaults to ``'sqrt'`` for Adam and its kin, to ``'linear'`` for all others.
         crop_multiple (int, optional): Crops of coarse shapes are multiples of so many pixels. Defaults to the patch of
@@ -167,6 +180,7 @@ class Settings:
     stages: Optional[Tuple[dict, ...]] = None
     cycle_ends: Optional[Tuple[float, ...]] = None
     max_batch_factor: Union[int, str, None] = None
+    batch_factors: Union[str, Tuple[Tuple[int, int, int], ...]] = COST
     lr_scaling: Optional[str] = None
     crop_multiple: Optional[int] = None
     grid_store: Optional[str] = None
@@ -224,6 +238,7 @@ _CHECKS = dict(
     stages=_check_stages,
     cycle_ends=_check_cycle_ends,
     max_batch_factor=_check_batch_cap,
+    batch_factors=_check_batch_factors,
     lr_scaling=lambda key, value: _check_choice(key, value, tuple(LR_EXPONENTS)),
     crop_multiple=lambda key, value: _check_int(key, value, 1),
     grid_store=_check_folder,

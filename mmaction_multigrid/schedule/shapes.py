@@ -1,6 +1,7 @@
 """Grid shapes: how many clips, of how many frames and pixels, make a batch of the base batch's cost."""
 
-from typing import NamedTuple, Optional, Sequence, Tuple
+from dataclasses import dataclass
+from typing import List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 Factor = Tuple[float, float]
 
@@ -18,49 +19,9 @@ class Shape(NamedTuple):
     crop_size: int
 
 
-def cost_factor(base: Shape, num_frames: float, crop_size: float) -> int:
-    """Clips of the given size that cost as much as one of the base size, at least 1 (paper, section 3)."""
-    cost = base.num_frames * base.crop_size * base.crop_size
-    return max(1, int(round(float(cost) / (num_frames * crop_size * crop_size))))
-
-
 def round_to(value: float, multiple: int) -> int:
     """The nearest multiple, one at the least; of two as near the one that Python's ``round`` takes."""
     return multiple * max(1, int(round(value / multiple)))
-
-
-def scale_shape(base: Shape, factor: Factor, frame_multiple: int = 1, crop_multiple: int = 1) -> Shape:
-    """The base shape on a coarser grid, with the batch factor that keeps the cost.
-
-    Args:
-        base: The base config's shape.
-        factor: Of frames and of crop.
-        frame_multiple: Frames come in multiples of it.
-        crop_multiple: Crops come in multiples of it, but for the base crop.
-    """
-    num_frames = round_to(base.num_frames * factor[0], frame_multiple)
-    crop_size = min(round_to(base.crop_size * factor[1], crop_multiple), base.crop_size)
-    return Shape(cost_factor(base, num_frames, crop_size), num_frames, crop_size)
-
-
-def short_cycle(base: Shape, own: Shape, factors: Sequence[float], reference: str,
-                crop_multiple: int = 1) -> Tuple[Shape, ...]:
-    """The shapes of the short cycle inside a stage, the stage's own last.
-
-    Args:
-        base: The base config's shape.
-        own: The stage's own shape.
-        factors: ``short_cycle_factors``; empty for no short cycle.
-        reference: ``'default'``: the factors apply to the base crop; ``'stage'``: to the stage's.
-        crop_multiple: Crops come in multiples of it, but for the stage's own.
-    """
-    shapes = []
-    for factor in factors:
-        crop = factor * (base.crop_size if reference == 'default' else own.crop_size)
-        crop_size = min(round_to(crop, crop_multiple), own.crop_size)
-        repeat = max(1, int(round((own.crop_size / crop_size)**2)))
-        shapes.append(Shape(own.batch_factor * repeat, own.num_frames, crop_size))
-    return (*shapes, own)
 
 
 def mean_batch_factor(shapes: Sequence[Shape]) -> float:
@@ -68,19 +29,76 @@ def mean_batch_factor(shapes: Sequence[Shape]) -> float:
     return sum(shape.batch_factor for shape in shapes) / len(shapes)
 
 
-def average_batch_factor(base: Shape, own: Shape, exact_crop: float, factors: Sequence[float], reference: str,
-                         crop_multiple: int = 1) -> float:
-    """Mean batch factor over the short cycle of a stage, as the schedule counts it.
+@dataclass(frozen=True)
+class Grid:
+    """The shapes that a base shape has on coarser grids.
 
-    The arguments are those of :func:`short_cycle`, and ``exact_crop``, the stage's crop before it was rounded
-    to pixels: for this mean no crop of the short cycle is rounded (reference implementation,
-    ``slowfast/utils/multigrid.py``), unless to multiples of more than one pixel, which is too far to be left out.
+    Attributes:
+        base (Shape): The base config's shape.
+        short_factors (tuple): ``short_cycle_factors``; empty for no short cycle.
+        reference (str): ``'default'``: these apply to the base crop; ``'stage'``: to the stage's.
+        frame_multiple (int): Frames come in multiples of it.
+        crop_multiple (int): Crops come in multiples of it, but for the base crop and those that a user sets.
+        measured (mapping, optional): Batch factor by (frames, crop). None: what costs as much as the base batch.
     """
-    if crop_multiple > 1:
-        return mean_batch_factor(short_cycle(base, own, factors, reference, crop_multiple))
-    crops = [factor * (base.crop_size if reference == 'default' else own.crop_size) for factor in factors]
-    numbers = [cost_factor(base, own.num_frames, min(crop, exact_crop)) for crop in crops]
-    return sum(numbers + [own.batch_factor]) / (len(numbers) + 1)
+    base: Shape
+    short_factors: Tuple[float, ...] = ()
+    reference: str = 'default'
+    frame_multiple: int = 1
+    crop_multiple: int = 1
+    measured: Optional[Mapping[Tuple[int, int], int]] = None
+
+    def cost_factor(self, num_frames: float, crop_size: float) -> int:
+        """Clips of the given size that cost as much as one of the base size, at least 1 (paper, section 3)."""
+        cost = self.base.num_frames * self.base.crop_size * self.base.crop_size
+        return max(1, int(round(float(cost) / (num_frames * crop_size * crop_size))))
+
+    def batch_factor(self, num_frames: int, crop_size: int) -> int:
+        """Clips that take as long as one of the base size: by what was measured, or what they cost.
+
+        Raises:
+            ValueError: Others were measured.
+        """
+        if self.measured is None:
+            return self.cost_factor(num_frames, crop_size)
+        if (num_frames, crop_size) not in self.measured:
+            known = ', '.join(f'{frames} x {crop}' for frames, crop in sorted(self.measured))
+            raise ValueError(f'multigrid.batch_factors: {num_frames} frames x {crop_size} pixels were not measured, but '
+                             f'{known}; check --write-times measures the shapes of a config')
+        return self.measured[num_frames, crop_size]
+
+    def scale(self, factor: Factor) -> Shape:
+        """The base shape times a factor of frames and of crop, with the batch factor that keeps the cost."""
+        num_frames = round_to(self.base.num_frames * factor[0], self.frame_multiple)
+        crop_size = min(round_to(self.base.crop_size * factor[1], self.crop_multiple), self.base.crop_size)
+        return Shape(self.batch_factor(num_frames, crop_size), num_frames, crop_size)
+
+    def short_cycle(self, own: Shape, reference: Optional[str] = None) -> Tuple[Shape, ...]:
+        """The shapes of the short cycle inside a stage, the stage's own last; ``reference``: another one."""
+        shapes = []
+        for crop in self._short_crops(own, reference):
+            crop_size = min(round_to(crop, self.crop_multiple), own.crop_size)
+            factor = own.batch_factor * max(1, int(round((own.crop_size / crop_size)**2)))
+            if self.measured is not None:
+                factor = self.batch_factor(own.num_frames, crop_size)
+            shapes.append(Shape(factor, own.num_frames, crop_size))
+        return (*shapes, own)
+
+    def average_batch_factor(self, own: Shape, exact_crop: float, reference: Optional[str] = None) -> float:
+        """Mean batch factor over the short cycle of a stage, as the schedule counts it.
+
+        For this mean no crop of the short cycle is rounded, nor ``exact_crop``, the stage's own (reference
+        implementation, ``slowfast/utils/multigrid.py``), unless to multiples of more than one pixel, which is too far to
+        be left out, or where times were measured.
+        """
+        if self.crop_multiple > 1 or self.measured is not None:
+            return mean_batch_factor(self.short_cycle(own, reference))
+        numbers = [self.cost_factor(own.num_frames, min(crop, exact_crop)) for crop in self._short_crops(own, reference)]
+        return sum(numbers + [own.batch_factor]) / (len(numbers) + 1)
+
+    def _short_crops(self, own: Shape, reference: Optional[str]) -> List[float]:
+        of = self.base if (reference or self.reference) == 'default' else own
+        return [factor * of.crop_size for factor in self.short_factors]
 
 
 def frame_interval_range(frame_interval: int, base_frames: int, num_frames: int) -> Tuple[int, int]:

@@ -1,5 +1,6 @@
 """The command check: what it measures, and what it warns of."""
 
+import json
 import re
 import subprocess
 import sys
@@ -97,9 +98,28 @@ def test_a_model_that_cannot_take_a_shape(tmp_path):
     assert 'RuntimeError' in probe.error
 
 
-def test_the_command(small_config):
+def check_times(path, config, out):
+    """The file has a batch factor for every shape of the config, and the config's schedule takes them."""
+    assert 'batches that take as long as the base batch' in out
+    assert f"multigrid.batch_factors = '{path}'" in out
+    rows = json.loads(path.read_text())['shapes']
+    written = {(row['num_frames'], row['crop_size']): row['batch_factor'] for row in rows}
+    cfg = Config.fromfile(config)
+    assert set(written) == {shape[1:] for shape in plan.schedule_shapes(multigrid_schedule(cfg)[0])}
+    assert written[16, 48] == 1 and min(written.values()) >= 1
+    cfg.multigrid.batch_factors = str(path)
+    taken = {shape[1:]: shape[0] for shape in plan.schedule_shapes(multigrid_schedule(cfg)[0])}
+    assert taken.items() <= written.items()  # four epochs: other weights leave other stages out
+    cfg.multigrid.batch_factors = 'nowhere.json'
+    with pytest.raises(ValueError, match=r"multigrid.batch_factors = 'nowhere.json': must be 'cost' or a file"):
+        multigrid_schedule(cfg)
+
+
+def test_the_command(small_config, tmp_path):
     """The config's own videos are there: loading, validation and checkpoints are measured, too."""
-    out = run(*CHECK, small_config, '--hours', 0.001)
+    times = tmp_path / 'times.json'
+    out = run(*CHECK, small_config, '--hours', 0.001, '--write-times', times)
+    check_times(times, small_config, out)
     assert '16 x 4 x 24' in out and '1 x 16 x 48' in out
     assert 'speed-up:' in out and 'left out' not in out
     assert 'forecast for 24 clips on this device' in out

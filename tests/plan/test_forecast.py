@@ -3,7 +3,14 @@
 import pytest
 
 from mmaction_multigrid import MultigridSchedule, plan
-from mmaction_multigrid.plan.advice import Steps, cap_choices, fit_hours, shapes_to_probe, without_cap
+from mmaction_multigrid.plan.advice import (
+    Steps,
+    cap_choices,
+    fit_hours,
+    measured_shapes,
+    shapes_to_probe,
+    without_cap,
+)
 from mmaction_multigrid.schedule import BaseTraining, Settings, Shape
 
 COARSE, BASE = Shape(4, 4, 8), Shape(1, 8, 16)
@@ -120,3 +127,13 @@ def test_a_budget_for_stages_that_set_their_own_lengths():
     whole = take(ours).hours
     assert fit_hours(ours, 2, 80, 3 * whole, take).schedule.settings.epoch_factor == ours.settings.epoch_factor
     assert fit_hours(ours, 2, 80, whole / 9, take) is None
+
+
+def test_batches_that_take_as_long_as_the_base_batch():
+    """By hand: 16 clips take 1.3 s and one 0.1 s, 0.08 s a clip: (1 - 0.1) / 0.08 + 1 = 12.25."""
+    probes = [plan.Probe(BASE, 1, seconds=1.), plan.Probe(Shape(16, 2, 8), 16, seconds=1.3),
+              plan.Probe(Shape(1, 2, 8), 1, seconds=0.1), plan.Probe(Shape(4, 8, 8), 4, seconds=1.),
+              plan.Probe(Shape(1, 8, 8), 1, seconds=1.01)]  # noise: four clips take no longer than one
+    assert measured_shapes(Steps(probes, 1), BASE) == [Shape(12, 2, 8), Shape(4, 8, 8), BASE]
+    slow = [plan.Probe(BASE, 1, seconds=1.), plan.Probe(Shape(2, 4, 8), 2, seconds=9.)]
+    assert measured_shapes(Steps(slow, 1), BASE)[0] == Shape(1, 4, 8)

@@ -50,7 +50,7 @@ def main() -> int:
     parser.add_argument('--data', choices=['digits', 'utd', 'utd7'], default='digits', help='default: digits')
     parser.add_argument('--variants', nargs='+', required=True, help='of tools/study/variants.py')
     parser.add_argument('--set', type=parse_condition, nargs='+', default=[], metavar='KEY=NUMBER',
-                        help='other conditions: clips, epochs, lr, stride')
+                        help='other conditions: clips, epochs, lr, stride, batch')
     parser.add_argument('--seed', type=int, default=0, help='default: 0')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/study/forecasts'), help='where the records go')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/study/forecast_runs'), help='and checkpoints')

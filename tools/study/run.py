@@ -151,13 +151,13 @@ def parse_condition(text: str) -> tuple:
 def main() -> int:
     """Train what is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('model', choices=['slowfast', 'i3d', 'i3d-nl'])
+    parser.add_argument('model', choices=sorted({model for model, _ in variants.CONFIGS}))
     parser.add_argument('--data', choices=['digits', 'utd', 'utd7'], default='digits', help='default: digits')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1], help='default: 0 1')
     parser.add_argument('--variants', nargs='+', default=['baseline', 'multigrid', 'baseline-short'],
                         help='of tools/study/variants.py; default: baseline multigrid baseline-short')
     parser.add_argument('--set', type=parse_condition, nargs='+', default=[], metavar='KEY=NUMBER',
-                        help='other conditions: clips, epochs, lr, stride')
+                        help='other conditions: clips, epochs, lr, stride, batch')
     parser.add_argument('--workers', type=int, help="of the loaders; default: the config's")
     parser.add_argument('--alone', action='store_true',
                         help='nothing else runs on this machine: reports compare the times of such runs only, if any')

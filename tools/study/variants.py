@@ -4,13 +4,14 @@ Imported by tools/study/run.py and tools/study/report.py; nothing to run here.
 """
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Dict, Tuple
 
 from mmengine.config import Config
 
 from mmaction_multigrid import MultigridSchedule, apply_multigrid, multigrid_schedule, register_transform_rule
-from mmaction_multigrid.schedule import count_iterations
+from mmaction_multigrid.schedule import Settings, count_iterations
 
 ROOT = Path(__file__).resolve().parents[2]
 # (model, data): the baseline's config and the multigrid one.
@@ -22,6 +23,9 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
     for model, name in (('slowfast', 'slowfast/slowfast-tiny'), ('i3d', 'i3d/i3d-tiny'),
                         ('i3d-nl', 'i3d/i3d-tiny-nl-dot-product'))
 }
+CONFIGS.update({(model, 'digits'): (f'{model}/{model}-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py',
+                                    f'{model}/{model}-tiny-multigrid_1xb8-16x1x1-15e_moving-digits16-rgb.py')
+                for model in ('timesformer', 'mvit')})
 # UTD-MHAD's actions in two parts, drawn once: to train on 20 of them, and to fine-tune on the other 7.
 FINE_TUNED = sorted(random.Random(0).sample(range(27), 7))
 PARTS, STORE = Path('data/utd_mhad_depth27_parts'), Path('data/utd_mhad_depth27_store')
@@ -50,9 +54,12 @@ def load(model: str, data: str, multigrid: bool) -> Config:
 
 def train_epochs(cfg: Config, epochs: int) -> None:
     """Train for another number of epochs, decay points moved in proportion, and validate no more than ten times."""
-    steps = cfg.param_scheduler[-1]
-    steps.milestones = [round(step * epochs / cfg.train_cfg.max_epochs) for step in steps.milestones]
-    cfg.train_cfg.max_epochs = steps.end = epochs
+    main = cfg.param_scheduler[-1]
+    if 'milestones' in main:
+        main.milestones = [round(step * epochs / cfg.train_cfg.max_epochs) for step in main.milestones]
+    else:
+        main.T_max = epochs
+    cfg.train_cfg.max_epochs = main.end = epochs
     if epochs > 10 * cfg.train_cfg.val_interval:
         cfg.train_cfg.val_begin = cfg.train_cfg.val_interval = cfg.default_hooks.checkpoint.interval = epochs // 10
 
@@ -61,11 +68,16 @@ def stop_at(cfg: Config, iterations: int, epoch_length: int) -> None:
     """Squeeze the whole lr schedule of a baseline into fewer iterations."""
     share = iterations / (cfg.train_cfg.max_epochs * epoch_length)
     cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=-(-iterations // 4))
-    warmup, steps = cfg.param_scheduler
-    for scheduler in (warmup, steps):
-        scheduler.update(by_epoch=False, begin=0, end=max(1, round(scheduler.end * epoch_length * share)))
-    warmup.pop('convert_to_iter_based')
-    steps.milestones = [round(step * epoch_length * share) for step in steps.milestones]
+    warmup, main = cfg.param_scheduler
+    for scheduler in (warmup, main):
+        scheduler.pop('convert_to_iter_based', None)
+        begin, end = (max(low, round(scheduler.get(key, 0) * epoch_length * share))
+                      for key, low in (('begin', 0), ('end', 1)))
+        scheduler.update(by_epoch=False, begin=begin, end=end)
+    if 'milestones' in main:
+        main.milestones = [round(step * epoch_length * share) for step in main.milestones]
+    else:
+        main.T_max = iterations - main.begin
     cfg.train_dataloader.sampler = dict(type='InfiniteSampler', shuffle=True)
     cfg.default_hooks.checkpoint.update(by_epoch=False, interval=cfg.train_cfg.val_interval)
     cfg.log_processor = dict(by_epoch=False)
@@ -84,6 +96,38 @@ def resize_only(cfg: Config) -> None:
 def fixed_interval(cfg: Config) -> None:
     """Clips of fewer frames keep the base config's frame interval instead of drawing one."""
     register_transform_rule('SampleFrames', frames=['clip_len'])
+
+
+def cap_by_iterations(cfg: Config, cap: int) -> None:
+    """The schedule of a cap whose shapes share the epochs such that each makes as many iterations, under the cap."""
+    settings = Settings.from_dict(cfg.multigrid)
+    free, _ = multigrid_schedule(cfg)
+    capped = MultigridSchedule(free.base, replace(settings, max_batch_factor=cap))
+    weights = [ours.epochs * ours.average_batch_factor / own.average_batch_factor
+               for ours, own in zip(capped.stages, free.stages)]
+    ends = [round(free.max_epochs * sum(weights[:i]) / sum(weights)) for i in range(len(weights) + 1)]
+    pieces = [(begin, end, own.shape, capped.lr.without_warmup(stage.begin))
+              for begin, end, own, stage in zip(ends, ends[1:], free.stages, capped.stages)]
+    begin, end, full, _ = pieces.pop()  # fine-tuning, which decays in its middle
+    middle, decay = (begin + end) // 2, free.base.decay
+    steps = len(free.base.milestones)
+    pieces += [(begin, middle, full, decay(steps - 1)), (middle, end, full, decay(steps))]
+    cfg.multigrid.update(max_batch_factor=cap, short_cycle=True, stages=[
+        dict(epochs=end - begin, batch_factor=shape.batch_factor, num_frames=shape.num_frames,
+             crop_size=shape.crop_size, lr_factor=lr) for begin, end, shape, lr in pieces if end > begin])
+
+
+def by_iterations(cap: int) -> Callable[[Config], None]:
+    """Coarse clips from a grid store, and the schedule of a cap in which each shape makes as many iterations."""
+    def change(cfg: Config) -> None:
+        cfg.multigrid.grid_store = str(STORE)
+        cap_by_iterations(cfg, cap)
+    return change
+
+
+def base_batch_norm(cfg: Config) -> None:
+    """Batch-norm statistics over the base batch, however large."""
+    cfg.multigrid.bn_base_size = cfg.train_dataloader.batch_size
 
 
 def end_decayed(cfg: Config, gamma: float) -> Config:
@@ -113,6 +157,9 @@ VARIANTS: Dict[str, tuple] = {
     'baseline-short': (False, None, "baseline, multigrid's number of iterations"),
     'store': (True, from_store(), 'multigrid (default), from a grid store'),
     'store-bn-8': (True, from_store(bn_base_size=8), 'the same, bn_base_size 8'),
+    'store-auto-bn-8': (True, from_store(max_batch_factor='auto', bn_base_size=8), 'the same, bn_base_size 8'),
+    **{f'store-cap-{cap}-iterations': (True, by_iterations(cap), f'max_batch_factor {cap}, shapes share iterations')
+       for cap in (4, 2)},
     'store-auto': (True, from_store(max_batch_factor='auto'), "max_batch_factor 'auto'"),
     **{f'store-cap-{cap}': (True, from_store(max_batch_factor=cap), f'max_batch_factor {cap}') for cap in (8, 4, 2, 1)},
     'store-sqrt': (True, from_store(lr_scaling='sqrt'), "lr_scaling 'sqrt'"),
@@ -125,6 +172,7 @@ VARIANTS: Dict[str, tuple] = {
     **{f'cap-{cap}-long': (True, option(max_batch_factor=cap, short_cycle=False),
                            f'max_batch_factor {cap}, long cycle only') for cap in (4, 2)},
     'bn-8': (True, option(bn_base_size=8), 'from videos, bn_base_size 8'),
+    'bn-batch': (True, base_batch_norm, 'bn_base_size as large as the base batch'),
     'long': (True, option(short_cycle=False), 'long cycle only'),
     'short': (True, option(long_cycle=False), 'short cycle only'),
     'stage': (True, option(short_cycle_reference='stage'), "short_cycle_reference='stage'"),
@@ -149,7 +197,7 @@ def set_stride(cfg: Config, stride: int) -> None:
 
 
 def set_conditions(cfg: Config, conditions: Dict[str, float]) -> None:
-    """Change what both runs of a pair share: clips, epochs, lr, stride."""
+    """Change what both runs of a pair share: clips, epochs, lr, stride, base batch (and lr in proportion)."""
     for key, value in conditions.items():
         if key == 'clips':
             cfg.train_dataloader.dataset.indices = int(value)
@@ -159,8 +207,11 @@ def set_conditions(cfg: Config, conditions: Dict[str, float]) -> None:
             cfg.optim_wrapper.optimizer.lr = value
         elif key == 'stride':
             set_stride(cfg, int(value))
+        elif key == 'batch':
+            cfg.optim_wrapper.optimizer.lr *= value / cfg.train_dataloader.batch_size
+            cfg.train_dataloader.batch_size = int(value)
         else:
-            raise ValueError(f'condition {key!r} (value {value!r}): allowed are clips, epochs, lr, stride')
+            raise ValueError(f'condition {key!r} (value {value!r}): allowed are clips, epochs, lr, stride, batch')
 
 
 def count_clips(cfg: Config) -> int:
