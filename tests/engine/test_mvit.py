@@ -6,10 +6,9 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from mmaction_multigrid import apply_multigrid, multigrid_schedule
+from mmaction_multigrid import multigrid_schedule
 
 from ..stock import accepted_configs
-from ..toy import RecordHook
 from .test_training import assert_equal_weights, interrupted, train
 
 pytestmark = pytest.mark.filterwarnings('ignore:torch.meshgrid')

@@ -31,14 +31,14 @@ def test_lists_and_videos(digits):
 def test_the_class_is_the_motion(digits_tool):
     """Of the motions right and left, the digit's mask goes the way that the name says."""
     digit = np.ones((8, 8), np.float32)
-    for label, name in enumerate(digits_tool.MOTIONS):
+    for name in digits_tool.MOTIONS:
         if name not in ('right', 'left', 'up', 'down'):
             continue
-        x = digits_tool.poses(label, 24, np.random.default_rng(0))[:, :2]
+        x = digits_tool.poses([name], 24, np.random.default_rng(0))[:, :2]
         axis, sign = dict(right=(0, 1), left=(0, -1), down=(1, 1), up=(1, -1))[name]
         assert (sign * np.diff(x[:, axis]) > 0).all()
         np.testing.assert_allclose(np.diff(x[:, 1 - axis]), 0, atol=1e-12)
-    assert digits_tool.render(digit, 0, digits_tool.Settings(), np.random.default_rng(0)).shape == (24, 64, 64, 3)
+    assert digits_tool.render(digit[None], 0, digits_tool.Settings(), np.random.default_rng(0)).shape == (24, 64, 64, 3)
 
 
 def test_a_clip_depends_on_its_seed_and_index_only(digits_tool, tmp_path):
@@ -72,7 +72,31 @@ def test_made_once_and_anew_for_other_settings(tmp_path):
     assert 'data: made' in run(*command, '--seed', 1)
 
 
-@pytest.mark.parametrize(('key', 'value'), [('size', 40), ('classes', 1), ('num_train', 0), ('num_frames', 2.5)])
+def test_the_class_is_the_order_of_two_motions(digits_tool):
+    """Thirty ways to choose two of six; the path turns amid the clip, without a jump."""
+    settings = digits_tool.Settings(classes=30, parts=2)
+    classes = digits_tool.classes(settings)
+    assert len(set(classes)) == 30 and all(first != second for first, second in classes)
+    assert {name for pair in classes for name in pair} == set(list(digits_tool.MOTIONS)[:6])
+    path = digits_tool.poses(['right', 'down'], 20, np.random.default_rng(0))[:, :2]
+    steps = np.diff(path, axis=0)
+    turn = next(i for i, step in enumerate(steps) if step[1] > 1e-9)
+    assert 7 <= turn <= 12
+    assert (steps[:turn, 0] > 0).all() and (steps[turn:, 1] > 0).all()
+    np.testing.assert_allclose(steps[:turn, 1], 0, atol=1e-12)
+    np.testing.assert_allclose(steps[turn:, 0], 0, atol=1e-12)
+    np.testing.assert_allclose(path.mean(axis=0), 0, atol=1e-12)
+
+
+def test_distractors_and_a_camera_that_shakes(digits_tool):
+    digits = digits_tool.split_digits(0)['train']
+    kinds = [dict(), dict(distractors=1), dict(shake=2), dict(parts=2)]
+    clips = [digits_tool.render(digits, 3, digits_tool.Settings(**kind), np.random.default_rng(0)) for kind in kinds]
+    assert all((clip != clips[0]).any() for clip in clips[1:])
+
+
+@pytest.mark.parametrize(('key', 'value'), [('size', 40), ('classes', 1), ('num_train', 0), ('num_frames', 2.5),
+                                            ('parts', 0), ('classes', 17), ('distractors', -1), ('shake', True)])
 def test_impossible_settings(digits_tool, key, value):
     with pytest.raises(ValueError, match=f'{key} = {value}'):
         digits_tool.Settings(**{key: value})

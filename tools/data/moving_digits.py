@@ -3,9 +3,12 @@
     python tools/data/moving_digits.py data/moving_digits
 
 writes ``videos/{train,val}/*.mp4`` (real H.264 files) and the Kinetics-style lists ``train.txt`` and ``val.txt``
-(``videos/train/00000.mp4 LABEL``). The two splits share neither a digit image nor a random number.
+(``videos/train/00000.mp4 LABEL``). The two splits share neither a digit image nor a random number. With ``--parts 2`` the
+class is which of two motions comes first and which second; other digits (``--distractors``) and a camera that shakes
+(``--shake``) make it harder to see.
 """
 import argparse
+import itertools
 import json
 import math
 import multiprocessing
@@ -78,10 +81,14 @@ class Settings:
     num_frames: int = 24
     seed: int = 0
     classes: int = 8
+    parts: int = 1  # motions of a clip, one after the other, no two the same
+    distractors: int = 0  # smaller digits that move on their own ways
+    shake: int = 0  # pixels, that the camera is off at the most in a frame, in x and y
 
     def __post_init__(self):
         limits = dict(num_train=(1, None), num_val=(1, None), size=(32, 512), num_frames=(2, 1000), seed=(0, None),
-                      classes=(2, len(MOTIONS)))
+                      parts=(1, 4), distractors=(0, 8), shake=(0, 16))
+        limits['classes'] = (2, math.perm(len(MOTIONS), self.parts) if type(self.parts) is int else 2)
         for key, (low, high) in limits.items():
             value = getattr(self, key)
             if type(value) is not int or value < low or (high is not None and value > high):
@@ -91,11 +98,27 @@ class Settings:
             raise ValueError(f'size = {self.size}: must be a multiple of {SIZE_STEP}')
 
 
-def poses(label, num_frames, rng):
-    """Draw the poses, shape (num_frames, 4), of one clip: x, y in travels, zoom in octaves, spin in radians."""
-    name, motion = list(MOTIONS.items())[label]
+def classes(settings):
+    """The motions of each class, in order: of a set of N the first N ways to have them of as few motions as will do."""
+    few = next(n for n in itertools.count(settings.parts) if math.perm(n, settings.parts) >= settings.classes)
+    return list(itertools.islice(itertools.permutations(list(MOTIONS)[:few], settings.parts), settings.classes))
+
+
+def poses(motions, num_frames, rng):
+    """Draw the poses, shape (num_frames, 4), of one clip: x, y in travels, zoom in octaves, spin in radians.
+
+    Several motions meet where a clip is cut into equal parts, or up to a tenth of it before or behind, and each begins
+    where the one before it ends.
+    """
     u = rng.uniform(0.8, 1.2) * (np.arange(num_frames) - (num_frames - 1) / 2) / PERIOD
-    return motion(u + rng.uniform() if name in CYCLIC else u)
+    paths = [MOTIONS[name](u + rng.uniform() if name in CYCLIC else u) for name in motions]
+    if len(paths) == 1:
+        return paths[0]
+    cuts = [round(num_frames * (i / len(paths) + rng.uniform(-0.1, 0.1))) for i in range(1, len(paths))]
+    steps = np.concatenate([np.diff(path, axis=0, prepend=path[:1])[begin:end]
+                            for path, begin, end in zip(paths, [0, *cuts], [*cuts, num_frames])])
+    path = np.cumsum(steps, axis=0)
+    return path - path.mean(axis=0)
 
 
 def background(size, num_frames, rng):
@@ -108,29 +131,42 @@ def background(size, num_frames, rng):
     return np.stack([np.roll(texture, shift, axis=(0, 1)) for shift in shifts])
 
 
-def render(digit, label, settings, rng):
+def paint(frames, digit, motions, size, shake, rng):
+    """Draw a digit onto float32 frames, of so many times the usual size, that moves; the camera is off by ``shake``."""
+    side = frames.shape[1]
+    colour = rng.uniform(150, 255, 3)
+    pixel = size * side * rng.uniform(0.3, 0.42) / 8  # edge of one pixel of the digit
+    travel = side * rng.uniform(0.3, 0.45)  # pixels in one period
+    centre = side / 2 + side * rng.uniform(-0.15, 0.15, 2)
+    tilt = rng.uniform(-0.4, 0.4)
+    padded = np.pad(digit, 1)
+    for frame, off, (x, y, zoom, spin) in zip(frames, shake, poses(motions, len(frames), rng)):
+        scale, angle = pixel * 2**zoom, tilt + spin
+        turn = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        shift = centre + off + travel * np.array([x, y]) - turn @ np.full(2, (len(padded) - 1) / 2)
+        mask = cv2.warpAffine(padded, np.column_stack([turn, shift]), (side, side), flags=cv2.INTER_LINEAR)
+        frame += mask[..., None] * (colour - frame)
+
+
+def render(digits, label, settings, rng):
     """Draw one clip: uint8 (num_frames, size, size, 3), RGB.
 
     Args:
-        digit: float32 (8, 8), the image, in 0-1.
-        label: index of the motion in MOTIONS.
+        digits: float32 (N, 8, 8), the images to choose from, in 0-1.
+        label: index of the class.
         settings: Settings.
         rng: numpy Generator.
     """
-    size = settings.size
-    frames = background(size, settings.num_frames, rng)
-    colour = rng.uniform(150, 255, 3)
-    pixel = size * rng.uniform(0.3, 0.42) / 8  # edge of one pixel of the digit
-    travel = size * rng.uniform(0.3, 0.45)  # pixels in one period
-    centre = size / 2 + size * rng.uniform(-0.15, 0.15, 2)
-    tilt = rng.uniform(-0.4, 0.4)
-    padded = np.pad(digit, 1)
-    for frame, (x, y, zoom, spin) in zip(frames, poses(label, settings.num_frames, rng)):
-        scale, angle = pixel * 2**zoom, tilt + spin
-        turn = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-        shift = centre + travel * np.array([x, y]) - turn @ np.full(2, (len(padded) - 1) / 2)
-        mask = cv2.warpAffine(padded, np.column_stack([turn, shift]), (size, size), flags=cv2.INTER_LINEAR)
-        frame += mask[..., None] * (colour - frame)
+    digit = rng.choice(digits)
+    frames = background(settings.size, settings.num_frames, rng)
+    shake = np.zeros((settings.num_frames, 2), int)
+    if settings.shake:
+        shake = rng.integers(-settings.shake, settings.shake, shake.shape, endpoint=True)
+        frames = np.stack([np.roll(frame, tuple(off[::-1]), axis=(0, 1)) for frame, off in zip(frames, shake)])
+    names = list(MOTIONS)
+    for _ in range(settings.distractors):
+        paint(frames, rng.choice(digits), rng.permutation(names)[:settings.parts], 0.5, shake, rng)
+    paint(frames, digit, classes(settings)[label], 1., shake, rng)
     frames += 8 * rng.standard_normal(frames.shape, dtype=np.float32)
     return frames.clip(0, 255).astype(np.uint8)
 
@@ -164,7 +200,7 @@ def make_clip(job, out_dir, settings, digits):
     rng = np.random.default_rng([settings.seed, SPLITS.index(split), index])
     label = index % settings.classes
     name = f'videos/{split}/{index:05d}.mp4'
-    encode(out_dir / name, render(rng.choice(digits[split]), label, settings, rng))
+    encode(out_dir / name, render(digits[split], label, settings, rng))
     return f'{name} {label}'
 
 
@@ -192,7 +228,7 @@ def make_dataset(out_dir, settings, processes=None):
     """
     out_dir = Path(out_dir)
     manifest = out_dir / MANIFEST
-    state = dict(version=VERSION, **asdict(settings), motions=list(MOTIONS)[:settings.classes])
+    state = dict(version=VERSION, **asdict(settings), motions=list(map(list, classes(settings))))
     finished = json.dumps(dict(state, finished=True), indent=1)
     if manifest.exists() and manifest.read_text() == finished:
         return False

@@ -1,6 +1,6 @@
 """Train the runs of a study one after the other, and write what each did to a JSON file.
 
-    python tools/study/run.py MODEL [--data digits|utd|utd7] [--seeds 0 1] [--variants baseline ...] [--set KEY=NUMBER]
+    python tools/study/run.py MODEL [--data DATA] [--seeds 0 1] [--variants baseline ...] [--set KEY=NUMBER]
 
 MODEL is slowfast, i3d or i3d-nl. With utd7 a baseline on 20 of UTD-MHAD's 27 actions is fine-tuned on the other 7; it is
 trained first. A run that is finished is left out and one that was cut off goes on from its last checkpoint, so that the
@@ -22,7 +22,9 @@ import report
 import variants
 
 ROOT = Path(__file__).resolve().parents[2]
-DIGITS = ['--classes', '16', '--num-train', '5000', '--num-val', '1000', '--num-frames', '16']
+DIGITS = ['data/moving_digits16', '--classes', '16', '--num-train', '5000', '--num-val', '1000', '--num-frames', '16']
+ORDERED = [str(variants.ORDERED), '--classes', '30', '--parts', '2', '--distractors', '1', '--shake', '1',
+           '--num-train', '2500', '--num-val', '1000', '--num-frames', '16']
 
 
 def make_hook(path: Path, record: dict):
@@ -125,15 +127,15 @@ def pretraining(job: dict) -> dict:
 
 def make_data(data: str, names: list) -> None:
     """Make the digits unless they are there, and what of UTD-MHAD is derived; itself, it comes from its authors."""
-    if data == 'digits':
-        subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'), 'data/moving_digits16',
-                        *DIGITS], check=True)
+    if data in ('digits', 'ordered'):
+        subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'),
+                        *(DIGITS if data == 'digits' else ORDERED)], check=True)
     elif not Path('data/utd_mhad_depth27/train.txt').exists():
         sys.exit('data/utd_mhad_depth27 is not there: get UTD-MHAD from its authors')
     elif data == 'utd7':
         variants.write_lists('utd20')
         variants.write_lists('utd7')
-    if data != 'digits' and any(name.startswith('store') for name in names):
+    if data not in ('digits', 'ordered') and any(name.startswith('store') for name in names):
         subprocess.run([sys.executable, '-m', 'mmaction_multigrid', 'store', 'build',
                         'data/utd_mhad_depth27/train.txt', str(variants.STORE), '--root', 'data/utd_mhad_depth27',
                         '--sides', '80', '114'], check=True)
@@ -152,12 +154,12 @@ def main() -> int:
     """Train what is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('model', choices=sorted({model for model, _ in variants.CONFIGS}))
-    parser.add_argument('--data', choices=['digits', 'utd', 'utd7'], default='digits', help='default: digits')
+    parser.add_argument('--data', choices=['digits', 'ordered', 'utd', 'utd7'], default='digits', help='default: digits')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1], help='default: 0 1')
     parser.add_argument('--variants', nargs='+', default=['baseline', 'multigrid', 'baseline-short'],
                         help='of tools/study/variants.py; default: baseline multigrid baseline-short')
     parser.add_argument('--set', type=parse_condition, nargs='+', default=[], metavar='KEY=NUMBER',
-                        help='other conditions: clips, epochs, lr, stride, batch')
+                        help='other conditions: clips, epochs, lr, stride, batch, budget')
     parser.add_argument('--workers', type=int, help="of the loaders; default: the config's")
     parser.add_argument('--alone', action='store_true',
                         help='nothing else runs on this machine: reports compare the times of such runs only, if any')

@@ -6,8 +6,9 @@ Imported by tools/study/run.py and tools/study/report.py; nothing to run here.
 import random
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, Dict, Tuple
+from typing import Callable, Dict, Optional, Tuple
 
+from budgets import enlarge_batch, fit, set_epoch_factor, stop_at
 from mmengine.config import Config
 
 from mmaction_multigrid import MultigridSchedule, apply_multigrid, multigrid_schedule, register_transform_rule
@@ -28,6 +29,7 @@ CONFIGS.update({(model, 'digits'): (f'{model}/{model}-tiny_1xb8-16x1x1-10e_movin
                 for model in ('timesformer', 'mvit')})
 # UTD-MHAD's actions in two parts, drawn once: to train on 20 of them, and to fine-tune on the other 7.
 FINE_TUNED = sorted(random.Random(0).sample(range(27), 7))
+ORDERED = Path('data/moving_digits30')
 PARTS, STORE = Path('data/utd_mhad_depth27_parts'), Path('data/utd_mhad_depth27_store')
 ACTIONS = dict(utd20=[label for label in range(27) if label not in FINE_TUNED], utd7=FINE_TUNED)
 
@@ -43,8 +45,13 @@ def write_lists(data: str) -> None:
 
 def load(model: str, data: str, multigrid: bool) -> Config:
     """The shipped config of a model on a data set or a part of it."""
-    name = CONFIGS[model, 'utd' if data in ACTIONS else data][multigrid]
+    name = CONFIGS[model, dict(ordered='digits', **dict.fromkeys(ACTIONS, 'utd')).get(data, data)][multigrid]
     cfg = Config.fromfile(str(ROOT / 'configs' / 'recognition' / name))
+    if data == 'ordered':
+        cfg.model.cls_head.num_classes = 30
+        train_epochs(cfg, 10)
+        for loader, part in ((cfg.train_dataloader, 'train'), (cfg.val_dataloader, 'val')):
+            loader.dataset.update(ann_file=f'{ORDERED}/{part}.txt', data_prefix=dict(video=str(ORDERED)))
     if data in ACTIONS:
         cfg.model.cls_head.num_classes = len(ACTIONS[data])
         cfg.train_dataloader.dataset.ann_file = str(PARTS / f'{data}_train.txt')
@@ -64,33 +71,19 @@ def train_epochs(cfg: Config, epochs: int) -> None:
         cfg.train_cfg.val_begin = cfg.train_cfg.val_interval = cfg.default_hooks.checkpoint.interval = epochs // 10
 
 
-def stop_at(cfg: Config, iterations: int, epoch_length: int) -> None:
-    """Squeeze the whole lr schedule of a baseline into fewer iterations."""
-    share = iterations / (cfg.train_cfg.max_epochs * epoch_length)
-    cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=-(-iterations // 4))
-    warmup, main = cfg.param_scheduler
-    for scheduler in (warmup, main):
-        scheduler.pop('convert_to_iter_based', None)
-        begin, end = (max(low, round(scheduler.get(key, 0) * epoch_length * share))
-                      for key, low in (('begin', 0), ('end', 1)))
-        scheduler.update(by_epoch=False, begin=begin, end=end)
-    if 'milestones' in main:
-        main.milestones = [round(step * epoch_length * share) for step in main.milestones]
-    else:
-        main.T_max = iterations - main.begin
-    cfg.train_dataloader.sampler = dict(type='InfiniteSampler', shuffle=True)
-    cfg.default_hooks.checkpoint.update(by_epoch=False, interval=cfg.train_cfg.val_interval)
-    cfg.log_processor = dict(by_epoch=False)
-
-
-def resize_only(cfg: Config) -> None:
+def resize_only(cfg: Config, epochs: Optional[int] = None) -> None:
     """Progressive resizing as image models use it: crops of 1/2, 0.7 and 1, full frames, one batch size and lr."""
     schedule, _ = multigrid_schedule(cfg)
-    epochs, crop, decay = schedule.base.max_epochs, schedule.base.crop_size, schedule.base.milestones[-1]
+    base, epochs = schedule.base, epochs or schedule.base.max_epochs
+    decay = round((base.milestones or (0.8 * base.max_epochs, ))[-1] * epochs / base.max_epochs)
     edges = [0, decay // 3, 2 * decay // 3, decay, epochs]
-    crops, factors = [crop // 2, round(crop * 0.5**0.5), crop, crop], [1., 1., 1., schedule.base.decay(1)]
-    cfg.multigrid.stages = [dict(epochs=end - begin, batch_factor=1, crop_size=size, lr_factor=factor)
-                            for begin, end, size, factor in zip(edges, edges[1:], crops, factors)]
+    crops = [schedule.grid.scale((1., factor)).crop_size for factor in (0.5, 0.5**0.5, 1., 1.)]
+    # A curve is followed as it is; a step's place would be rounded.
+    factors = [1., 1., 1., base.decay(1)] if base.milestones else [None] * 4
+    cfg.multigrid.pop('cycle_ends', None)
+    cfg.multigrid.stages = [
+        dict(dict(epochs=end - begin, batch_factor=1, crop_size=size), **({'lr_factor': factor} if factor else {}))
+        for begin, end, size, factor in zip(edges, edges[1:], crops, factors) if end > begin]
 
 
 def fixed_interval(cfg: Config) -> None:
@@ -154,6 +147,7 @@ def from_store(**settings) -> Callable[[Config], None]:
 VARIANTS: Dict[str, tuple] = {
     'baseline': (False, None, 'baseline'),
     'multigrid': (True, None, 'multigrid (default)'),
+    'large-batch': (False, enlarge_batch, 'baseline, batch and lr 4 times as large'),
     'baseline-short': (False, None, "baseline, multigrid's number of iterations"),
     'store': (True, from_store(), 'multigrid (default), from a grid store'),
     'store-bn-8': (True, from_store(bn_base_size=8), 'the same, bn_base_size 8'),
@@ -211,7 +205,8 @@ def set_conditions(cfg: Config, conditions: Dict[str, float]) -> None:
             cfg.optim_wrapper.optimizer.lr *= value / cfg.train_dataloader.batch_size
             cfg.train_dataloader.batch_size = int(value)
         else:
-            raise ValueError(f'condition {key!r} (value {value!r}): allowed are clips, epochs, lr, stride, batch')
+            raise ValueError(f'condition {key!r} (value {value!r}): allowed are clips, epochs, lr, stride, '
+                             'batch, budget')
 
 
 def count_clips(cfg: Config) -> int:
@@ -234,15 +229,23 @@ def build(model: str, data: str, variant: str, conditions: Dict[str, float]) -> 
     if variant not in VARIANTS:
         raise ValueError(f'variant {variant!r}: allowed are {", ".join(VARIANTS)}')
     multigrid, change, _ = VARIANTS[variant]
+    conditions = dict(conditions)
+    budget = conditions.pop('budget', None)
     ours = load(model, data, True)
     set_conditions(ours, conditions)
     if multigrid:
         changed = change(ours) if change else None
+        if budget:
+            fit(ours, budget, resize_only if change is resize_only else set_epoch_factor)
         schedule, _ = multigrid_schedule(ours)
-        return end_decayed(changed or apply_multigrid(ours), schedule.base.decay(1)), schedule
+        resolved = changed or apply_multigrid(ours)
+        return end_decayed(resolved, schedule.base.decay(1)) if schedule.base.milestones else resolved, schedule
     cfg = load(model, data, False)
     set_conditions(cfg, conditions)
-    if variant == 'baseline-short':
+    if change:
+        change(cfg)
+    if budget or variant == 'baseline-short':
         clips = count_clips(cfg)
-        stop_at(cfg, iterations_of(ours, clips), clips // cfg.train_dataloader.batch_size)
+        length = clips // cfg.train_dataloader.batch_size
+        stop_at(cfg, round(budget * cfg.train_cfg.max_epochs * length) if budget else iterations_of(ours, clips), length)
     return cfg, multigrid_schedule(ours)[0]
