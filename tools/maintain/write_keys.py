@@ -22,9 +22,10 @@ what the keys trade, the [method card](multigrid.md#hyperparameters) when to cha
 
 
 def defaults() -> dict:
-    """Keys and their defaults, as the source has them."""
+    """Keys and their defaults; tuples as the source has them, with roots and fractions."""
     body = ast.parse(inspect.getsource(Settings)).body[0].body
-    return {node.target.id: ast.unparse(node.value) for node in body if isinstance(node, ast.AnnAssign)}
+    return {node.target.id: ast.unparse(node.value) if isinstance(node.value, ast.Tuple) else
+            repr(getattr(Settings, node.target.id)) for node in body if isinstance(node, ast.AnnAssign)}
 
 
 def meanings() -> dict:
