@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FAST := tests/schedule tests/models tests/config tests/plan/test_runs.py tests/cli/test_commands.py tests/datasets/test_rules.py \
-	tests/datasets/test_batch_sampler.py tests/test_fuzz.py tests/test_rooms.py tests/test_readme.py tests/test_tools_readme.py
+	tests/datasets/test_batch_sampler.py tests/test_fuzz.py tests/test_rooms.py tests/test_readme.py tests/test_tools_readme.py \
+	tests/docs/test_links.py tests/docs/test_keys.py tests/docs/test_messages.py
 
-.PHONY: help demo test test-fast test-gpu test-long lint clean
+.PHONY: help demo test test-fast test-gpu test-long lint docs clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -29,6 +30,13 @@ test-long: $(INSTALLED) ## run the long ones too
 lint: $(INSTALLED) ## run the linters
 	$(BIN)/pre-commit run --all-files --show-diff-on-failure
 
+docs: $(VENV)/.docs ## build the site of docs/ into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+$(VENV)/.docs: $(INSTALLED) docs/requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -r docs/requirements.txt
+	touch $@
+
 $(INSTALLED): requirements.txt setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
@@ -36,4 +44,4 @@ $(INSTALLED): requirements.txt setup.py
 	touch $@
 
 clean: ## remove what the others made
-	rm -rf $(VENV) work_dirs demo.png
+	rm -rf $(VENV) build work_dirs demo.png

@@ -3,7 +3,7 @@
 import csv
 from math import isfinite
 from pathlib import Path
-from typing import List, Tuple
+from typing import Any, List, Tuple
 
 from mmaction.datasets.base import BaseActionDataset
 from mmaction.registry import DATASETS
@@ -29,7 +29,7 @@ class CharadesDataset(BaseActionDataset):
         ValueError: A row is broken; the message names the file, the line and what is wrong.
     """
 
-    def __init__(self, ann_file: str, pipeline: list, data_prefix: dict, num_classes: int = 157, **kwargs) -> None:
+    def __init__(self, ann_file: str, pipeline: list, data_prefix: dict, num_classes: int = 157, **kwargs: Any) -> None:
         super().__init__(ann_file, pipeline, data_prefix, multi_class=True, num_classes=num_classes, **kwargs)
 
     def load_data_list(self) -> List[dict]:

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from mmaction.registry import HOOKS
 from mmengine.dist import barrier, is_main_process
@@ -24,7 +24,7 @@ class MultigridCheckpointHook(CheckpointHook):
         **kwargs: As for ``CheckpointHook``.
     """
 
-    def __init__(self, interval: Optional[int] = None, **kwargs) -> None:
+    def __init__(self, interval: Optional[int] = None, **kwargs: Any) -> None:
         local = '://' not in str(kwargs.get('out_dir') or '')
         if local and kwargs.get('backend_args') is None and kwargs.get('file_client_args') is None:
             kwargs['backend_args'] = dict(backend=SafeLocalBackend.__name__)

@@ -53,6 +53,13 @@ def test_restarts_are_the_command_that_the_page_shows(bash):
     assert arguments(by_script) == arguments(by_hand)
 
 
+def test_slurm_with_a_task_a_gpu(bash, tmp_path):
+    (tmp_path / 'srun').write_text('#!/bin/bash\necho "$@"\n')
+    line, = bash(next(block for block in blocks() if 'slurm_train' in block))
+    assert line == ('-p PARTITION --job-name=JOB_NAME --gres=gpu:8 --ntasks=16 --ntasks-per-node=8 --cpus-per-task=5 '
+                    '--kill-on-bad-exit=1 python -u tools/train.py CONFIG --launcher slurm --resume')
+
+
 def test_slurm(bash):
     script = next(block for block in blocks() if '#SBATCH' in block)
     lines = bash(script, SLURM_JOB_NUM_NODES='2', SLURM_JOB_NODELIST='node[7-8]')

@@ -119,7 +119,7 @@ def main() -> None:
         runs['multigrid, grid store'] = apply_multigrid(cfg)
         cfg.multigrid.grid_store_full = True
         runs['multigrid, grid store for full clips too'] = apply_multigrid(cfg)
-        cfg.multigrid.update(stages=[dict(epochs=args.epochs)])
+        cfg.multigrid = dict(stages=[dict(epochs=args.epochs)], grid_store=args.store, grid_store_full=True)
         runs['baseline, grid store'] = apply_multigrid(cfg)
         found = {name: result for name, run in runs.items() if (result := train_unless_missing(run, name))}
     for name, (seconds, iterations) in found.items():

@@ -1,0 +1,110 @@
+"""Every command that a page shows is run by a test, here or where it says, or marked with what it needs."""
+
+import re
+import shlex
+from types import SimpleNamespace
+
+import pytest
+
+from mmaction_multigrid.__main__ import COMMANDS, PROGRAM, main
+from mmaction_multigrid.plan import measure, probe
+
+from ..conftest import ROOT
+from ..plan.test_runs import FIRST, RESUMED, write
+from ..small import load_tool, run
+from .pages import PAGES, commands, name
+
+NEEDS = re.compile(r' # .*\bneeds (GPUs|data|Slurm|an account|a browser)\b')
+# Pages whose blocks another test runs as they stand.
+AS_THEY_STAND = {
+    'docs/tutorial.md': 'tests/test_tutorial.py',
+    'docs/fine-tuning.md': 'tests/test_fine_tuning.py',
+    'docs/distributed.md': 'tests/tools/test_distributed.py'
+}
+# How commands begin that another test runs.
+ELSEWHERE = {
+    'make demo': 'tests/tools/test_demo.py',
+    'make test': '.ci/run',
+    'pip install .': 'tests/cli/test_installed.py',
+    'tools/dist_train.sh CONFIG 8': 'tests/tools/test_distributed.py',
+    'python tools/benchmark/overheads.py': 'tests/tools/test_benchmarks.py',
+    'python tools/study/run.py i3d': 'tests/tools/test_study.py',
+    'python tools/train.py configs/recognition/slowfast/slowfast-tiny': 'tests/config/test_shipped.py',  # needs data
+}
+
+
+def is_run_elsewhere(page, line):
+    return name(page) in AS_THEY_STAND or any(line.startswith(begin) for begin in ELSEWHERE)
+
+
+FOUND = sorted({' '.join(shlex.split(re.sub(r'\[(--[^]]+)\]', r'\1', line), comments=True))
+                 for page in PAGES for line in commands(page)
+                 if not NEEDS.search(line) and not is_run_elsewhere(page, line)})
+TO_RUN = [pytest.param(line, marks=[pytest.mark.long] * ('benchmark' in line)) for line in FOUND]
+
+
+@pytest.fixture(scope='module')
+def stand_ins(tmp_path_factory, digits, small_config, trained):
+    """What the names in capitals stand for: of the data set, model and run of small.py."""
+    folder = tmp_path_factory.mktemp('commands')
+    for part in ('tools', 'configs'):
+        (folder / part).symlink_to(ROOT / part)
+    main(['store', 'build', str(folder / 'store'), '--config', str(small_config), '--processes', '1'])
+    write(folder / 'baseline', FIRST, RESUMED)
+    checkpoint = min(trained.glob('epoch_*.pth'))
+    return SimpleNamespace(folder=folder, words=dict(
+        CONFIG=small_config, LIST=digits / 'train.txt', VIDEOS=digits, FOLDER=digits, STORE=folder / 'store',
+        CLEAN_LIST=folder / 'clean.txt', WORK_DIR=trained, BASELINE_WORK_DIR=folder / 'baseline',
+        NEW_WORK_DIR=folder / 'new', CHECKPOINT=checkpoint))
+
+
+@pytest.mark.parametrize('line', TO_RUN)
+def test_a_command_runs(stand_ins, monkeypatch, tmp_path, line):
+    monkeypatch.chdir(stand_ins.folder)
+    monkeypatch.setattr(probe, 'ENOUGH_SECONDS', 0)  # figures are not looked at
+    monkeypatch.setattr(measure, 'CLIPS', 1)
+    line = re.sub(r'\b[A-Z][A-Z_]+\b', lambda match: str(stand_ins.words.get(match[0], match[0])), line)
+    program, tool, *args = shlex.split(line)
+    assert program == 'python', 'nobody runs it: mark what it needs, or name the test that does'
+    if tool == '-m':
+        assert args[0] == 'mmaction_multigrid'
+        assert main(args[1:]) == 0
+    elif tool in ('tools/train.py', 'tools/test.py'):
+        monkeypatch.setattr('sys.argv', [tool, *args, *(() if '--work-dir' in args else ('--work-dir', str(tmp_path)))])
+        monkeypatch.setenv('LOCAL_RANK', '0')  # which they set for launchers
+        load_tool(tool[len('tools/'):-len('.py')]).main()
+    else:
+        run(tool, *args)
+
+
+def test_every_page_is_looked_at():
+    assert len(TO_RUN) > 20
+    for path in [*AS_THEY_STAND.values(), *ELSEWHERE.values()]:
+        assert (ROOT / path).is_file(), path
+    lines = [line for page in PAGES for line in commands(page)]
+    for begin in ELSEWHERE:
+        assert any(line.startswith(begin) for line in lines), f'no page shows {begin}'
+
+
+def inline(page):
+    """Commands in the text of a page."""
+    text = re.sub(r'^ *```.*?^ *```', '', page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    spans = (' '.join(span.split()) for span in re.findall(r'`([^`]+)`', text))
+    return [span for span in (re.sub(r'^python -m mmaction_multigrid', PROGRAM, span) for span in spans)
+            if re.match(rf'(python|{PROGRAM}) ', span)]
+
+
+@pytest.mark.parametrize('page', [page for page in PAGES if page.stem != 'CHANGELOG'], ids=name)
+def test_commands_in_the_text_are_those_that_there_are(page, capsys):
+    for command in inline(page):
+        program, first, *words = command.split()
+        if program == 'python':
+            assert first == '-m' or (ROOT / first).is_file(), command
+        elif first in COMMANDS:
+            kind = [word for word in words[:1] if first == 'store']
+            with pytest.raises(SystemExit):
+                main([first, *kind, '--help'])
+            text = capsys.readouterr().out
+            assert [flag for flag in words if flag.startswith('--') and flag not in text] == [], command
+        else:
+            assert first in ('COMMAND', '--help'), command
