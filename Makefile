@@ -29,7 +29,7 @@ test-long: $(INSTALLED) ## run the long ones too
 lint: $(INSTALLED) ## run the linters
 	$(BIN)/pre-commit run --all-files --show-diff-on-failure
 
-$(INSTALLED): requirements.txt setup.py
+$(INSTALLED): requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
