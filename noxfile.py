@@ -15,10 +15,10 @@ nox.options.default_venv_backend = 'venv'
 nox.options.reuse_venv = 'yes'
 
 PYTHONS = ('3.9', '3.10', '3.11', '3.12', '3.13')
-# The lowest version of each that compat.REQUIREMENTS lets in; numpy and OpenCV as these can have them.
+# The lowest version of each that compat.REQUIREMENTS lets in, and of what they use a version that they run with.
 OLDEST = {
     'torch': '1.13.1', 'mmengine': '0.8.0', 'mmcv-lite': '2.0.0', 'mmaction2': '1.1.0', 'numpy': '1.26.4',
-    'opencv-python': '4.11.0.86', 'opencv-contrib-python': '4.11.0.86'
+    'opencv-python': '4.11.0.86', 'opencv-contrib-python': '4.11.0.86', 'yapf': '0.40.1'
 }
 NEWEST = {'torch': '2.14.1'}  # of the others requirements.txt has what is newest, mmcv-lite aside: mmaction2 refuses 2.2
 FAST = ('tests/schedule', 'tests/models', 'tests/config', 'tests/plan/test_runs.py', 'tests/cli', 'tests/test_compat.py',

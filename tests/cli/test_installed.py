@@ -116,21 +116,26 @@ def test_schedule_equals_the_reference(installed, tmp_path):
     assert info['lr_factors'] == [[step, pytest.approx(lr, rel=1e-12)] for step, lr in factors]
 
 
-def test_the_other_commands(installed, tmp_path, small_config, digits):
-    """From the console script where they need an extra, the others beside what MMAction2 brings along."""
-    script, stock = (installed / 'mmaction-multigrid', ), (installed / 'python', '-W', 'ignore', '-c', STOCK)
+def test_commands_beside_what_mmaction2_brings(installed, tmp_path, small_config, digits):
+    stock = (installed / 'python', '-W', 'ignore', '-c', STOCK)
     (tmp_path / 'here.py').write_text(HERE)
     call(*stock, 'resolve', 'here.py', 'resolved.py', cwd=tmp_path)
     assert Config.fromfile(tmp_path / 'resolved.py').train_cfg.max_epochs == 239
     assert 'speed-up:' in call(*stock, 'check', small_config, cwd=tmp_path)
-    build = ('store', 'build', digits / 'val.txt', 'store', '--root', digits, '--config', small_config, '--processes', 1)
-    assert "pip install 'mmaction_multigrid[store]'" in call(*stock, *build, cwd=tmp_path, status=2)
-    call(*script, *build, cwd=tmp_path)
-    assert '4 videos' in call(*stock, 'store', 'info', 'store', cwd=tmp_path)
-    assert '0 of them not whole' in call(*stock, 'store', 'check', 'store', cwd=tmp_path)
     assert '4 videos: 4 fine' in call(*stock, 'videos', digits / 'val.txt', '--root', digits, cwd=tmp_path)
     write(tmp_path / 'run', FIRST, RESUMED)
-    assert '87.5 %' in call(*script, 'report', 'run', cwd=tmp_path)
+    assert '87.5 %' in call(*stock, 'report', 'run', cwd=tmp_path)
+
+
+def test_commands_of_the_store(installed, tmp_path, small_config, digits):
+    """Without the extra it is said before anything is written."""
+    script, stock = installed / 'mmaction-multigrid', (installed / 'python', '-W', 'ignore', '-c', STOCK)
+    build = ('store', 'build', digits / 'val.txt', 'store', '--root', digits, '--config', small_config, '--processes', 1)
+    assert "pip install 'mmaction_multigrid[store]'" in call(*stock, *build, cwd=tmp_path, status=2)
+    assert not (tmp_path / 'store').exists()
+    call(script, *build, cwd=tmp_path)
+    assert '4 videos' in call(*stock, 'store', 'info', 'store', cwd=tmp_path)
+    assert '0 of them not whole' in call(*stock, 'store', 'check', 'store', cwd=tmp_path)
 
 
 def test_a_base_by_name_is_the_one_by_path(tmp_path):
