@@ -37,7 +37,7 @@ $(VENV)/.docs: $(INSTALLED) docs/requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -r docs/requirements.txt
 	touch $@
 
-$(INSTALLED): requirements.txt setup.py
+$(INSTALLED): requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -11,7 +11,9 @@ import multiprocessing
 import os
 import os.path as osp
 import sys
+from pathlib import Path
 from types import ModuleType
+from typing import Optional, Tuple
 
 logger = logging.getLogger('mmaction_multigrid')
 
@@ -142,6 +144,31 @@ def heal_metafiles() -> bool:
     return True
 
 
+def serve_configs() -> bool:
+    """Have mmengine find ``mmaction_multigrid::`` bases among the configs that this package brings, in ``.mim``.
+
+    It knows the packages of its own family by a list, and asks the installer where they are, which is wrong of an
+    editable one. Such a base is read before ``custom_imports``: this helps tools that import the package first.
+
+    Returns:
+        bool: True; the search was replaced.
+    """
+    from mmengine.config import Config
+    find, prefix = Config._get_cfg_path, f'{__package__}::'
+
+    def find_ours_first(cfg_path: str, filename: str) -> Tuple[str, Optional[str]]:
+        if not cfg_path.startswith(prefix):
+            return find(cfg_path, filename)
+        path = Path(__file__).parent / '.mim' / 'configs' / cfg_path[len(prefix):]
+        if not path.is_file():
+            raise FileNotFoundError(f'{cfg_path}: there is no such config; {path.parent} is where it would be')
+        return str(path), 'mmaction'  # whose registries have what these configs name
+
+    Config._get_cfg_path = staticmethod(find_ours_first)
+    _tell('mmengine finds mmaction_multigrid:: bases')
+    return True
+
+
 def heal_multimodal() -> bool:
     """Have mmaction2 leave out its multi-modal models where the installed transformers is too new for them.
 
@@ -184,3 +211,4 @@ def prepare() -> None:
         heal_multimodal()
         heal_checkpoint_loading()
         heal_metafiles()
+        serve_configs()

@@ -43,6 +43,13 @@ def test_collections():
         assert collection['Paper']['URL'].startswith('https://')
 
 
+def test_the_citation_is_of_the_same_paper():
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    paper, = citation['references']
+    assert dict(URL=paper['url'], Title=paper['title']) == COLLECTIONS[0]['Paper']
+    assert 'version' not in citation  # it is in one place
+
+
 def test_every_key_is_one_of_theirs():
     _, theirs = load(THEIRS)
     for part in (lambda model: model, lambda model: model['Metadata'], lambda model: model['Results'][0]):

@@ -141,6 +141,7 @@ def base_config(work_dir, num_clips=64, batch_size=2, max_epochs=6, milestones=(
 
     cfg = dict(
         default_scope='mmaction',
+        env_cfg=dict(dist_cfg=dict(backend='nccl')),  # mmengine 0.8 has no default
         custom_imports=dict(imports=['mmaction_multigrid'], allow_failed_imports=False),
         runner_type='MultigridRunner',
         multigrid=dict(precise_bn=2, **multigrid),

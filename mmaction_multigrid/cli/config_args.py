@@ -32,7 +32,7 @@ def load_config(args: argparse.Namespace) -> Config:
     if '::' not in name and not Path(name).is_file():
         raise FileNotFoundError(f'{name}: there is no such config')
     try:
-        cfg = _read(name)
+        cfg = Config.fromfile(Config._get_cfg_path(name, '')[0])  # found as a _base_ is
         if args.cfg_options:
             cfg.merge_from_dict(args.cfg_options)
     except Exception as error:  # a config is code, and may do anything
@@ -47,13 +47,6 @@ def known_clips(cfg: Config, args: argparse.Namespace) -> Optional[int]:
     """Clips in the train data set, as the command line says, or as many as it has; None where it is not here."""
     with redirect_stdout(sys.stderr):  # of a data set that has to be built for it
         return args.clips or count_clips(cfg.train_dataloader)
-
-
-def _read(name: str) -> Config:
-    if '::' in name:
-        from mmengine.hub import get_config
-        return get_config(name)
-    return Config.fromfile(name)
 
 
 def load_schedule(cfg: Config, clips: Optional[int] = None,

@@ -8,9 +8,9 @@ import os
 import zlib
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-import av
 import cv2
 import numpy as np
 
@@ -41,6 +41,19 @@ def copy_size(width: int, height: int, side: int) -> Tuple[int, int]:
     return int(width * scale + 0.5), int(height * scale + 0.5)
 
 
+def pyav() -> ModuleType:
+    """PyAV, which writes the copies, and which MMAction2 comes without.
+
+    Raises:
+        ImportError: It is not installed; the message holds the command to run.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise ImportError("av is needed and cannot be imported: pip install 'mmaction_multigrid[store]'") from error
+    return av
+
+
 class Writer:
     """Writes one copy beside its place; :meth:`close` checks it and puts it there.
 
@@ -57,7 +70,7 @@ class Writer:
         path.parent.mkdir(parents=True, exist_ok=True)
         # A file of Python's own: where the disk is full, its error says so.
         self.file = open(self.part, 'w+b')  # noqa: SIM115
-        self.container = av.open(self.file, 'w', format='avi', options=dict(fflags='+bitexact'))
+        self.container = pyav().open(self.file, 'w', format='avi', options=dict(fflags='+bitexact'))
         self.stream = self.container.add_stream('mjpeg', rate=rate)
         self.stream.width, self.stream.height, self.stream.pix_fmt = *size, 'yuvj420p'
         self.time_base, self.crcs = 1 / rate, []
@@ -67,7 +80,7 @@ class Writer:
         if frame.shape[1::-1] != self.size:
             frame = cv2.resize(frame, self.size, interpolation=cv2.INTER_AREA)
         jpeg = cv2.imencode('.jpg', frame, self.options)[1].tobytes()
-        packet = av.Packet(jpeg)
+        packet = pyav().Packet(jpeg)
         packet.stream, packet.is_keyframe, packet.time_base = self.stream, True, self.time_base
         packet.pts = packet.dts = len(self.crcs)
         self.container.mux(packet)

@@ -18,6 +18,7 @@ from typing import Callable, Dict, List, Optional, Sequence, TextIO, Tuple
 from mmengine.config import Config
 from rich.progress import track
 
+from .avi import pyav
 from .copying import Result, Settings, copy_video, run
 from .index import MANIFEST, VERSION, Index, copy_path, read_manifest, write_manifest
 from .log import merge, open_log, read_logs, to_line
@@ -31,6 +32,7 @@ def choose_sides(cfg: Config, sources: Sequence[Source], full: bool) -> Tuple[in
     """Short sides that a config needs, for these originals.
 
     Raises:
+        ImportError: PyAV is not installed.
         ValueError: See :func:`.sizes.sides_of`; or none of the first originals can be opened.
     """
     try:
@@ -38,6 +40,7 @@ def choose_sides(cfg: Config, sources: Sequence[Source], full: bool) -> Tuple[in
     except ValueError as error:
         if '--sides' not in str(error):
             raise
+    pyav()  # without it every original would look broken
     found = []
     for source in random.Random(0).sample(list(sources), len(sources)):
         try:
@@ -109,9 +112,11 @@ def build(sources: Sequence[Source], out: Path, settings: Settings, processes: O
         while others are missing), and whether the store is ``finished``.
 
     Raises:
+        ImportError: PyAV is not installed.
         ValueError: ``out`` holds something else, or another process is at work on the same part.
         OSError: The store does not fit on the disk.
     """
+    pyav()  # without it every video would fail, one after the other
     prepare(out, settings)
     names = {source.name for source in sources}
     mine = sorted(sources, key=lambda source: source.name)[part[0] - 1::part[1]]

@@ -8,7 +8,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-import av
 import cv2
 import decord
 import numpy as np
@@ -19,6 +18,7 @@ from mmengine.utils import is_abs
 
 from ..datasets import leaves
 from ..datasets.rules import transform_name
+from .avi import pyav
 
 OPENERS = dict(DecordInit='decord', PyAVInit='pyav', OpenCVInit='opencv')
 DECODERS = dict(DecordDecode='decord', PyAVDecode='pyav', OpenCVDecode='opencv', RawFrameDecode='frames')
@@ -170,6 +170,7 @@ def _opencv_frames(video: cv2.VideoCapture) -> Iterator[np.ndarray]:
 
 
 def _open_pyav(path: str) -> Tuple[float, Iterator[np.ndarray]]:
+    av = pyav()
     with av.open(path) as container:
         rate = container.streams.video[0].average_rate
 

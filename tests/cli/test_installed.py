@@ -1,57 +1,113 @@
-"""Every command from a wheel, in an environment of its own, outside of the repository."""
+"""Wheel and sdist, and every command from the wheel in an environment of its own, outside of the repository."""
 
 import json
 import subprocess
 import sys
 import sysconfig
+import tarfile
+from email.parser import Parser
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
+from mmengine.config import Config
+
+import mmaction_multigrid
+from mmaction_multigrid import apply_multigrid
 
 from ..conftest import ROOT
 from ..plan.test_runs import FIRST, RESUMED, write
 
-K400 = ROOT / 'configs/recognition/slowfast/slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py'
+K400 = 'recognition/slowfast/slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py'
+TINY = 'recognition/slowfast/slowfast-tiny_1xb8-16x1x1-steplr-4e_moving-digits16-rgb.py'
+HERE = f"_base_ = ['mmaction_multigrid::{K400}']\nmultigrid = dict(epoch_factor=1.)\n"
+# Of what MMAction2 does without, nothing is imported before it is used.
+STOCK = """
+import sys
+sys.modules.update(av=None, sklearn=None)
+from mmaction_multigrid.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 def call(*command, cwd, status=0):
     result = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True)
     assert result.returncode == status, result.stdout[-2000:] + result.stderr[-4000:]
-    return result.stdout
+    return result.stdout if status == 0 else result.stderr.splitlines()[-1]
+
+
+def files(*paths):
+    """Those of the repository below these paths, ignored ones left out."""
+    listed = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard', *paths], cwd=ROOT,
+                            capture_output=True, check=True).stdout.decode().split('\0')
+    return {name for name in listed if name and (ROOT / name).exists()}
 
 
 @pytest.fixture(scope='module')
-def installed(tmp_path_factory):
+def built(tmp_path_factory):
+    """The folder of an sdist, and of the wheel that is built from it."""
+    folder = tmp_path_factory.mktemp('built')
+    for name in files():
+        source, copy = ROOT / name, folder / 'source' / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_symlink():
+            copy.symlink_to(source.readlink())
+        else:
+            copy.write_bytes(source.read_bytes())
+    call(sys.executable, '-m', 'build', '--no-isolation', '--outdir', folder / 'dist', folder / 'source', cwd=folder)
+    return folder / 'dist'
+
+
+@pytest.fixture(scope='module')
+def installed(tmp_path_factory, built):
     """The scripts' folder of an environment that holds the wheel, and of what it stands on what this one holds."""
     folder = tmp_path_factory.mktemp('installed')
-    source = folder / 'source'
-    files = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard', 'mmaction_multigrid',
-                            'setup.py', 'pyproject.toml', 'README.md'], cwd=ROOT, capture_output=True, check=True).stdout
-    for name in filter(None, files.decode().split('\0')):
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes((ROOT / name).read_bytes())
-    pip = (sys.executable, '-m', 'pip', '--disable-pip-version-check')
-    call(*pip, 'wheel', '--no-deps', '--no-build-isolation', '--no-index', '-w', folder / 'wheels', source, cwd=folder)
     call(sys.executable, '-m', 'venv', '--without-pip', folder / 'env', cwd=folder)
     python = folder / 'env' / 'bin' / 'python'
     site = Path(call(python, '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))', cwd=folder).strip())
     # A plain path: the link to this repository, which is in a .pth file there, is not followed.
     (site / 'stack.pth').write_text(sysconfig.get_path('purelib') + '\n')
-    wheel, = (folder / 'wheels').iterdir()
-    call(*pip, '--python', python, 'install', '--no-deps', '--no-index', '--ignore-installed', wheel, cwd=folder)
+    wheel, = built.glob('*.whl')
+    call(sys.executable, '-m', 'pip', '--disable-pip-version-check', '--python', python, 'install', '--no-deps',
+         '--no-index', '--ignore-installed', wheel, cwd=folder)
     return folder / 'env' / 'bin'
 
 
-def test_it_is_the_wheel(installed, tmp_path):
-    code = 'import mmaction_multigrid; print(mmaction_multigrid.__file__)'
-    where = call(installed / 'python', '-c', code, cwd=tmp_path)
-    assert Path(where.strip()).is_relative_to(installed.parent)
+def test_wheel_and_sdist_carry_package_and_mim(built):
+    package = {name for name in files('mmaction_multigrid') if not (ROOT / name).is_symlink()}
+    tools = {name for name in files('tools') if name.split('/')[1] not in ('README.md', 'benchmark', 'maintain', 'study')}
+    mim = {f'mmaction_multigrid/.mim/{name}' for name in files('configs') | tools | {'model-index.yml'}}
+    assert 'mmaction_multigrid/py.typed' in package and len(mim) > 40
+    wheel, = built.glob('*.whl')
+    with ZipFile(wheel) as archive:
+        assert {name for name in archive.namelist() if '.dist-info/' not in name} == package | mim
+        about, = (name for name in archive.namelist() if name.endswith('/METADATA'))
+        about = Parser().parsestr(archive.read(about).decode())
+    assert about['Version'] == mmaction_multigrid.__version__
+    assert {'charades', 'demo', 'dev', 'store'} <= set(about.get_all('Provides-Extra'))
+    needed = [text for text in about.get_all('Requires-Dist') if 'extra' not in text]
+    assert needed == ['setuptools<82', 'importlib_metadata']  # no torch, no mm*: they are the user's
+    sdist, = built.glob('*.tar.gz')
+    with tarfile.open(sdist) as archive:
+        members = {member.name.partition('/')[2]: member for member in archive}
+    carried = package | mim | {'pyproject.toml', 'README.md', 'LICENSE', 'CHANGELOG.md', 'CITATION.cff'}
+    assert carried <= {name for name, member in members.items() if member.isfile()}
+    assert not [name for name, member in members.items() if member.issym() or name.startswith('tests')]
+
+
+def test_mim_finds_metafile_configs_and_tools(installed, tmp_path):
+    """Where mmengine, as mim, looks: in .mim of the folder that the installer tells, which is not this repository."""
+    code = ('from mmengine.config.utils import _get_cfg_metainfo; from mmengine.utils import get_installed_path;'
+            f'path = get_installed_path("mmaction_multigrid"); print(path, _get_cfg_metainfo(path, "{TINY}")["Config"])')
+    path, config = call(installed / 'python', '-W', 'ignore', '-c', code, cwd=tmp_path).split()
+    assert Path(path).is_relative_to(installed.parent)
+    assert (Path(path) / '.mim' / config).is_file()
+    assert '--work-dir' in call(installed / 'python', Path(path) / '.mim' / 'tools' / 'train.py', '-h', cwd=tmp_path)
 
 
 def test_schedule_equals_the_reference(installed, tmp_path):
-    printed = call(installed / 'python', '-m', 'mmaction_multigrid', 'schedule', K400, '--format', 'json', cwd=tmp_path)
-    info = json.loads(printed)
+    command = (installed / 'python', '-m', 'mmaction_multigrid', 'schedule', f'mmaction_multigrid::{K400}')
+    info = json.loads(call(*command, '--format', 'json', cwd=tmp_path))
     output = json.loads((ROOT / 'tests/reference/k400_slowfast_8x8.json').read_text())['output']
     assert info['max_epochs'] == output['max_epochs']
     assert [stage['end'] for stage in info['stages']] == [end for _, _, end in output['schedule']]
@@ -60,16 +116,34 @@ def test_schedule_equals_the_reference(installed, tmp_path):
     assert info['lr_factors'] == [[step, pytest.approx(lr, rel=1e-12)] for step, lr in factors]
 
 
-def test_the_other_commands(installed, tmp_path, small_config, digits):
-    script = installed / 'mmaction-multigrid'
-    call(script, 'resolve', K400, 'resolved.py', cwd=tmp_path)
-    assert (tmp_path / 'resolved.py').is_file()
-    assert 'speed-up:' in call(script, 'check', small_config, cwd=tmp_path)
-    call(script, 'store', 'build', digits / 'val.txt', 'store', '--root', digits, '--config', small_config, '--processes',
-         1, cwd=tmp_path)
-    assert '4 videos' in call(script, 'store', 'info', 'store', cwd=tmp_path)
-    assert '0 of them not whole' in call(script, 'store', 'check', 'store', cwd=tmp_path)
-    assert '4 videos: 4 fine' in call(script, 'videos', digits / 'val.txt', '--root', digits, cwd=tmp_path)
+def test_commands_beside_what_mmaction2_brings(installed, tmp_path, small_config, digits):
+    stock = (installed / 'python', '-W', 'ignore', '-c', STOCK)
+    (tmp_path / 'here.py').write_text(HERE)
+    call(*stock, 'resolve', 'here.py', 'resolved.py', cwd=tmp_path)
+    assert Config.fromfile(tmp_path / 'resolved.py').train_cfg.max_epochs == 239
+    assert 'speed-up:' in call(*stock, 'check', small_config, cwd=tmp_path)
+    assert '4 videos: 4 fine' in call(*stock, 'videos', digits / 'val.txt', '--root', digits, cwd=tmp_path)
     write(tmp_path / 'run', FIRST, RESUMED)
-    assert '87.5 %' in call(script, 'report', 'run', cwd=tmp_path)
-    call(script, 'schedule', 'nowhere.py', cwd=tmp_path, status=2)
+    assert '87.5 %' in call(*stock, 'report', 'run', cwd=tmp_path)
+
+
+def test_commands_of_the_store(installed, tmp_path, small_config, digits):
+    """Without the extra it is said before anything is written."""
+    script, stock = installed / 'mmaction-multigrid', (installed / 'python', '-W', 'ignore', '-c', STOCK)
+    build = ('store', 'build', digits / 'val.txt', 'store', '--root', digits, '--config', small_config, '--processes', 1)
+    assert "pip install 'mmaction_multigrid[store]'" in call(*stock, *build, cwd=tmp_path, status=2)
+    assert not (tmp_path / 'store').exists()
+    call(script, *build, cwd=tmp_path)
+    assert '4 videos' in call(*stock, 'store', 'info', 'store', cwd=tmp_path)
+    assert '0 of them not whole' in call(*stock, 'store', 'check', 'store', cwd=tmp_path)
+
+
+def test_a_base_by_name_is_the_one_by_path(tmp_path):
+    """In the checkout, too, which no installer knows the place of; it says whose registries to use."""
+    (tmp_path / 'name.py').write_text(f"_base_ = ['mmaction_multigrid::{K400}']\n")
+    (tmp_path / 'path.py').write_text(f"_base_ = ['{ROOT / 'configs' / K400}']\n")
+    texts = [apply_multigrid(Config.fromfile(tmp_path / name)).dump().replace("_scope_='mmaction',", '')
+             for name in ('name.py', 'path.py')]
+    assert texts[0].split() == texts[1].split()
+    with pytest.raises(FileNotFoundError, match=r'mmaction_multigrid::recognition/nowhere.py: there is no such config'):
+        Config._get_cfg_path('mmaction_multigrid::recognition/nowhere.py', 'a.py')

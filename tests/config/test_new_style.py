@@ -35,6 +35,7 @@ val_pipeline = [
 runner_type = MultigridRunner
 multigrid = dict(precise_bn=2)
 default_scope = 'mmaction'
+env_cfg = dict(dist_cfg=dict(backend='nccl'))
 model = dict(
     type=Recognizer3D, backbone=dict(type=ToyBackbone),
     cls_head=dict(type=I3DHead, num_classes=2, in_channels=4, dropout_ratio=0., average_clips='prob'),

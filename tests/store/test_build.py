@@ -272,6 +272,13 @@ def test_what_is_refused(tmp_path, videos, monkeypatch):
         read_list(tmp_path / 'empty.txt', tmp_path)
 
 
+def test_without_pyav_it_is_told_before_a_video_is_opened(tmp_path, videos, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'av', None)
+    with pytest.raises(ImportError, match=r"av is needed.*: pip install 'mmaction_multigrid\[store\]'"):
+        make(videos, tmp_path / 'store')
+    assert not (tmp_path / 'store').exists()
+
+
 def test_sides_of_a_config(small_config, tmp_path):
     """Two stages: crops of 24, 34 and 48 pixels of frames with a short side of 56."""
     cfg = Config.fromfile(small_config)
