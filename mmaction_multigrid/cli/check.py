@@ -41,14 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--list', metavar='LIST', help="annotation file to load clips of; default: the config's")
     parser.add_argument('--root', metavar='VIDEOS', help="folder of the videos; default: the config's")
     parser.add_argument('--store', metavar='STORE', help="a grid store of them; default: the config's, if it has one")
-    parser.add_argument('--workers', type=int, help="data workers of a process; default: the config's")
-    parser.add_argument('--batch-size', type=int, help="base batch to run; default: the config's, but 1 on a CPU where "
-                        'its step takes more than two seconds')
-    parser.add_argument('--clips', type=int, help='clips in the data set; default: as many as it has, where it is here')
-    parser.add_argument('--processes', type=int, default=1, help='processes that will train; default: 1')
+    parser.add_argument('--workers', type=int, metavar='N', help="data workers of a process; default: the config's")
+    parser.add_argument('--batch-size', type=int, metavar='N',
+                        help="base batch; default: the config's, but 1 where a CPU's step takes over two seconds")
+    parser.add_argument('--clips', type=int, metavar='N', help='clips in the data set; default: as many as it has here')
+    parser.add_argument('--processes', type=int, default=1, metavar='N', help='processes that will train; default: 1')
     parser.add_argument('--hours', type=float, help='time that there is: tells the schedule that fits into it')
-    parser.add_argument('--write-times', metavar='FILE', help='write the batches that take as long as the base one at '
-                        'the measured times, for multigrid.batch_factors')
+    parser.add_argument('--write-times', metavar='FILE',
+                        help='write the batches of equal measured time, for multigrid.batch_factors')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='where to run')
 
 

@@ -14,7 +14,7 @@ from ..plan.test_runs import FIRST, RESUMED, write
 from ..small import load_tool, run
 from .pages import PAGES, commands, name
 
-NEEDS = re.compile(r' # .*\bneeds (GPUs|data|Slurm|an account|a browser)\b')
+NEEDS = re.compile(r' # .*\bneeds (GPUs|data|Slurm|openmim|an account|a browser)\b')
 # Pages whose blocks another test runs as they stand.
 AS_THEY_STAND = {
     'docs/tutorial.md': 'tests/test_tutorial.py',
@@ -25,7 +25,7 @@ AS_THEY_STAND = {
 ELSEWHERE = {
     'make demo': 'tests/tools/test_demo.py',
     'make test': '.ci/run',
-    'pip install .': 'tests/cli/test_installed.py',
+    **dict.fromkeys(('pip install .', 'pip install dist/', 'python -m build', 'mmaction-multigrid'), 'tests/cli/test_installed.py'),
     'tools/dist_train.sh CONFIG 8': 'tests/tools/test_distributed.py',
     'python tools/benchmark/overheads.py': 'tests/tools/test_benchmarks.py',
     'python tools/study/run.py i3d': 'tests/tools/test_study.py',
@@ -37,7 +37,7 @@ def is_run_elsewhere(page, line):
     return name(page) in AS_THEY_STAND or any(line.startswith(begin) for begin in ELSEWHERE)
 
 
-FOUND = sorted({' '.join(shlex.split(re.sub(r'\[(--[^]]+)\]', r'\1', line), comments=True))
+FOUND = sorted({shlex.join(shlex.split(re.sub(r'\[(--[^]]+)\]', r'\1', line), comments=True))
                  for page in PAGES for line in commands(page)
                  if not NEEDS.search(line) and not is_run_elsewhere(page, line)})
 TO_RUN = [pytest.param(line, marks=[pytest.mark.long] * ('benchmark' in line)) for line in FOUND]
