@@ -24,7 +24,8 @@ def write_batch_factors(path: Union[str, Path], base: Shape, shapes: Iterable[Sh
     rows = [dict(zip(KEYS, (*shape[1:], shape.batch_factor)), of_base=round(seconds[shape] / seconds[base], 3))
             for shape in shapes]
     text = ',\n  '.join(map(json.dumps, rows))
-    Path(path).write_text(f'{{"base": {list(base[1:])}, "device": {json.dumps(device)}, "shapes": [\n  {text}\n]}}\n')
+    head = json.dumps(dict(base=base[1:], device=device))[:-1]
+    Path(path).write_text(f'{head}, "shapes": [\n  {text}\n]}}\n')
 
 
 def read_batch_factors(path: str, base: Shape) -> Tuple[Tuple[int, int, int], ...]:
