@@ -26,9 +26,11 @@ TABLES = dict(
     real=REAL, longer=(*REAL, 'epochs-2'), pair=('baseline', 'bn-8'),
     fine_tuning=('baseline', 'store-auto', 'store-cap-1', 'store-cap-1-epochs-1.85', 'store-cap-1-short'),
     few_updates=('baseline', 'auto', 'cap-1', 'cap-2'),
+    bn=('store', 'store-bn-8', 'store-auto', 'store-auto-bn-8'), epochs_of_a_cap=('store-cap-2', 'store-cap-2-iterations'),
+    batches=('baseline', 'multigrid', 'bn-batch'), transformers=('baseline', 'multigrid', 'uncapped', 'uncapped-no-lr-scaling'),
     cycles_and_lr=('baseline', 'bn-8', *PEERS[2:5], 'no-lr-scaling', 'epochs-2'))
 TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', utd7='7 actions of UTD-MHAD, pre-trained on 20',
-              digits='moving digits', **{'i3d-nl': 'non-local I3D'})
+              digits='moving digits', timesformer='TimeSformer', mvit='MViT', **{'i3d-nl': 'non-local I3D'})
 SHAPES = dict(shapes=shapes_table, forecast=forecast_table)
 HEADER = ('run', 'seeds', 'iterations', 'top-1 (%)', 'load', 'wall-clock (s)', 'of it data', 'of it compute',
           'CPU time (s)', "to within a point of the baseline's end (s)", 'speed-up: iterations', 'wall-clock',
@@ -92,10 +94,8 @@ def spread(values: Sequence[float], form: str = '{:.1f}') -> str:
     return text
 
 
-def row(name: str, runs: Optional[Runs], base: Optional[Runs]) -> List[str]:
+def row(name: str, runs: Runs, base: Optional[Runs]) -> List[str]:
     """One variant beside the baseline."""
-    if runs is None:
-        return [name] + [''] * (len(HEADER) - 1)
     cells = [name, str(len(runs.records)), f'{runs.mean("iterations"):.0f}', spread(runs.last('top1'))]
     timed = runs.beside(base) if base else runs
     if not timed.records:
@@ -112,9 +112,10 @@ def row(name: str, runs: Optional[Runs], base: Optional[Runs]) -> List[str]:
 
 def variant_table(groups: Dict[tuple, Runs], model: str, data: str, variants: Sequence[str],
                   conditions: tuple = ()) -> str:
-    """The variants of one model, the baseline for comparison."""
+    """Those of the variants of one model that ran, the baseline for comparison."""
     found = {variant: groups.get((model, data, variant, conditions)) for variant in ('baseline', *variants)}
-    return markdown(HEADER, [row(VARIANTS[variant][2], found[variant], found['baseline']) for variant in variants])
+    return markdown(HEADER, [row(VARIANTS[variant][2], found[variant], found['baseline'])
+                             for variant in variants if found[variant]])
 
 
 def summary_table(groups: Dict[tuple, Runs], data: str, conditions: tuple) -> str:
@@ -133,9 +134,9 @@ def summary_table(groups: Dict[tuple, Runs], data: str, conditions: tuple) -> st
 
 
 def conditions_of(groups: Dict[tuple, Runs], model: str, data: str) -> List[tuple]:
-    """Conditions under which there are a baseline and a multigrid run, by stride and updates."""
+    """Conditions of the usual batch under which there are a baseline and a multigrid run, by stride and updates."""
     found = [key[3] for key in groups if key[:3] == (model, data, 'multigrid')
-             and (model, data, 'baseline', key[3]) in groups]
+             and (model, data, 'baseline', key[3]) in groups and 'batch' not in dict(key[3])]
     return sorted(found, key=lambda conditions: (dict(conditions).get('stride', 8),
                                                  groups[model, data, 'baseline', conditions].mean('iterations')))
 

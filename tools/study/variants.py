@@ -162,6 +162,8 @@ VARIANTS: Dict[str, tuple] = {
     'store-cap-1-short': (True, from_store(max_batch_factor=1, long_cycle=False, epoch_factor=1.25),
                           'max_batch_factor 1, short cycle only, epoch_factor 1.25'),
     'auto': (True, option(max_batch_factor='auto'), "max_batch_factor 'auto'"),
+    'uncapped': (True, option(max_batch_factor=None), 'without a cap'),
+    'uncapped-no-lr-scaling': (True, option(max_batch_factor=None, lr_scaling='none'), "the same, lr_scaling 'none'"),
     **{f'cap-{cap}': (True, option(max_batch_factor=cap), f'max_batch_factor {cap}') for cap in (8, 4, 2, 1)},
     **{f'cap-{cap}-long': (True, option(max_batch_factor=cap, short_cycle=False),
                            f'max_batch_factor {cap}, long cycle only') for cap in (4, 2)},

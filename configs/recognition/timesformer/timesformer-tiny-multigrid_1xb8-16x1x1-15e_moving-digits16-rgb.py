@@ -1,3 +1,3 @@
 _base_ = ['timesformer-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py', '../../_base_/multigrid.py']
-# One long cycle: ten epochs are too few to be cut into three.
-multigrid = dict(cycle_ends=[5 / 6], eval_freq=2)
+# One long cycle: ten epochs are too few to be cut into three. Without a cap 1,641 updates would be left.
+multigrid = dict(cycle_ends=[5 / 6], eval_freq=2, max_batch_factor='auto')
