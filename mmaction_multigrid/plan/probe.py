@@ -84,7 +84,7 @@ def synthetic_batch(model: nn.Module, channels: int, clips: int, num_frames: int
 
 def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base_size: int = 8, device: str = 'cpu',
                  repeats: int = 6, one_clip: bool = False, amp: bool = False,
-                 optim_wrapper: Optional[dict] = None) -> Iterator[Probe]:
+                 optim_wrapper: Optional[dict] = None, compiled: bool = False) -> Iterator[Probe]:
     """Run one training step, a few times, at every shape.
 
     Args:
@@ -98,6 +98,7 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
         one_clip: Run a single clip instead of the shape's batch, to see only whether the shape works.
         amp: Run in mixed precision, in bfloat16.
         optim_wrapper: Of a config; its optimizer makes an update in each step, by nothing. None: no update is made.
+        compiled: Compile the backbone, anew for every shape, as ``CompileBackboneHook`` does.
     """
     model = build_model(config).to(device).train()
     layers = convert_sub_batch_norm(model)
@@ -106,6 +107,9 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
     channels = len(preprocessor.get('mean') or ()) or config['backbone'].get('in_channels', 3)
     kernel = temporal_kernel(model)
     update = _make_update(model, optim_wrapper) if optim_wrapper else lambda: None
+    if compiled:
+        torch._dynamo.config.cache_size_limit = 2**10  # a graph for every shape
+        model.backbone.compile(dynamic=False)
     for shape in shapes:
         clips = 1 if one_clip else batch_size * shape.batch_factor
         for layer in layers:
@@ -113,7 +117,8 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
         probe = Probe(shape, clips, temporal_kernel=kernel)
         try:
             times: List[Tuple[float, float]] = []
-            while len(times) < repeats and not (len(times) > 1 and sum(whole for _, whole in times) > ENOUGH_SECONDS):
+            while len(times) < repeats and not (
+                    len(times) > 1 and sum(whole for _, whole in times[compiled:]) > ENOUGH_SECONDS):
                 times.append(_step(model, channels, probe, torch.device(device), amp, update, not times))
             forward, whole = zip(*(times[1:] or times))
             probe.forward_seconds, probe.seconds = median(forward), median(whole)

@@ -52,7 +52,7 @@ def test_it_stands_on_its_own(project):
 
 def test_its_configs_are_ours_resolved(project):
     """All that multigrid changes, key for key; the names of the modules aside."""
-    for baseline, ours in tool.PAIRS:
+    for _, ours in tool.PAIRS:
         theirs = Config.fromfile(project / 'configs' / Path(ours).name, import_custom_modules=False)
         resolved = apply_multigrid(Config.fromfile(ROOT / 'configs' / 'recognition' / ours))
         for key in tool.PARTS[1:]:
@@ -68,7 +68,8 @@ def without_scope(value):
 
 
 def test_its_tests_run(project):
-    assert ' passed' in call(project, '-m', 'pytest', '-p', 'no:cacheprovider', 'tests/schedule', 'tests/config/test_apply.py')
+    tests = ('tests/schedule', 'tests/config/test_apply.py')
+    assert ' passed' in call(project, '-m', 'pytest', '-p', 'no:cacheprovider', *tests)
 
 
 def test_its_metafile_names_its_files(project):

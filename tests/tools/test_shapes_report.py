@@ -64,6 +64,9 @@ def test_the_tables(report, tmp_path, monkeypatch):
     first, *_, last = report.shapes_table('found').splitlines()[2:]
     assert first == '| 128 x 4 x 24 | 0.500 | 1.00 | 256 | 0.250 | 1.00 | 100 | 128 | 128 |'
     assert last == '| 8 x 16 x 48 | 0.500 | 1.00 | 16 | 0.250 | 1.00 | 100 | 8 | 8 |'
+    header, _, steps = report.steps_table('found').splitlines()[:3]
+    assert header.startswith('| step (memory), of the base shape | frames 0.25, crop 0.5 | frames 0.25, crop 0.7 |')
+    assert steps.split(' | ', 1)[1] == ' | '.join(f'1.00 ({clips / 8:.2f})' for clips, *_ in shapes[:-1]) + ' |'
     lines = report.forecast_table('found').splitlines()[2:]
     assert [line.split(' | ')[0] for line in lines] == [
         '| slowfast-tiny_1xb8-16x1x1-steplr-6e_moving-digits16-rgb, ' + text

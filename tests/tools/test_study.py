@@ -156,6 +156,17 @@ def test_a_budget_of_the_baseline(variants, monkeypatch):
     assert (large.train_dataloader.batch_size, large.train_cfg.max_iters) == (32, 390)
 
 
+def test_a_full_size_network(variants):
+    """Pipelines and batches of Kinetics-400's config, data and classes of UTD-MHAD's."""
+    base, _ = variants.build('slowfast-r50', 'utd', 'baseline', dict(epochs=16.))
+    ours, schedule = variants.build('slowfast-r50', 'utd', 'store-epochs-1', dict(epochs=16.))
+    assert 'multigrid' not in base
+    assert base.train_dataloader.dataset.ann_file == ours.train_dataloader.dataset.dataset.ann_file
+    assert base.model.cls_head.num_classes == 27
+    assert base.param_scheduler[0].end == 2
+    assert (base.train_cfg.max_epochs, schedule.max_epochs) == (16, 16)
+
+
 def test_the_parts_of_the_actions(variants, tmp_path, monkeypatch):
     """Every clip is in one of the parts, under a label that counts from 0."""
     folder = tmp_path / 'data' / 'utd_mhad_depth27'
@@ -182,7 +193,7 @@ def test_the_parts_of_the_actions(variants, tmp_path, monkeypatch):
 
 def test_fine_tuning_starts_from_one_pretraining(tools, tmp_path, monkeypatch):
     study = load_tool('study/run')
-    monkeypatch.setattr(study, 'make_data', lambda data, variants: None)
+    monkeypatch.setattr(study, 'make_data', lambda *_: None)
     seen = []
     monkeypatch.setattr(study, 'run_all', lambda jobs, *_: seen.extend(map(study.run_name, jobs)) or 0)
     monkeypatch.setattr('sys.argv', ['study.py', 'i3d', '--data', 'utd7', '--variants', 'baseline', 'multigrid',
@@ -289,5 +300,5 @@ def test_times_of_runs_that_had_the_machine_to_themselves(tools, tmp_path):
 def test_the_configs_of_the_study_are_there(variants):
     for names in variants.CONFIGS.values():
         base, ours = (Config.fromfile(ROOT / 'configs' / 'recognition' / name) for name in names)
-        assert 'multigrid' not in base
+        assert names[0] == names[1] or 'multigrid' not in base
         assert ours.model == base.model

@@ -1,6 +1,6 @@
 """Measure a model at every grid shape: clips per second, step time and peak memory, in fp32 and in bfloat16.
 
-    python tools/benchmark/shapes.py CONFIG [--batch-size N] [--device cuda] [--repeats 5] [--clips 240000] [--json OUT]
+    python tools/benchmark/shapes.py CONFIG [--batch-size N] [--device cuda] [--compile] [--clips 240000] [--json OUT]
 
 A step is forward and backward on made-up clips; where the data set of the config is there, its loader is measured at each
 shape too, and the stock one. Ends in the wall-clock of the whole schedule beside that of the base config, with all clips
@@ -79,16 +79,18 @@ def table_of(found: Dict[str, List[Probe]], rates: Dict[Shape, float]) -> Table:
     return table
 
 
-def to_json(config: str, found: Dict[str, List[Probe]], rates: Dict[Shape, float], stock: Optional[float],
-            device: str) -> dict:
+def to_json(found: Dict[str, List[Probe]], rates: Dict[Shape, float], stock: Optional[float],
+            args: argparse.Namespace) -> dict:
     """The same for a file."""
+    device = args.device
     name = torch.cuda.get_device_name(device) if device.startswith('cuda') else platform.processor() or 'cpu'
     rows = [dict(precision=precision, clips=probe.clips, num_frames=probe.shape.num_frames,
                  crop_size=probe.shape.crop_size, seconds=probe.seconds, peak_memory=probe.peak_memory,
                  loaded_per_second=rates.get(probe.shape), error=probe.error)
             for precision, probes in found.items() for probe in probes]
-    return dict(config=config, device=name, torch=torch.__version__, threads=torch.get_num_threads(),
-                cudnn_benchmark=torch.backends.cudnn.benchmark, stock_loaded_per_second=stock, rows=rows)
+    return dict(config=args.config, device=name, torch=torch.__version__, compiled=args.compile,
+                threads=torch.get_num_threads(), cudnn_benchmark=torch.backends.cudnn.benchmark,
+                stock_loaded_per_second=stock, rows=rows)
 
 
 def print_forecast(schedule: MultigridSchedule, probes: List[Probe], batch_size: int, clips: Optional[int],
@@ -109,7 +111,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_config(parser)
     parser.add_argument('--batch-size', type=int, help="base batch to run; default: the config's on a GPU, 1 on a CPU")
-    parser.add_argument('--repeats', type=int, default=5, help='of each step, the fastest counts; default: 5')
+    parser.add_argument('--repeats', type=int, default=5, help='of each step, whose median counts; default: 5')
+    parser.add_argument('--compile', action='store_true', help='compile the backbone, anew for every shape')
     parser.add_argument('--clips', type=int, help='clips in the data set; default: lines of its list, where it is there')
     parser.add_argument('--processes', type=int, default=1, help='processes that will train; default: 1')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='where to run')
@@ -129,7 +132,8 @@ def main() -> None:
     torch.backends.cudnn.benchmark = cfg.get('env_cfg', {}).get('cudnn_benchmark', False)  # as the Runner does
     schedule, _ = multigrid_schedule(cfg)
     batch_size = args.batch_size or (1 if args.device == 'cpu' else cfg.train_dataloader.batch_size)
-    found = {name: list(probe_schedule(cfg.model, schedule, batch_size, args.device, repeats=args.repeats, amp=amp))
+    found = {name: list(probe_schedule(cfg.model, schedule, batch_size, args.device, repeats=args.repeats, amp=amp,
+                                       compiled=args.compile))
              for name, amp in PRECISIONS.items()}
     here = count_clips(cfg.train_dataloader)
     rates, stock = (loading(cfg, schedule_shapes(schedule)), stock_loading(cfg)) if here else ({}, None)
@@ -140,7 +144,7 @@ def main() -> None:
             print(f'{precision}:')
             print_forecast(schedule, probes, batch_size, clips // args.processes if clips else None, rates, stock)
     if args.json:
-        args.json.write_text(json.dumps(to_json(args.config, found, rates, stock, args.device), indent=1) + '\n')
+        args.json.write_text(json.dumps(to_json(found, rates, stock, args), indent=1) + '\n')
 
 
 if __name__ == '__main__':

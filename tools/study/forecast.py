@@ -57,7 +57,7 @@ def main() -> int:
     args = parser.parse_args()
     torch.set_num_threads(1)
     init_default_scope('mmaction')
-    make_data(args.data, args.variants)
+    make_data(args.model, args.data, args.variants)
     args.out.mkdir(parents=True, exist_ok=True)
     conditions, failed = dict(args.set), 0
     for variant in args.variants:

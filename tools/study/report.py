@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Callable, Dict, List, Optional, Sequence
 
-from shapes import forecast_table, markdown, shapes_table
+from shapes import forecast_table, markdown, shapes_table, steps_table
 from variants import VARIANTS, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,12 +26,13 @@ TABLES = dict(
     real=REAL, longer=(*REAL, 'epochs-2'), pair=('baseline', 'bn-8'),
     fine_tuning=('baseline', 'store-auto', 'store-cap-1', 'store-cap-1-epochs-1.85', 'store-cap-1-short'),
     few_updates=('baseline', 'auto', 'cap-1', 'cap-2'),
-    bn=('store', 'store-bn-8', 'store-auto', 'store-auto-bn-8'), epochs_of_a_cap=('store-cap-2', 'store-cap-2-iterations'),
-    batches=('baseline', 'multigrid', 'bn-batch'), transformers=('baseline', 'multigrid', 'uncapped', 'uncapped-no-lr-scaling'),
+    bn=('store', 'store-bn-8', 'store-auto', 'store-auto-bn-8'),
+    epochs_of_a_cap=('store-cap-2', 'store-cap-2-iterations'), batches=('baseline', 'multigrid', 'bn-batch'),
+    transformers=('baseline', 'multigrid', 'uncapped', 'uncapped-no-lr-scaling'),
     cycles_and_lr=('baseline', 'bn-8', *PEERS[2:5], 'no-lr-scaling', 'epochs-2'))
 TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', utd7='7 actions of UTD-MHAD, pre-trained on 20',
               digits='moving digits', timesformer='TimeSformer', mvit='MViT', **{'i3d-nl': 'non-local I3D'})
-SHAPES = dict(shapes=shapes_table, forecast=forecast_table)
+SHAPES = dict(shapes=shapes_table, steps=steps_table, forecast=forecast_table)
 HEADER = ('run', 'seeds', 'iterations', 'top-1 (%)', 'load', 'wall-clock (s)', 'of it data', 'of it compute',
           'CPU time (s)', "to within a point of the baseline's end (s)", 'speed-up: iterations', 'wall-clock',
           'CPU time')

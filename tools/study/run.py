@@ -2,7 +2,7 @@
 
     python tools/study/run.py MODEL [--data DATA] [--seeds 0 1] [--variants baseline ...] [--set KEY=NUMBER]
 
-MODEL is slowfast, i3d or i3d-nl. With utd7 a baseline on 20 of UTD-MHAD's 27 actions is fine-tuned on the other 7; it is
+MODEL is slowfast, i3d, i3d-nl, mvit or timesformer, or, for a GPU, slowfast-r50 or i3d-r50 on utd. With utd7 a baseline on 20 of UTD-MHAD's 27 actions is fine-tuned on the other 7; it is
 trained first. A run that is finished is left out and one that was cut off goes on from its last checkpoint, so that the
 same command starts and resumes a study. Prints a table at its end; of the records in docs/results/runs
 tools/study/report.py makes the tables and plots of docs/results.
@@ -32,7 +32,7 @@ def make_hook(path: Path, record: dict):
     from mmengine.hooks import Hook
 
     class StudyHook(Hook):
-        """Times of training, validation left out, and top-1 after every validation.
+        """Times of training, validation left out, and top-1 and the mean loss since the last one at every validation.
 
         ``seconds`` is wall-clock from the first iteration, ``data_seconds`` of it waiting for clips, ``compute_seconds``
         in iterations, the rest precise BN and checkpoints; ``cpu_seconds`` is CPU time of this process, without the
@@ -48,6 +48,7 @@ def make_hook(path: Path, record: dict):
             self._restart()
 
         def _restart(self) -> None:
+            self.losses = []
             self.mark, self.cpu_mark = time.perf_counter(), time.process_time()
 
         def _lap(self, key: str) -> None:
@@ -61,6 +62,7 @@ def make_hook(path: Path, record: dict):
 
         def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
             self._lap('compute_seconds')
+            self.losses.append(outputs['loss'].detach())
 
         def before_val_epoch(self, runner) -> None:
             self._lap('other_seconds')
@@ -69,7 +71,7 @@ def make_hook(path: Path, record: dict):
         def after_val_epoch(self, runner, metrics=None) -> None:
             point = dict(epoch=runner.epoch, iterations=runner.iter, clips=self.clips,
                          top1=100 * float(metrics['acc/top1']), seconds=sum(self.times.values()), **self.times,
-                         cpu_seconds=self.cpu)
+                         cpu_seconds=self.cpu, loss=float(sum(self.losses)) / max(1, len(self.losses)))
             record['points'].append({key: round(value, 2) for key, value in point.items()})
             record['load_average'].append(round(os.getloadavg()[0], 2))
             write(path, record)
@@ -125,7 +127,7 @@ def pretraining(job: dict) -> dict:
     return dict(job, data='utd20', variant='baseline', conditions=dict(epochs=35), seed=0)
 
 
-def make_data(data: str, names: list) -> None:
+def make_data(model: str, data: str, names: list) -> None:
     """Make the digits unless they are there, and what of UTD-MHAD is derived; itself, it comes from its authors."""
     if data in ('digits', 'ordered'):
         subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'),
@@ -135,10 +137,11 @@ def make_data(data: str, names: list) -> None:
     elif data == 'utd7':
         variants.write_lists('utd20')
         variants.write_lists('utd7')
+    sides = ('128', '181') if model in variants.FULL_SIZE else ('80', '114')
     if data not in ('digits', 'ordered') and any(name.startswith('store') for name in names):
         subprocess.run([sys.executable, '-m', 'mmaction_multigrid', 'store', 'build',
                         'data/utd_mhad_depth27/train.txt', str(variants.STORE), '--root', 'data/utd_mhad_depth27',
-                        '--sides', '80', '114'], check=True)
+                        '--sides', *sides], check=True)
 
 
 def parse_condition(text: str) -> tuple:
@@ -168,7 +171,7 @@ def main() -> int:
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'study', help='where checkpoints go')
     args = parser.parse_args()
     os.environ['OMP_NUM_THREADS'] = '1'
-    make_data(args.data, args.variants)
+    make_data(args.model, args.data, args.variants)
     args.out.mkdir(parents=True, exist_ok=True)
     jobs = [dict(model=args.model, data=args.data, variant=variant, conditions=dict(args.set), seed=seed,
                  workers=args.workers, alone=args.alone)

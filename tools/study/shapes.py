@@ -47,6 +47,27 @@ def shapes_table(name: str) -> str:
     return markdown(header + (['memory, fp32 (MiB)', 'bfloat16 (MiB)'] if on_gpu else []), rows)
 
 
+def steps_table(*names: str) -> str:
+    """One row a model and precision: every shape's step and memory over those of the base shape."""
+    header, rows = (), []
+    for name in names:
+        found = read(name)
+        for precision in ('fp32', 'bfloat16'):
+            *coarse, base = found[precision]
+            cells = [f'{row["seconds"] / base["seconds"]:.2f} ({row["peak_memory"] / base["peak_memory"]:.2f})'
+                     for row in coarse]
+            rows.append([f'{title_of(found)}, {precision}', *cells])
+            frames, crop = base['num_frames'], base['crop_size']
+            header = ('step (memory), of the base shape', *(
+                f'frames {row["num_frames"] / frames:.2g}, crop {row["crop_size"] / crop:.1g}' for row in coarse))
+    return markdown(header, rows)
+
+
+def title_of(found: dict) -> str:
+    """The model of a record."""
+    return Path(found['config']).stem.split('_8x')[0].split('_32x')[0].replace('-multigrid', '')
+
+
 def forecast(schedule: MultigridSchedule, rows: List[dict], loaders: dict = None) -> tuple:
     """Hours of multigrid and of base training on Kinetics-400; with clips as fast as they were loaded, or all ready."""
     batch_size = rows[-1]['clips']
@@ -68,14 +89,13 @@ def forecast_table(*names: str) -> str:
     for name in names:
         found = read(name)
         schedule, _ = multigrid_schedule(Config.fromfile(str(ROOT / found['config'])))
-        title = Path(found['config']).stem.split('_8x')[0].replace('-multigrid', '')
         for precision in ('fp32', 'bfloat16'):
             measured = found[precision]
             for loaders, text in ((None, ''), (found, ', with the loader')):
                 if loaders and not measured[0]['loaded_per_second']:
                     continue
                 ours, base = forecast(schedule, measured, loaders)
-                rows.append([f'{title}, {precision}{text}',
+                rows.append([f'{title_of(found)}, {precision}{text}',
                              *(f'{row["seconds"]:.3f}' for row in (measured[-1], measured[0])),
                              *(f'{row["peak_memory"] / 2**20:.0f}' for row in (measured[-1], measured[0])),
                              f'{base:.1f}', f'{ours:.1f}', f'{base / ours:.2f}x'])

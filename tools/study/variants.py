@@ -27,6 +27,10 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
 CONFIGS.update({(model, 'digits'): (f'{model}/{model}-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py',
                                     f'{model}/{model}-tiny-multigrid_1xb8-16x1x1-15e_moving-digits16-rgb.py')
                 for model in ('timesformer', 'mvit')})
+# Full-size networks on a small data set, for a GPU: with the pipelines of their Kinetics-400 configs.
+FULL_SIZE = {'slowfast-r50': 'slowfast/slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py',
+             'i3d-r50': 'i3d/i3d_r50-multigrid_8xb8-32x2x1-150e_kinetics400-rgb.py'}
+CONFIGS.update({(model, 'utd'): (name, name) for model, name in FULL_SIZE.items()})
 # UTD-MHAD's actions in two parts, drawn once: to train on 20 of them, and to fine-tune on the other 7.
 FINE_TUNED = sorted(random.Random(0).sample(range(27), 7))
 ORDERED = Path('data/moving_digits30')
@@ -47,6 +51,11 @@ def load(model: str, data: str, multigrid: bool) -> Config:
     """The shipped config of a model on a data set or a part of it."""
     name = CONFIGS[model, dict(ordered='digits', **dict.fromkeys(ACTIONS, 'utd')).get(data, data)][multigrid]
     cfg = Config.fromfile(str(ROOT / 'configs' / 'recognition' / name))
+    if model in FULL_SIZE:
+        on_utd_mhad(cfg)
+        if not multigrid:
+            cfg.pop('multigrid')
+            cfg.pop('runner_type')
     if data == 'ordered':
         cfg.model.cls_head.num_classes = 30
         train_epochs(cfg, 10)
@@ -57,6 +66,18 @@ def load(model: str, data: str, multigrid: bool) -> Config:
         cfg.train_dataloader.dataset.ann_file = str(PARTS / f'{data}_train.txt')
         cfg.val_dataloader.dataset.ann_file = str(PARTS / f'{data}_val.txt')
     return cfg
+
+
+def on_utd_mhad(cfg: Config) -> None:
+    """Give a Kinetics-400 config the data of the small ones, a warm-up of two epochs, and few validations."""
+    small = Config.fromfile(str(ROOT / 'configs' / 'recognition' / CONFIGS['i3d', 'utd'][0]))
+    cfg.model.cls_head.num_classes = small.model.cls_head.num_classes
+    for loader in ('train_dataloader', 'val_dataloader'):
+        theirs = small[loader].dataset
+        cfg[loader].dataset.update(ann_file=theirs.ann_file, data_prefix=theirs.data_prefix)
+    for scheduler in cfg.param_scheduler[:-1]:
+        scheduler.end = 2
+    cfg.train_cfg.update(val_begin=4, val_interval=4)
 
 
 def train_epochs(cfg: Config, epochs: int) -> None:
@@ -157,6 +178,7 @@ VARIANTS: Dict[str, tuple] = {
     'store-auto': (True, from_store(max_batch_factor='auto'), "max_batch_factor 'auto'"),
     **{f'store-cap-{cap}': (True, from_store(max_batch_factor=cap), f'max_batch_factor {cap}') for cap in (8, 4, 2, 1)},
     'store-sqrt': (True, from_store(lr_scaling='sqrt'), "lr_scaling 'sqrt'"),
+    'store-epochs-1': (True, from_store(epoch_factor=1.), 'multigrid from a grid store, epoch_factor 1'),
     'store-epochs-2': (True, from_store(epoch_factor=2.), 'epoch_factor 2'),
     'store-cap-1-epochs-1.85': (True, from_store(max_batch_factor=1, epoch_factor=1.85), 'the same, epoch_factor 1.85'),
     'store-cap-1-short': (True, from_store(max_batch_factor=1, long_cycle=False, epoch_factor=1.25),
