@@ -80,7 +80,7 @@ def read_run(work_dir: Union[str, Path], metric: Optional[str] = None) -> Run:
     paths = sorted(path for path in Path(work_dir).glob('*/*.log') if path.stem == path.parent.name)
     if not paths:
         raise FileNotFoundError(f'{work_dir}: has no TIME/TIME.log, as mmengine writes one into a work dir')
-    logs = [list(_lines(path)) for path in paths]
+    logs = [log for log in (list(_lines(path)) for path in paths) if log]  # a start that was refused has no line
     first = max((i for i, log in enumerate(logs) if not any(text.startswith(RESUMED) for _, text in log)), default=0)
     reader = _Reader(Run(Path(work_dir).resolve().name), metric)
     for log in logs[first:]:  # before that, another run was here

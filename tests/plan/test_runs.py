@@ -78,6 +78,12 @@ def test_a_run_that_began_anew_is_not_the_one_before(tmp_path):
     assert run.seconds == 24.
 
 
+def test_a_start_that_was_refused_is_no_run(tmp_path):
+    """A resume with another schedule ends before training begins."""
+    refused = ['System environment:', line('12:00:00', 'Config: ...')]
+    assert read_run(write(tmp_path, FIRST, RESUMED, refused)).seconds == 44.
+
+
 def test_an_epoch_that_is_made_again_counts_once(tmp_path):
     again = [line('11:00:00', 'resumed epoch: 1, iter: 50'), train('11:00:10', 2, 25, 25, 0.1, 0.),
              val('11:00:12', 2, 10, 0.1, top1=0.625)]
