@@ -101,15 +101,11 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
         compiled: Compile the backbone, anew for every shape, as ``CompileBackboneHook`` does.
     """
     model = build_model(config).to(device).train()
-    layers = convert_sub_batch_norm(model)
-    follow_grid(model)
+    layers = _prepare(model, compiled)
     preprocessor = config.get('data_preprocessor') or {}
     channels = len(preprocessor.get('mean') or ()) or config['backbone'].get('in_channels', 3)
     kernel = temporal_kernel(model)
     update = _make_update(model, optim_wrapper) if optim_wrapper else lambda: None
-    if compiled:
-        torch._dynamo.config.cache_size_limit = 2**10  # a graph for every shape
-        model.backbone.compile(dynamic=False)
     for shape in shapes:
         clips = 1 if one_clip else batch_size * shape.batch_factor
         for layer in layers:
@@ -125,6 +121,16 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
         except Exception as error:  # whatever a model does with a shape that it cannot take
             probe.error = f'{type(error).__name__}: {str(error).strip() or "no message"}'.splitlines()[0]
         yield probe
+
+
+def _prepare(model: nn.Module, compiled: bool) -> List[nn.Module]:
+    """Have a model follow the shapes, its backbone compiled or not; its norm layers that do."""
+    layers = convert_sub_batch_norm(model)
+    follow_grid(model)
+    if compiled:
+        torch._dynamo.config.cache_size_limit = 2**10  # a graph for every shape
+        model.backbone.compile(dynamic=False)
+    return layers
 
 
 def schedule_shapes(schedule: MultigridSchedule) -> List[Shape]:
