@@ -281,6 +281,11 @@ def test_the_report(tools, tmp_path):
         '| I3D | 2, 1 | 91.0 | 91.0 |  | 4.00x | 4.00x | 4.00x |']
     assert report.table(groups, 'models i3d digits clips=500').splitlines()[3].startswith(
         '| multigrid (default) | 1 | 25 | 60.0 |')
+    records = [record_of('baseline', 0, 80., 400., 1000), record_of('baseline', 0, 60., 200., 500, dict(budget=0.5))]
+    for number, record in enumerate(records):
+        (tmp_path / f'{number}.json').write_text(json.dumps(dict(record, data='ordered')))
+    assert report.table(report.read(tmp_path), 'budgets ordered i3d').splitlines()[2:] == [
+        '| baseline |  | 80.0, 200 s |', '| baseline | 0.5 | 60.0, 100 s |']
     text = 'before <!-- table: x y z -->\nold\n<!-- end --> after'
     assert report.fill(text, lambda name: f'new {name}') == (
         'before <!-- table: x y z -->\n\nnew x y z\n\n<!-- end --> after')

@@ -31,7 +31,8 @@ TABLES = dict(
     transformers=('baseline', 'multigrid', 'uncapped', 'uncapped-no-lr-scaling'),
     cycles_and_lr=('baseline', 'bn-8', *PEERS[2:5], 'no-lr-scaling', 'epochs-2'))
 TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', utd7='7 actions of UTD-MHAD, pre-trained on 20',
-              digits='moving digits', timesformer='TimeSformer', mvit='MViT', **{'i3d-nl': 'non-local I3D'})
+              digits='moving digits', ordered='ordered digits', timesformer='TimeSformer', mvit='MViT',
+              **{'i3d-nl': 'non-local I3D'})
 SHAPES = dict(shapes=shapes_table, steps=steps_table, forecast=forecast_table)
 HEADER = ('run', 'seeds', 'iterations', 'top-1 (%)', 'load', 'wall-clock (s)', 'of it data', 'of it compute',
           'CPU time (s)', "to within a point of the baseline's end (s)", 'speed-up: iterations', 'wall-clock',
@@ -117,6 +118,19 @@ def variant_table(groups: Dict[tuple, Runs], model: str, data: str, variants: Se
     found = {variant: groups.get((model, data, variant, conditions)) for variant in ('baseline', *variants)}
     return markdown(HEADER, [row(VARIANTS[variant][2], found[variant], found['baseline'])
                              for variant in variants if found[variant]])
+
+
+def budget_table(groups: Dict[tuple, Runs], data: str, *models: str) -> str:
+    """Top-1 and CPU seconds of each variant at each share of the baseline's budget, the models side by side."""
+    kinds = sorted({key[2:] for key in groups if key[1] == data and key[0] in models and set(dict(key[3])) <= {'budget'}},
+                   key=lambda kind: (list(VARIANTS).index(kind[0]), -dict(kind[1]).get('budget', 2)))
+    rows = []
+    for variant, conditions in kinds:
+        found = [groups.get((model, data, variant, conditions)) for model in models]
+        budget = dict(conditions).get('budget')
+        rows.append([VARIANTS[variant][2], f'{budget:g}' if budget else '', *(
+            f'{spread(runs.last("top1"))}, {runs.mean("cpu_seconds"):.0f} s' if runs else '' for runs in found)])
+    return markdown(('run', 'budget', *(TITLES[model] for model in models)), rows)
 
 
 def summary_table(groups: Dict[tuple, Runs], data: str, conditions: tuple) -> str:
@@ -229,6 +243,8 @@ def table(groups: Dict[tuple, Runs], name: str) -> str:
     words = [word for word in words if '=' not in word]
     if kind == 'summary':
         return summary_table(groups, *words, conditions)
+    if kind == 'budgets':
+        return budget_table(groups, *words)
     if kind == 'boundary':
         return boundary_table(groups, *words)
     return variant_table(groups, *words, TABLES[kind], conditions)

@@ -3,10 +3,10 @@
     python tools/study/run.py MODEL [--data DATA] [--seeds 0 1] [--variants baseline ...] [--set KEY=NUMBER]
 
 MODEL is slowfast, i3d, i3d-nl, mvit or timesformer, or, for a GPU, slowfast-r50 or i3d-r50 on utd. With utd7 a
-baseline on 20 of UTD-MHAD's 27 actions is fine-tuned on the other 7; it is
-trained first. A run that is finished is left out and one that was cut off goes on from its last checkpoint, so that the
-same command starts and resumes a study. Prints a table at its end; of the records in docs/results/runs
-tools/study/report.py makes the tables and plots of docs/results.
+baseline on 20 of UTD-MHAD's 27 actions is fine-tuned on the other 7; it is trained first. A run that is finished is
+left out and one that was cut off goes on from its last checkpoint, so that the same command starts and resumes a
+study. Prints a table at its end; of the records in docs/results/runs tools/study/report.py makes the tables and plots
+of docs/results.
 """
 
 import argparse
