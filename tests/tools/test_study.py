@@ -136,7 +136,7 @@ def test_a_cap_whose_shapes_share_iterations(variants):
 
 
 @pytest.mark.parametrize(('variant', 'budget'), [
-    ('multigrid', 0.5), ('auto', 0.5), ('stage', 0.25), ('resize', 0.5), ('resize', 0.25)])
+    ('multigrid', 0.5), ('cap-2', 0.5), ('stage', 0.25), ('resize', 0.5), ('resize', 0.25)])
 def test_a_budget_of_multigrid(variants, monkeypatch, variant, budget):
     """As many epochs as fit: what is computed is close below the budget, or there is one epoch."""
     monkeypatch.setattr(variants, 'count_clips', lambda cfg: 2500)
