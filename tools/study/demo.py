@@ -2,7 +2,7 @@
 
     python tools/study/demo.py [--work-dir work_dirs/demo] [--out demo.png]
 
-Makes a data set of real video files first (tools/data/moving_digits.py). Both runs take about seven minutes on two cores.
+Makes a data set of real video files and a grid store of it first. Both runs take about five minutes on two cores.
 """
 
 import argparse
@@ -11,57 +11,75 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Dict, List
 
 import torch
-from mmaction.registry import HOOKS, RUNNERS
+from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.live import Live
+from rich.table import Table
 
 import mmaction_multigrid  # noqa: F401  heals and registers before a config asks for anything
+from mmaction_multigrid.__main__ import main as command
 from mmaction_multigrid.cli.report import print_runs
 from mmaction_multigrid.plan.drawing import draw_runs
-from mmaction_multigrid.plan.runs import read_run
+from mmaction_multigrid.plan.runs import Run, read_run
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = dict(
     baseline='slowfast-tiny_1xb8-16x1x1-steplr-6e_moving-digits-rgb.py',
     multigrid='slowfast-tiny-multigrid_1xb8-16x1x1-steplr-9e_moving-digits-rgb.py')
+COLUMNS = ('run', 'epoch', 'iteration', 'clips x frames x crop', 'top-1', 'time', 'left')
+NEAR = 0.5  # points below the baseline's end that count as its accuracy
 
 
-@HOOKS.register_module()
-class DemoHook(Hook):
-    """Moves a progress bar.
+class Board:
+    """Where both runs are, as a table that is drawn anew while they go on."""
+
+    def __init__(self) -> None:
+        self.rows: Dict[str, List[str]] = {name: [''] * (len(COLUMNS) - 1) for name in CONFIGS}
+
+    def __rich__(self) -> Table:
+        table = Table()
+        for column in COLUMNS:
+            table.add_column(column, justify='left' if column == 'run' else 'right', min_width=len(column))
+        for name, cells in self.rows.items():
+            table.add_row(name, *cells)
+        return table
+
+
+class BoardHook(Hook):
+    """Writes a run's row of the board.
 
     Args:
-        name (str): What the bar is called.
+        board (Board): The board.
+        name (str): The run.
     """
     priority = 'LOWEST'
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, board: Board, name: str) -> None:
+        self.board, self.name, self.score = board, name, '-'
 
     def before_train(self, runner) -> None:
-        """Start the bar."""
-        self.progress = Progress(TextColumn('{task.description:28}'), BarColumn(), MofNCompleteColumn(),
-                                 TimeElapsedColumn(), TimeRemainingColumn())
-        self.progress.start()
-        self.task = self.progress.add_task(self.name, total=runner.max_iters)
+        """Start the clock."""
+        self.begin = time.monotonic()
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        """Move the bar."""
-        self.progress.advance(self.task)
+        """Write how far the run is; its iterations take about equally long."""
+        clips, done, spent = data_batch['inputs'], runner.iter + 1, time.monotonic() - self.begin
+        frames, crop = clips[0].shape[-3], clips[0].shape[-1]
+        self.board.rows[self.name] = [
+            f'{runner.epoch + 1}/{runner.max_epochs}', f'{done}/{runner.max_iters}', f'{len(clips)} x {frames} x {crop}',
+            self.score, f'{spent:.0f} s', f'{spent / done * (runner.max_iters - done):.0f} s']
 
     def after_val_epoch(self, runner, metrics=None) -> None:
-        """Say where the run is."""
-        self.progress.update(self.task, description=f'{self.name}: {100 * metrics["acc/top1"]:.1f} % top-1')
-
-    def after_train(self, runner) -> None:
-        """Stop the bar."""
-        self.progress.stop()
+        """Write how good it is."""
+        self.score = self.board.rows[self.name][3] = f'{100 * metrics["acc/top1"]:.1f} %'
 
 
 def make_videos(data: Path) -> None:
@@ -69,24 +87,53 @@ def make_videos(data: Path) -> None:
     subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'), str(data)], check=True)
 
 
-def train(name: str, data: Path, work_dir: Path, seed: int, workers: int) -> None:
+def config_path(name: str) -> Path:
+    """The config of one of the two."""
+    return ROOT / 'configs' / 'recognition' / 'slowfast' / CONFIGS[name]
+
+
+def build_store(data: Path) -> Path:
+    """Make what is missing of the grid store, beside the data."""
+    store = data.with_name(f'{data.name}_store')
+    command(['store', 'build', str(data / 'train.txt'), str(store), '--root', str(data),
+             '--config', str(config_path('multigrid'))])
+    return store
+
+
+def train(name: str, data: Path, store: Path, work_dir: Path, seed: int, workers: int, board: Board) -> None:
     """Train one of the two; its log goes to its work dir."""
-    cfg = Config.fromfile(str(ROOT / 'configs' / 'recognition' / 'slowfast' / CONFIGS[name]))
+    cfg = Config.fromfile(str(config_path(name)))
     for split in ('train', 'val'):
         cfg[f'{split}_dataloader'].num_workers = workers
         dataset = cfg[f'{split}_dataloader'].dataset
         dataset.ann_file, dataset.data_prefix = str(data / f'{split}.txt'), dict(video=str(data))
+    if 'multigrid' in cfg:
+        cfg.multigrid.grid_store = str(store)
     cfg.work_dir = str(work_dir / name)
     cfg.randomness = dict(seed=seed)
     cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None
-    cfg.custom_hooks = [dict(type='DemoHook', name=name)]
     shutil.rmtree(cfg.work_dir, ignore_errors=True)  # of an earlier demo
     with open(os.devnull, 'w') as nowhere, redirect_stdout(nowhere):  # what is logged is in the file
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
         handlers = [handler for handler in runner.logger.handlers if type(handler) is logging.StreamHandler]
         for handler in handlers:
             runner.logger.removeHandler(handler)
+    runner.register_hook(BoardHook(board, name))
     runner.train()
+
+
+def verdict(base: Run, ours: Run) -> List[str]:
+    """Two lines: how much faster the second run came to the first one's accuracy, and where both were at its end."""
+    goal = base.end.score - NEAR
+    times = base.time_to(goal), ours.time_to(goal)
+    if times[1] is None:
+        first = f'{ours.name} did not come to {goal:.1f} %, {NEAR} below where {base.name} ends'
+    else:
+        first = (f'to {goal:.1f} %: {base.name} {times[0]:.0f} s, {ours.name} {times[1]:.0f} s, '
+                 f'{times[0] / max(times[1], 1):.2f}x faster')  # logs count whole seconds
+    seen = [point.score for point in base.points if point.seconds <= ours.end.seconds]
+    score = f'{seen[-1]:.1f} %' if seen else 'not yet evaluated'
+    return [first, f'after {ours.end.seconds:.0f} s: {ours.name} {ours.end.score:.1f} %, {base.name} {score}']
 
 
 def main() -> None:
@@ -98,17 +145,21 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=0, help='of both runs')
     args = parser.parse_args()
     make_videos(args.data)
+    store = build_store(args.data)
     # Half of the cores train, the others load, in both runs: more threads than cores would only wait for each other.
     half = min(8, max(1, len(os.sched_getaffinity(0)) // 2))
     torch.set_num_threads(half)
     print(f'training on {half} cores and loading on {half}; logs are in {args.work_dir}')
-    for name in CONFIGS:
-        train(name, args.data, args.work_dir, args.seed, half)
+    board = Board()
+    with Live(board, refresh_per_second=2):
+        for name in CONFIGS:
+            train(name, args.data, store, args.work_dir, args.seed, half, board)
+    print()
     runs = [read_run(args.work_dir / name) for name in CONFIGS]
     title = 'Moving digits, small SlowFast, from scratch'
     print_runs(runs, title)
     draw_runs(runs, args.out, title)
-    print(f'plot: {args.out}')
+    print(f'plot: {args.out}', *verdict(*runs), sep='\n')
 
 
 if __name__ == '__main__':
