@@ -69,8 +69,19 @@ def test_settings_of_the_variants(variants):
 def test_stores_and_caps(variants):
     cfg, schedule = variants.build('i3d', 'digits', 'store-cap-2', {})
     assert schedule.settings.max_batch_factor == 2
-    assert cfg.train_dataloader.dataset.dataset.pipeline[0].store == str(variants.STORE)
+    assert cfg.train_dataloader.dataset.dataset.pipeline[0].store == 'data/moving_digits16_store'
     assert variants.build('i3d', 'digits', 'cap-1', {})[1].settings.grid_store is None
+
+
+def test_a_schedule_by_hand(variants):
+    cfg, schedule = variants.build('i3d', 'ordered', 'hand-6x8x32-1x16x34-2x16x48', {})
+    assert sampler_of(cfg) == [(6, [(1, 8, 32)]), (1, [(1, 16, 34)]), (2, [(1, 16, 48)])]
+    assert [schedule.lr.without_warmup(epoch) for epoch in (0, 5, 6, 7, 8)] == pytest.approx([1, 1, 1, .1, .1])
+    assert cfg.train_dataloader.dataset.dataset.pipeline[0].store == 'data/moving_digits30_store'
+
+
+def test_the_store_of_a_part_is_that_of_the_whole(variants):
+    assert variants.build('i3d', 'utd7', 'store', {})[1].settings.grid_store == 'data/utd_mhad_depth27_store'
 
 
 def test_a_fixed_interval(variants):
@@ -286,6 +297,13 @@ def test_the_report(tools, tmp_path):
         (tmp_path / f'{number}.json').write_text(json.dumps(dict(record, data='ordered')))
     assert report.table(report.read(tmp_path), 'budgets ordered i3d').splitlines()[2:] == [
         '| baseline |  | 80.0, 200 s |', '| baseline | 0.5 | 60.0, 100 s |']
+    assert report.table(report.read(tmp_path), 'goals ordered i3d').splitlines()[2:] == [
+        '| I3D | baseline | 1 | 80.0 | 200 |  |']
+    (tmp_path / '2.json').write_text(json.dumps(dict(record_of('auto', 0, 79.5, 100., 1), data='ordered')))
+    (tmp_path / '3.json').write_text(json.dumps(dict(record_of('multigrid', 0, 70., 100., 1), data='ordered')))
+    assert report.table(report.read(tmp_path), 'goals ordered i3d').splitlines()[3:] == [
+        '|  | multigrid (default) | 1 | 70.0 | 9.5 points short |  |',
+        "|  | max_batch_factor 'auto' | 1 | 79.5 | 50 | 4.00x |"]
     text = 'before <!-- table: x y z -->\nold\n<!-- end --> after'
     assert report.fill(text, lambda name: f'new {name}') == (
         'before <!-- table: x y z -->\n\nnew x y z\n\n<!-- end --> after')

@@ -14,7 +14,7 @@ from statistics import mean
 from typing import Callable, Dict, List, Optional, Sequence
 
 from shapes import forecast_table, markdown, shapes_table, steps_table
-from variants import VARIANTS, load
+from variants import HAND_MADE, VARIANTS, load
 
 ROOT = Path(__file__).resolve().parents[2]
 # UTD-MHAD was first trained with another default of bn_base_size than now.
@@ -29,10 +29,13 @@ TABLES = dict(
     bn=('store', 'store-bn-8', 'store-auto', 'store-auto-bn-8'),
     epochs_of_a_cap=('store-cap-2', 'store-cap-2-iterations'), batches=('baseline', 'multigrid', 'bn-batch'),
     transformers=('baseline', 'multigrid', 'uncapped', 'uncapped-no-lr-scaling'),
+    by_hand=tuple('hand-' + text.replace(' ', '-') for text in HAND_MADE),
     cycles_and_lr=('baseline', 'bn-8', *PEERS[2:5], 'no-lr-scaling', 'epochs-2'))
 TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', utd7='7 actions of UTD-MHAD, pre-trained on 20',
               digits='moving digits', ordered='ordered digits', timesformer='TimeSformer', mvit='MViT',
               **{'i3d-nl': 'non-local I3D'})
+GOALS = ('baseline', 'multigrid', 'auto', 'store', 'store-bn-8', 'store-auto')
+NEAR = 0.5  # points below the baseline's end that count as its accuracy
 SHAPES = dict(shapes=shapes_table, steps=steps_table, forecast=forecast_table)
 HEADER = ('run', 'seeds', 'iterations', 'top-1 (%)', 'load', 'wall-clock (s)', 'of it data', 'of it compute',
           'CPU time (s)', "to within a point of the baseline's end (s)", 'speed-up: iterations', 'wall-clock',
@@ -52,6 +55,13 @@ class Runs:
     def mean(self, key: str) -> float:
         """Mean of it over the seeds."""
         return mean(self.last(key))
+
+    def first(self, top1: float, key: str) -> Optional[float]:
+        """Mean of a value at the first validation at which the seeds' mean is of that accuracy; None if at none."""
+        for points in zip(*(record['points'] for record in self.records)):
+            if mean(point['top1'] for point in points) >= top1:
+                return mean(point[key] for point in points)
+        return None
 
     def load(self) -> float:
         """Mean load average of the machine at the validations."""
@@ -122,7 +132,8 @@ def variant_table(groups: Dict[tuple, Runs], model: str, data: str, variants: Se
 
 def budget_table(groups: Dict[tuple, Runs], data: str, *models: str) -> str:
     """Top-1 and CPU seconds of each variant at each share of the baseline's budget, the models side by side."""
-    kinds = sorted({key[2:] for key in groups if key[1] == data and key[0] in models and set(dict(key[3])) <= {'budget'}},
+    kinds = sorted({key[2:] for key in groups if key[1] == data and key[0] in models and set(dict(key[3])) <= {'budget'}
+                    and not key[2].startswith('hand')},
                    key=lambda kind: (list(VARIANTS).index(kind[0]), -dict(kind[1]).get('budget', 2)))
     rows = []
     for variant, conditions in kinds:
@@ -131,6 +142,24 @@ def budget_table(groups: Dict[tuple, Runs], data: str, *models: str) -> str:
         rows.append([VARIANTS[variant][2], f'{budget:g}' if budget else '', *(
             f'{spread(runs.last("top1"))}, {runs.mean("cpu_seconds"):.0f} s' if runs else '' for runs in found)])
     return markdown(('run', 'budget', *(TITLES[model] for model in models)), rows)
+
+
+def goal_table(groups: Dict[tuple, Runs], data: str, conditions: tuple, *models: str) -> str:
+    """CPU seconds to half a point below where the baseline ends, of the runs that were made to be as good."""
+    header = ('model', 'run', 'seeds', 'top-1 (%)', 'CPU time to the goal (s)', 'less than the baseline')
+    rows = []
+    for model in models:
+        base = groups.get((model, data, 'baseline', conditions))
+        for variant in GOALS if base else ():
+            runs = groups.get((model, data, variant, conditions))
+            if not runs:
+                continue
+            goal = base.mean('top1') - NEAR
+            own, ours = base.first(goal, 'cpu_seconds'), runs.first(goal, 'cpu_seconds')
+            reached = f'{ours:.0f}' if ours else f'{goal - runs.mean("top1"):.1f} points short'
+            rows.append([TITLES[model] if runs is base else '', VARIANTS[variant][2], str(len(runs.records)),
+                         spread(runs.last('top1')), reached, f'{own / ours:.2f}x' if ours and runs is not base else ''])
+    return markdown(header, rows)
 
 
 def summary_table(groups: Dict[tuple, Runs], data: str, conditions: tuple) -> str:
@@ -243,6 +272,8 @@ def table(groups: Dict[tuple, Runs], name: str) -> str:
     words = [word for word in words if '=' not in word]
     if kind == 'summary':
         return summary_table(groups, *words, conditions)
+    if kind == 'goals':
+        return goal_table(groups, words[0], conditions, *words[1:])
     if kind == 'budgets':
         return budget_table(groups, *words)
     if kind == 'boundary':

@@ -23,8 +23,9 @@ import report
 import variants
 
 ROOT = Path(__file__).resolve().parents[2]
-DIGITS = ['data/moving_digits16', '--classes', '16', '--num-train', '5000', '--num-val', '1000', '--num-frames', '16']
-ORDERED = [str(variants.ORDERED), '--classes', '30', '--parts', '2', '--distractors', '1', '--shake', '1',
+DIGITS = [str(variants.FOLDERS['digits']), '--classes', '16',
+          '--num-train', '5000', '--num-val', '1000', '--num-frames', '16']
+ORDERED = [str(variants.FOLDERS['ordered']), '--classes', '30', '--parts', '2', '--distractors', '1', '--shake', '1',
            '--num-train', '2500', '--num-val', '1000', '--num-frames', '16']
 
 
@@ -133,16 +134,17 @@ def make_data(model: str, data: str, names: list) -> None:
     if data in ('digits', 'ordered'):
         subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'),
                         *(DIGITS if data == 'digits' else ORDERED)], check=True)
-    elif not Path('data/utd_mhad_depth27/train.txt').exists():
-        sys.exit('data/utd_mhad_depth27 is not there: get UTD-MHAD from its authors')
+    elif not (variants.FOLDERS['utd'] / 'train.txt').exists():
+        sys.exit(f'{variants.FOLDERS["utd"]} is not there: get UTD-MHAD from its authors')
     elif data == 'utd7':
         variants.write_lists('utd20')
         variants.write_lists('utd7')
-    sides = ('128', '181') if model in variants.FULL_SIZE else ('80', '114')
-    if data not in ('digits', 'ordered') and any(name.startswith('store') for name in names):
-        subprocess.run([sys.executable, '-m', 'mmaction_multigrid', 'store', 'build',
-                        'data/utd_mhad_depth27/train.txt', str(variants.STORE), '--root', 'data/utd_mhad_depth27',
-                        '--sides', *sides], check=True)
+    if any(name.startswith(('store', 'hand')) for name in names):
+        folder = str(variants.FOLDERS.get(data, variants.FOLDERS['utd']))
+        sides = ('28', '40') if data in variants.FOLDERS and data != 'utd' else ('80', '114')
+        subprocess.run([sys.executable, '-m', 'mmaction_multigrid', 'store', 'build', f'{folder}/train.txt',
+                        f'{folder}_store', '--root', folder,
+                        '--sides', *(('128', '181') if model in variants.FULL_SIZE else sides)], check=True)
 
 
 def parse_condition(text: str) -> tuple:

@@ -33,16 +33,22 @@ FULL_SIZE = {'slowfast-r50': 'slowfast/slowfast_r50-multigrid_8xb8-8x8x1-steplr-
 CONFIGS.update({(model, 'utd'): (name, name) for model, name in FULL_SIZE.items()})
 # UTD-MHAD's actions in two parts, drawn once: to train on 20 of them, and to fine-tune on the other 7.
 FINE_TUNED = sorted(random.Random(0).sample(range(27), 7))
-ORDERED = Path('data/moving_digits30')
-PARTS, STORE = Path('data/utd_mhad_depth27_parts'), Path('data/utd_mhad_depth27_store')
+FOLDERS = {data: Path('data') / name for data, name in (
+    ('digits', 'moving_digits16'), ('ordered', 'moving_digits30'), ('utd', 'utd_mhad_depth27'))}
+PARTS = Path('data/utd_mhad_depth27_parts')
 ACTIONS = dict(utd20=[label for label in range(27) if label not in FINE_TUNED], utd7=FINE_TUNED)
+
+
+def store_of(cfg: Config) -> str:
+    """The grid store beside a config's training videos."""
+    return cfg.train_dataloader.dataset.data_prefix.video.rstrip('/') + '_store'
 
 
 def write_lists(data: str) -> None:
     """Write the annotation lists of a part of UTD-MHAD, labels counted from 0."""
     PARTS.mkdir(exist_ok=True)
     for name in ('train', 'val'):
-        lines = [line.split() for line in Path(f'data/utd_mhad_depth27/{name}.txt').read_text().splitlines()]
+        lines = [line.split() for line in (FOLDERS['utd'] / f'{name}.txt').read_text().splitlines()]
         kept = [f'{path} {ACTIONS[data].index(int(label))}' for path, label in lines if int(label) in ACTIONS[data]]
         (PARTS / f'{data}_{name}.txt').write_text('\n'.join(kept) + '\n')
 
@@ -60,7 +66,7 @@ def load(model: str, data: str, multigrid: bool) -> Config:
         cfg.model.cls_head.num_classes = 30
         train_epochs(cfg, 10)
         for loader, part in ((cfg.train_dataloader, 'train'), (cfg.val_dataloader, 'val')):
-            loader.dataset.update(ann_file=f'{ORDERED}/{part}.txt', data_prefix=dict(video=str(ORDERED)))
+            loader.dataset.update(ann_file=f'{FOLDERS[data]}/{part}.txt', data_prefix=dict(video=str(FOLDERS[data])))
     if data in ACTIONS:
         cfg.model.cls_head.num_classes = len(ACTIONS[data])
         cfg.train_dataloader.dataset.ann_file = str(PARTS / f'{data}_train.txt')
@@ -134,7 +140,7 @@ def cap_by_iterations(cfg: Config, cap: int) -> None:
 def by_iterations(cap: int) -> Callable[[Config], None]:
     """Coarse clips from a grid store, and the schedule of a cap in which each shape makes as many iterations."""
     def change(cfg: Config) -> None:
-        cfg.multigrid.grid_store = str(STORE)
+        cfg.multigrid.grid_store = store_of(cfg)
         cap_by_iterations(cfg, cap)
     return change
 
@@ -161,7 +167,27 @@ def option(**settings) -> Callable[[Config], None]:
 
 def from_store(**settings) -> Callable[[Config], None]:
     """Other settings of ``multigrid``, and coarse clips from a grid store."""
-    return lambda cfg: cfg.multigrid.update(settings, grid_store=str(STORE))
+    return lambda cfg: cfg.multigrid.update(settings, grid_store=store_of(cfg))
+
+
+def by_hand(text: str) -> Callable[[Config], None]:
+    """Stages 'epochs x frames x crop' of one batch size and lr, the last of a tenth of it, from a grid store."""
+    shapes = [[int(number) for number in stage.split('x')] for stage in text.split()]
+
+    def change(cfg: Config) -> None:
+        cfg.multigrid.pop('cycle_ends', None)
+        cfg.multigrid.update(grid_store=store_of(cfg), short_cycle=False, stages=[
+            dict(epochs=epochs, num_frames=frames, crop_size=crop, batch_factor=1, lr_factor=1.)
+            for epochs, frames, crop in shapes])
+        cfg.multigrid.stages[-1].lr_factor = 0.1
+    return change
+
+
+# At constant batch: few frames, then small crops, then one or two full epochs.
+HAND_MADE = ('8x8x24 1x16x48 1x16x48', '12x8x24 1x16x48 1x16x48', '4x4x24 4x8x24 2x8x34 1x16x48 1x16x48',
+             '5x8x24 2x8x34 1x16x34 1x16x48 1x16x48', '6x16x24 1x16x34 1x16x48 1x16x48', '7x8x24 2x16x34 1x16x48',
+             '7x8x24 2x16x34 2x16x48', '6x8x32 1x16x48 1x16x48', '6x8x32 1x16x34 2x16x48', '5x8x32 2x16x34 1x16x48',
+             '5x8x32 2x16x40 1x16x48', '8x8x32 2x16x34 1x16x48')
 
 
 # Name: (from the multigrid config?, what changes it, what the tables call it).
@@ -199,6 +225,7 @@ VARIANTS: Dict[str, tuple] = {
     'no-precise-bn': (True, option(precise_bn=0), 'no precise BN'),
     'fixed-interval': (True, fixed_interval, 'fixed frame interval'),
     'no-lr-scaling': (True, option(lr_scaling='none'), 'no linear lr scaling'),
+    **{'hand-' + text.replace(' ', '-'): (True, by_hand(text), text) for text in HAND_MADE},
     'epochs-1': (True, option(epoch_factor=1.), 'epoch_factor 1'),
     'epochs-2': (True, option(epoch_factor=2.), 'epoch_factor 2'),
 }
