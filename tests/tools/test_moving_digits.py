@@ -90,13 +90,13 @@ def test_the_class_is_the_order_of_two_motions(digits_tool):
 
 def test_distractors_and_a_camera_that_shakes(digits_tool):
     digits = digits_tool.split_digits(0)['train']
-    kinds = [dict(), dict(distractors=1), dict(shake=2), dict(parts=2)]
+    kinds = [dict(), dict(distractors=1), dict(shake=2), dict(parts=2), dict(noise=40)]
     clips = [digits_tool.render(digits, 3, digits_tool.Settings(**kind), np.random.default_rng(0)) for kind in kinds]
     assert all((clip != clips[0]).any() for clip in clips[1:])
 
 
 @pytest.mark.parametrize(('key', 'value'), [('size', 40), ('classes', 1), ('num_train', 0), ('num_frames', 2.5),
-                                            ('parts', 0), ('classes', 17), ('distractors', -1), ('shake', True)])
+                                            ('parts', 0), ('classes', 17), ('distractors', -1), ('shake', True), ('noise', 129)])
 def test_impossible_settings(digits_tool, key, value):
     with pytest.raises(ValueError, match=f'{key} = {value}'):
         digits_tool.Settings(**{key: value})

@@ -4,8 +4,8 @@
 
 writes ``videos/{train,val}/*.mp4`` (real H.264 files) and the Kinetics-style lists ``train.txt`` and ``val.txt``
 (``videos/train/00000.mp4 LABEL``). The two splits share neither a digit image nor a random number. With ``--parts 2`` the
-class is which of two motions comes first and which second; other digits (``--distractors``) and a camera that shakes
-(``--shake``) make it harder to see.
+class is which of two motions comes first and which second; other digits (``--distractors``), a camera that shakes
+(``--shake``) and noise (``--noise``) make it harder to see.
 """
 import argparse
 import itertools
@@ -84,10 +84,11 @@ class Settings:
     parts: int = 1  # motions of a clip, one after the other, no two the same
     distractors: int = 0  # smaller digits that move on their own ways
     shake: int = 0  # pixels, that the camera is off at the most in a frame, in x and y
+    noise: int = 8  # standard deviation of each pixel, of 255
 
     def __post_init__(self):
         limits = dict(num_train=(1, None), num_val=(1, None), size=(32, 512), num_frames=(2, 1000), seed=(0, None),
-                      parts=(1, 4), distractors=(0, 8), shake=(0, 16))
+                      parts=(1, 4), distractors=(0, 8), shake=(0, 16), noise=(0, 128))
         limits['classes'] = (2, math.perm(len(MOTIONS), self.parts) if type(self.parts) is int else 2)
         for key, (low, high) in limits.items():
             value = getattr(self, key)
@@ -167,7 +168,7 @@ def render(digits, label, settings, rng):
     for _ in range(settings.distractors):
         paint(frames, rng.choice(digits), rng.permutation(names)[:settings.parts], 0.5, shake, rng)
     paint(frames, digit, classes(settings)[label], 1., shake, rng)
-    frames += 8 * rng.standard_normal(frames.shape, dtype=np.float32)
+    frames += settings.noise * rng.standard_normal(frames.shape, dtype=np.float32)
     return frames.clip(0, 255).astype(np.uint8)
 
 

@@ -23,10 +23,11 @@ import report
 import variants
 
 ROOT = Path(__file__).resolve().parents[2]
-DIGITS = [str(variants.FOLDERS['digits']), '--classes', '16',
-          '--num-train', '5000', '--num-val', '1000', '--num-frames', '16']
-ORDERED = [str(variants.FOLDERS['ordered']), '--classes', '30', '--parts', '2', '--distractors', '1', '--shake', '1',
-           '--num-train', '2500', '--num-val', '1000', '--num-frames', '16']
+# What makes each generated set.
+MADE = dict(
+    digits='--classes 16 --num-train 5000 --num-val 1000 --num-frames 16',
+    ordered='--classes 30 --parts 2 --distractors 1 --shake 1 --num-train 2500 --num-val 1000 --num-frames 16',
+    noisy='--classes 30 --parts 2 --shake 1 --noise 80 --num-train 750 --num-val 900 --num-frames 16')
 
 
 def make_hook(path: Path, record: dict):
@@ -131,20 +132,19 @@ def pretraining(job: dict) -> dict:
 
 def make_data(model: str, data: str, names: list) -> None:
     """Make the digits unless they are there, and what of UTD-MHAD is derived; itself, it comes from its authors."""
-    if data in ('digits', 'ordered'):
-        subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'),
-                        *(DIGITS if data == 'digits' else ORDERED)], check=True)
-    elif not (variants.FOLDERS['utd'] / 'train.txt').exists():
-        sys.exit(f'{variants.FOLDERS["utd"]} is not there: get UTD-MHAD from its authors')
+    folder = str(variants.FOLDERS.get(data, variants.FOLDERS['utd']))
+    if data in MADE:
+        subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'), folder, *MADE[data].split()],
+                       check=True)
+    elif not Path(folder, 'train.txt').exists():
+        sys.exit(f'{folder} is not there: get UTD-MHAD from its authors')
     elif data == 'utd7':
         variants.write_lists('utd20')
         variants.write_lists('utd7')
     if any(name.startswith(('store', 'hand')) for name in names):
-        folder = str(variants.FOLDERS.get(data, variants.FOLDERS['utd']))
-        sides = ('28', '40') if data in variants.FOLDERS and data != 'utd' else ('80', '114')
+        sides = ('128', '181') if model in variants.FULL_SIZE else ('28', '40') if data in MADE else ('80', '114')
         subprocess.run([sys.executable, '-m', 'mmaction_multigrid', 'store', 'build', f'{folder}/train.txt',
-                        f'{folder}_store', '--root', folder,
-                        '--sides', *(('128', '181') if model in variants.FULL_SIZE else sides)], check=True)
+                        f'{folder}_store', '--root', folder, '--sides', *sides], check=True)
 
 
 def parse_condition(text: str) -> tuple:

@@ -20,6 +20,7 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
     (model, data): (f'{name}_{base}.py', f'{name}-multigrid_{ours}.py')
     for data, base, ours in (
         ('digits', '1xb8-16x1x1-steplr-4e_moving-digits16-rgb', '1xb8-16x1x1-steplr-6e_moving-digits16-rgb'),
+        ('noisy', '1xb4-16x1x1-steplr-32e_noisy-digits30-rgb', '1xb4-16x1x1-steplr-48e_noisy-digits30-rgb'),
         ('utd', '1xb4-16x4x1-steplr-70e_utd-mhad-depth-rgb', '1xb4-16x4x1-steplr-105e_utd-mhad-depth-rgb'))
     for model, name in (('slowfast', 'slowfast/slowfast-tiny'), ('i3d', 'i3d/i3d-tiny'),
                         ('i3d-nl', 'i3d/i3d-tiny-nl-dot-product'))
@@ -34,7 +35,8 @@ CONFIGS.update({(model, 'utd'): (name, name) for model, name in FULL_SIZE.items(
 # UTD-MHAD's actions in two parts, drawn once: to train on 20 of them, and to fine-tune on the other 7.
 FINE_TUNED = sorted(random.Random(0).sample(range(27), 7))
 FOLDERS = {data: Path('data') / name for data, name in (
-    ('digits', 'moving_digits16'), ('ordered', 'moving_digits30'), ('utd', 'utd_mhad_depth27'))}
+    ('digits', 'moving_digits16'), ('ordered', 'moving_digits30'), ('noisy', 'noisy_digits30'),
+    ('utd', 'utd_mhad_depth27'))}
 PARTS = Path('data/utd_mhad_depth27_parts')
 ACTIONS = dict(utd20=[label for label in range(27) if label not in FINE_TUNED], utd7=FINE_TUNED)
 

@@ -1,0 +1,7 @@
+# One non-local block, behind the second stage.
+_base_ = ['i3d-tiny_1xb4-16x1x1-steplr-32e_noisy-digits30-rgb.py']
+model = dict(
+    backbone=dict(
+        non_local=((0, ), (1, ), (0, )),
+        non_local_cfg=dict(
+            sub_sample=True, use_scale=False, norm_cfg=dict(type='BN3d', requires_grad=True), mode='dot_product')))
