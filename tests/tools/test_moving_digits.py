@@ -96,7 +96,8 @@ def test_distractors_and_a_camera_that_shakes(digits_tool):
 
 
 @pytest.mark.parametrize(('key', 'value'), [('size', 40), ('classes', 1), ('num_train', 0), ('num_frames', 2.5),
-                                            ('parts', 0), ('classes', 17), ('distractors', -1), ('shake', True), ('noise', 129)])
+                                            ('parts', 0), ('classes', 17), ('distractors', -1), ('shake', True),
+                                            ('noise', 129)])
 def test_impossible_settings(digits_tool, key, value):
     with pytest.raises(ValueError, match=f'{key} = {value}'):
         digits_tool.Settings(**{key: value})

@@ -239,6 +239,28 @@ def test_a_run_and_its_resume(tools, digits, tmp_path, monkeypatch):
     assert again['finished']
 
 
+@pytest.mark.parametrize(('model', 'data', 'made', 'sides'), [
+    ('i3d', 'noisy', True, ['28', '40']), ('i3d', 'utd', False, ['80', '114']),
+    ('i3d-r50', 'utd', False, ['128', '181'])])
+def test_data_and_stores_are_made(tools, tmp_path, monkeypatch, model, data, made, sides):
+    study = load_tool('study/run')
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / 'data' / ('noisy_digits30' if made else 'utd_mhad_depth27')
+    if not made:
+        with pytest.raises(SystemExit, match='utd_mhad_depth27 is not there'):
+            study.make_data(model, data, ['store'])
+    folder.mkdir(parents=True)
+    (folder / 'train.txt').touch()
+    commands = []
+    monkeypatch.setattr(study.subprocess, 'run', lambda command, check: commands.append(command[1:]))
+    study.make_data(model, data, ['baseline', 'store'])
+    assert [command[0].endswith('moving_digits.py') for command in commands] == [True, False][not made:]
+    assert commands[-1] == ['-m', 'mmaction_multigrid', 'store', 'build', f'data/{folder.name}/train.txt',
+                            f'data/{folder.name}_store', '--root', f'data/{folder.name}', '--sides', *sides]
+    study.make_data(model, data, ['baseline'])
+    assert len(commands) == (3 if made else 1)
+
+
 @pytest.mark.filterwarnings('ignore')
 def test_the_forecast_beside_the_run(tools, digits, tmp_path, monkeypatch, capsys):
     """One line of figures for each variant; the run is a record's, as here, or is trained."""

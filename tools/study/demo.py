@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Dict, List
 
 import torch
+import variants
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from mmengine.hooks import Hook
@@ -31,9 +32,7 @@ from mmaction_multigrid.plan.drawing import draw_runs
 from mmaction_multigrid.plan.runs import Run, read_run
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = dict(
-    baseline='slowfast-tiny_1xb8-16x1x1-steplr-6e_moving-digits-rgb.py',
-    multigrid='slowfast-tiny-multigrid_1xb8-16x1x1-steplr-9e_moving-digits-rgb.py')
+CONFIGS = dict(zip(('baseline', 'multigrid'), variants.CONFIGS['slowfast', 'noisy']))
 COLUMNS = ('run', 'epoch', 'iteration', 'clips x frames x crop', 'top-1', 'time', 'left')
 NEAR = 0.5  # points below the baseline's end that count as its accuracy
 
@@ -84,12 +83,13 @@ class BoardHook(Hook):
 
 def make_videos(data: Path) -> None:
     """Make the data set, unless it is there."""
-    subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'), str(data)], check=True)
+    subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'), str(data),
+                    *variants.MADE['noisy'].split()], check=True)
 
 
 def config_path(name: str) -> Path:
     """The config of one of the two."""
-    return ROOT / 'configs' / 'recognition' / 'slowfast' / CONFIGS[name]
+    return ROOT / 'configs' / 'recognition' / CONFIGS[name]
 
 
 def build_store(data: Path) -> Path:
@@ -139,7 +139,7 @@ def verdict(base: Run, ours: Run) -> List[str]:
 def main() -> None:
     """Make the data, train both, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--data', type=Path, default=ROOT / 'data' / 'moving_digits', help='where the videos go')
+    parser.add_argument('--data', type=Path, default=ROOT / variants.FOLDERS['noisy'], help='where the videos go')
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'demo', help='where the runs go')
     parser.add_argument('--out', type=Path, default=ROOT / 'demo.png', help='plot to write')
     parser.add_argument('--seed', type=int, default=0, help='of both runs')
@@ -156,7 +156,7 @@ def main() -> None:
             train(name, args.data, store, args.work_dir, args.seed, half, board)
     print()
     runs = [read_run(args.work_dir / name) for name in CONFIGS]
-    title = 'Moving digits, small SlowFast, from scratch'
+    title = 'Noisy digits, small SlowFast, from scratch'
     print_runs(runs, title)
     draw_runs(runs, args.out, title)
     print(f'plot: {args.out}', *verdict(*runs), sep='\n')

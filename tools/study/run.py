@@ -23,11 +23,6 @@ import report
 import variants
 
 ROOT = Path(__file__).resolve().parents[2]
-# What makes each generated set.
-MADE = dict(
-    digits='--classes 16 --num-train 5000 --num-val 1000 --num-frames 16',
-    ordered='--classes 30 --parts 2 --distractors 1 --shake 1 --num-train 2500 --num-val 1000 --num-frames 16',
-    noisy='--classes 30 --parts 2 --shake 1 --noise 80 --num-train 750 --num-val 900 --num-frames 16')
 
 
 def make_hook(path: Path, record: dict):
@@ -133,16 +128,17 @@ def pretraining(job: dict) -> dict:
 def make_data(model: str, data: str, names: list) -> None:
     """Make the digits unless they are there, and what of UTD-MHAD is derived; itself, it comes from its authors."""
     folder = str(variants.FOLDERS.get(data, variants.FOLDERS['utd']))
-    if data in MADE:
-        subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'), folder, *MADE[data].split()],
-                       check=True)
+    if data in variants.MADE:
+        subprocess.run([sys.executable, str(ROOT / 'tools' / 'data' / 'moving_digits.py'), folder,
+                        *variants.MADE[data].split()], check=True)
     elif not Path(folder, 'train.txt').exists():
         sys.exit(f'{folder} is not there: get UTD-MHAD from its authors')
     elif data == 'utd7':
         variants.write_lists('utd20')
         variants.write_lists('utd7')
     if any(name.startswith(('store', 'hand')) for name in names):
-        sides = ('128', '181') if model in variants.FULL_SIZE else ('28', '40') if data in MADE else ('80', '114')
+        small = ('28', '40') if data in variants.MADE else ('80', '114')
+        sides = ('128', '181') if model in variants.FULL_SIZE else small
         subprocess.run([sys.executable, '-m', 'mmaction_multigrid', 'store', 'build', f'{folder}/train.txt',
                         f'{folder}_store', '--root', folder, '--sides', *sides], check=True)
 

@@ -37,6 +37,11 @@ FINE_TUNED = sorted(random.Random(0).sample(range(27), 7))
 FOLDERS = {data: Path('data') / name for data, name in (
     ('digits', 'moving_digits16'), ('ordered', 'moving_digits30'), ('noisy', 'noisy_digits30'),
     ('utd', 'utd_mhad_depth27'))}
+# What makes each generated set.
+MADE = dict(
+    digits='--classes 16 --num-train 5000 --num-val 1000 --num-frames 16',
+    ordered='--classes 30 --parts 2 --distractors 1 --shake 1 --num-train 2500 --num-val 1000 --num-frames 16',
+    noisy='--classes 30 --parts 2 --shake 1 --noise 80 --num-train 750 --num-val 900 --num-frames 16')
 PARTS = Path('data/utd_mhad_depth27_parts')
 ACTIONS = dict(utd20=[label for label in range(27) if label not in FINE_TUNED], utd7=FINE_TUNED)
 

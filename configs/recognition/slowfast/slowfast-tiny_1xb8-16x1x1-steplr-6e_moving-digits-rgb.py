@@ -1,5 +1,5 @@
-# A SlowFast small enough to train on a CPU in minutes, on the data of tools/data/moving_digits.py: the baseline of the
-# demo. It can be trained with multigrid because its spatial stride is 8 and four frames leave it one slow frame.
+# A SlowFast small enough to train on a CPU in minutes, on the data of tools/data/moving_digits.py by its defaults.
+# It can be trained with multigrid because its spatial stride is 8 and four frames leave it one slow frame.
 _base_ = ['mmaction::_base_/default_runtime.py']
 
 num_classes = 8
