@@ -156,7 +156,8 @@ def main() -> int:
     """Train what is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('model', choices=sorted({model for model, _ in variants.CONFIGS}))
-    parser.add_argument('--data', choices=['digits', 'ordered', 'utd', 'utd7'], default='digits', help='default: digits')
+    parser.add_argument('--data', choices=[*variants.FOLDERS, 'utd7'], default='digits',
+                        help='default: digits')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1], help='default: 0 1')
     parser.add_argument('--variants', nargs='+', default=['baseline', 'multigrid', 'baseline-short'],
                         help='of tools/study/variants.py; default: baseline multigrid baseline-short')
