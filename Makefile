@@ -13,7 +13,7 @@ help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
 demo: $(INSTALLED) ## train a small SlowFast twice, as usual and with multigrid, and compare
-	$(BIN)/python tools/study/demo.py
+	$(BIN)/python -W ignore tools/study/demo.py
 
 test: $(INSTALLED) ## run the tests; ARGS='tests/config -x' for some of them
 	$(BIN)/python -m pytest -n 2 $(or $(ARGS),tests)
