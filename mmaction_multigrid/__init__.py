@@ -14,7 +14,7 @@ from .models import PositionRule, PositionTable, register_position_rule  # noqa:
 from .schedule import MultigridSchedule  # noqa: E402
 from .store import GridStoreInit  # noqa: E402, F401  registers what reads it
 
-__version__ = '0.1.0'
+__version__ = '1.0.0'
 __all__ = [
     'MultigridRunner', 'MultigridSchedule', 'PositionRule', 'PositionTable', 'apply_multigrid', 'multigrid_schedule',
     'register_position_rule', 'register_transform_rule'

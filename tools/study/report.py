@@ -32,8 +32,8 @@ TABLES = dict(
     by_hand=tuple('hand-' + text.replace(' ', '-') for text in HAND_MADE),
     cycles_and_lr=('baseline', 'bn-8', *PEERS[2:5], 'no-lr-scaling', 'epochs-2'))
 TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', utd7='7 actions of UTD-MHAD, pre-trained on 20',
-              digits='moving digits', ordered='ordered digits', timesformer='TimeSformer', mvit='MViT',
-              **{'i3d-nl': 'non-local I3D'})
+              digits='moving digits', ordered='ordered digits', noisy='noisy digits', timesformer='TimeSformer',
+              mvit='MViT', **{'i3d-nl': 'non-local I3D'})
 GOALS = ('baseline', 'multigrid', 'auto', 'store', 'store-bn-8', 'store-auto')
 NEAR = 0.5  # points below the baseline's end that count as its accuracy
 SHAPES = dict(shapes=shapes_table, steps=steps_table, forecast=forecast_table)
