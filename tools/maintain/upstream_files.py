@@ -14,7 +14,7 @@ EXPLICIT = 'slowfast/slowfast_r50-multigrid-explicit_8xb8-8x8x1-steplr-358e_kine
 PAIRS = tuple((f'{kind}_1xb8-16x1x1-steplr-4e_moving-digits16-rgb.py',
                f'{kind}-multigrid_1xb8-16x1x1-steplr-6e_moving-digits16-rgb.py')
               for kind in ('slowfast/slowfast-tiny', 'i3d/i3d-tiny', 'i3d/i3d-tiny-nl-dot-product'))
-BASES = ('datasets/moving_digits16.py', 'schedules/sgd_tiny_4e.py')
+BASES = ('datasets/moving_digits16.py', 'models/i3d_tiny.py', 'models/slowfast_tiny.py', 'schedules/sgd_tiny_4e.py')
 
 # For mmengine: a file here, and its place there.
 MMENGINE = {
