@@ -2,7 +2,7 @@
 
 from typing import Callable, List, Mapping, Optional, Sequence
 
-from ..plan.advice import Choice
+from ..plan.advice import Choice, validation_advice
 from ..plan.forecast import Forecast, Hours
 from ..plan.probe import Probe
 from ..schedule import MultigridSchedule, Settings, Shape
@@ -52,6 +52,8 @@ def print_forecast(schedule: MultigridSchedule, found: Forecast, clips: Optional
             for name, ours, base in zip(Hours._fields, found.ours, found.base)]
     rows += [(), ('wall-clock', f'{found.hours:.3g} h', f'{found.base_hours:.3g} h')]
     print_table(('', 'multigrid', 'base training'), rows, f'forecast for {clips} clips on this device', left=('', ))
+    for line in validation_advice(schedule, found):
+        print(line)
 
 
 def print_loading(rows: List[tuple], workers: int) -> None:

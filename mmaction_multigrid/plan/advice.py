@@ -8,6 +8,7 @@ from ..schedule.updates import CAPS
 from .forecast import Forecast, step_seconds
 from .probe import Probe, schedule_shapes
 
+MUCH = 0.1  # of the time, for validation
 EPOCH_FACTORS = [n / 20 for n in range(80, 1, -1)]  # 4 down to 0.1
 
 
@@ -125,3 +126,13 @@ def fit_hours(schedule: MultigridSchedule, batch_size: int, clips: int, hours: f
         if (found := take(choice)).hours <= hours:
             return Choice(choice, count_updates(choice, batch_size, clips), found)
     return None
+
+
+def validation_advice(schedule: MultigridSchedule, found: Forecast) -> List[str]:
+    """A line where validations take much of the time and there are more of them than one a stage."""
+    share, freq = found.ours.validation / found.hours, schedule.settings.eval_freq
+    count = sum(len(stage.eval_epochs(freq)) for stage in schedule.stages)
+    if share <= MUCH or count == len(schedule.stages):
+        return []
+    return [f'advice: {count} validations take {100 * share:.0f} % of the time: multigrid.eval_freq = 1 makes '
+            f'{len(schedule.stages)}']

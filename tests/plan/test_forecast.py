@@ -9,6 +9,7 @@ from mmaction_multigrid.plan.advice import (
     fit_hours,
     measured_shapes,
     shapes_to_probe,
+    validation_advice,
     without_cap,
 )
 from mmaction_multigrid.schedule import BaseTraining, Settings, Shape
@@ -45,6 +46,18 @@ def test_parts_by_hand(workers, waits, base_waits, precise):
     assert hours(found.base) == [6 * 40, base_waits, 0, 35, 12]
     assert found.hours == pytest.approx(sum(found.ours))
     assert found.speedup == pytest.approx(found.base_hours / found.hours)
+
+
+@pytest.mark.parametrize(('freq', 'seconds', 'lines'), [
+    # 80 s of training; stages of two epochs and one, so that two a stage are three.
+    (2, 10., ['advice: 3 validations take 27 % of the time: multigrid.eval_freq = 1 makes 2']),
+    (2, 2.9, []),
+    (1, 100., []),
+])
+def test_advice_where_validation_is_much_of_the_time(freq, seconds, lines):
+    schedule_of_two = schedule(eval_freq=freq, precise_bn=0)
+    found = plan.forecast(schedule_of_two, plan.Costs(STEPS, evaluation=seconds), 2, 80)
+    assert validation_advice(schedule_of_two, found) == lines
 
 
 def test_receiving_is_base_training_s_least_wait():
