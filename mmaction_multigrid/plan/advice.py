@@ -5,7 +5,7 @@ from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from ..schedule import MultigridSchedule, Shape, auto_settings, count_updates
 from ..schedule.updates import CAPS
-from .forecast import Forecast, step_seconds
+from .forecast import Forecast, count_evaluations, step_seconds
 from .probe import Probe, schedule_shapes
 
 MUCH = 0.1  # of the time, for validation
@@ -130,9 +130,7 @@ def fit_hours(schedule: MultigridSchedule, batch_size: int, clips: int, hours: f
 
 def validation_advice(schedule: MultigridSchedule, found: Forecast) -> List[str]:
     """A line where validations take much of the time and there are more of them than one a stage."""
-    share, freq = found.ours.validation / found.hours, schedule.settings.eval_freq
-    count = sum(len(stage.eval_epochs(freq)) for stage in schedule.stages)
-    if share <= MUCH or count == len(schedule.stages):
+    share, count, fewest = found.ours.validation / found.hours, count_evaluations(schedule), len(schedule.stages)
+    if share <= MUCH or count == fewest:
         return []
-    return [f'advice: {count} validations take {100 * share:.0f} % of the time: multigrid.eval_freq = 1 makes '
-            f'{len(schedule.stages)}']
+    return [f'advice: {count} validations take {100 * share:.0f} % of the time: multigrid.eval_freq = 1 makes {fewest}']

@@ -106,7 +106,7 @@ def forecast(schedule: MultigridSchedule, costs: Costs, batch_size: int, clips: 
         waiting += stage.epochs * costs.waiting(computing, loading)
     batches = count_precise_bn(schedule, batch_size, clips, processes)
     computing, loading = batches * costs.forward, costs.loading(batches * batch_size, schedule.base.shape)
-    evaluations = sum(len(stage.eval_epochs(schedule.settings.eval_freq)) for stage in schedule.stages)
+    evaluations = count_evaluations(schedule)
     ours = (training, waiting, computing + costs.waiting(computing, loading), evaluations * costs.evaluation,
             evaluations * costs.checkpoint)
     updates = count_base_updates(schedule, batch_size, clips)
@@ -115,6 +115,11 @@ def forecast(schedule: MultigridSchedule, costs: Costs, batch_size: int, clips: 
     base = (computing, max(receiving, costs.waiting(computing, loading)), 0., base_evaluations * costs.evaluation,
             base_checkpoints * costs.checkpoint)
     return Forecast(*(Hours(*(seconds / 3600 for seconds in parts)) for parts in (ours, base)))
+
+
+def count_evaluations(schedule: MultigridSchedule) -> int:
+    """Validations, and checkpoints, of the whole schedule."""
+    return sum(len(stage.eval_epochs(schedule.settings.eval_freq)) for stage in schedule.stages)
 
 
 def count_precise_bn(schedule: MultigridSchedule, batch_size: int, clips: int, processes: int = 1) -> int:

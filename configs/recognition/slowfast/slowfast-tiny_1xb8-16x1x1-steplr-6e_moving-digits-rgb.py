@@ -1,99 +1,19 @@
 # A SlowFast small enough to train on a CPU in minutes, on the data of tools/data/moving_digits.py by its defaults.
 # It can be trained with multigrid because its spatial stride is 8 and four frames leave it one slow frame.
-_base_ = ['mmaction::_base_/default_runtime.py']
-
-num_classes = 8
+_base_ = [
+    'mmaction::_base_/default_runtime.py', '../../_base_/models/slowfast_tiny.py',
+    '../../_base_/datasets/moving_digits16.py'
+]
 max_epochs = 6
-
-pathway = dict(  # a ResNet-3D of 3 stages of one block each
-    type='resnet3d',
-    depth=18,
-    pretrained=None,
-    num_stages=3,
-    stage_blocks=(1, 1, 1),
-    out_indices=(2, ),
-    spatial_strides=(2, 2, 1),  # with that of conv1: 8 in all
-    temporal_strides=(1, 1, 1),
-    dilations=(1, 1, 1),
-    conv1_stride_s=2,
-    conv1_stride_t=1,
-    pool1_stride_s=1,
-    pool1_stride_t=1,
-    norm_eval=False)
 model = dict(
-    type='Recognizer3D',
     backbone=dict(
-        type='ResNet3dSlowFast',
-        pretrained=None,
-        resample_rate=4,
-        speed_ratio=4,
-        channel_ratio=2,
-        slow_pathway=dict(
-            base_channels=16,
-            conv1_kernel=(1, 5, 5),
-            inflate=(0, 1, 1),
-            lateral=True,
-            lateral_activate=(1, 1, 1),
-            **pathway),
-        fast_pathway=dict(base_channels=8, conv1_kernel=(5, 5, 5), inflate=(1, 1, 1), lateral=False, **pathway)),
-    cls_head=dict(
-        type='SlowFastHead',
-        in_channels=96,  # 64 + 32
-        num_classes=num_classes,
-        spatial_type='avg',
-        dropout_ratio=0.,
-        average_clips='prob'),
-    data_preprocessor=dict(
-        type='ActionDataPreprocessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        format_shape='NCTHW'))
+        slow_pathway=dict(base_channels=16), fast_pathway=dict(base_channels=8, conv1_kernel=(5, 5, 5))),
+    cls_head=dict(in_channels=96, num_classes=8))  # 64 of the slow pathway, 32 of the fast one
 
 data_root = 'data/moving_digits'
-train_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='SampleFrames', clip_len=16, frame_interval=1, num_clips=1),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 56)),
-    dict(type='RandomCrop', size=48),  # and no Flip: it would turn one class into another
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
-]
-val_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='SampleFrames', clip_len=16, frame_interval=1, num_clips=1, test_mode=True),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 56)),
-    dict(type='CenterCrop', crop_size=48),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
-]
-train_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='VideoDataset',
-        ann_file=f'{data_root}/train.txt',
-        data_prefix=dict(video=data_root),
-        pipeline=train_pipeline))
-val_dataloader = dict(
-    batch_size=16,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='VideoDataset',
-        ann_file=f'{data_root}/val.txt',
-        data_prefix=dict(video=data_root),
-        pipeline=val_pipeline,
-        test_mode=True))
+train_dataloader = dict(dataset=dict(ann_file=f'{data_root}/train.txt', data_prefix=dict(video=data_root)))
+val_dataloader = dict(dataset=dict(ann_file=f'{data_root}/val.txt', data_prefix=dict(video=data_root)))
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='AccMetric')
-test_evaluator = val_evaluator
 
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=1, val_interval=1)
 val_cfg = dict(type='ValLoop')
