@@ -63,9 +63,8 @@ def apply_multigrid(cfg: Config) -> Config:
         TypeError, ValueError: A setting is wrong or the base config cannot be trained with multigrid. The message
             names the key, its value and what is allowed.
     """
-    cfg = copy.deepcopy(cfg) if isinstance(cfg, Config) else Config(copy.deepcopy(dict(cfg)))
-    # A config that imports its types has classes, and names in its text. With
-    # names alone it can be changed, printed and written into checkpoints.
+    cfg = copy.copy(cfg) if isinstance(cfg, Config) else Config(dict(cfg))
+    # The text of a config, which checkpoints hold, cannot have classes in it.
     content = ConfigDict(name_types(cfg.to_dict()))
     object.__setattr__(cfg, '_cfg_dict', content)
     if type_name(cfg.get('runner_type', '')) == 'MultigridRunner':

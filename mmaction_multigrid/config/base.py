@@ -66,10 +66,10 @@ def check_flow(dataset: Mapping) -> None:
                if type_name(step.get('type')) == 'FormatShape']
     if dataset.get('modality') == 'Flow' and 'NCHW' in formats:
         raise ValueError(
-            "train_dataloader.dataset.modality = 'Flow': with "
-            "FormatShape.input_format = 'NCHW' the frames of a clip are "
+            "train_dataloader.dataset.modality = 'Flow', with "
+            "FormatShape.input_format = 'NCHW': the frames of a clip are "
             "channels of the network's first convolution, which takes one "
-            "number of them. Multigrid needs a 3D network, with 'NCTHW'")
+            "number of them. Multigrid trains flow in 3D networks ('NCTHW')")
 
 
 def read_clip(train_dataloader: Optional[Mapping]) -> Tuple[int, int, Optional[int]]:
@@ -126,7 +126,11 @@ def position_warnings(backbone: Mapping, num_frames: int,
         crop_size: Their crop.
     """
     found = []
-    arguments = CLIP_ARGUMENTS.get(type_name(backbone.get('type', '')), {})
+    kind = type_name(backbone.get('type', ''))
+    arguments = CLIP_ARGUMENTS.get(kind, {})
+    # MViT interpolates by itself, and so tests what it has trained on.
+    tested = '' if kind == 'MViT' else (
+        ', and MMAction2 without this package may refuse to test such clips')
     sizes = ((num_frames, 'frames'), (crop_size, 'pixels'))
     for (name, default), (size, unit) in zip(arguments.items(), sizes):
         value = backbone.get(name, default)
@@ -135,8 +139,7 @@ def position_warnings(backbone: Mapping, num_frames: int,
             found.append(
                 f'model.backbone.{name} = {value!r}, and the base clips have '
                 f'{size} {unit}: positions are interpolated for full clips '
-                'too, and MMAction2 without this package may refuse such '
-                f'clips. Set model = dict(backbone=dict({name}={size}))')
+                f'too{tested}. Set model = dict(backbone=dict({name}={size}))')
     return found
 
 

@@ -9,6 +9,6 @@ from .sub_batch_norm import SubBatchNorm, SubBatchNorm3d, SubSyncBatchNorm
 
 __all__ = [
     'FollowsGrid', 'NormReport', 'PositionRule', 'PositionTable', 'PreciseBN', 'SubBatchNorm', 'SubBatchNorm3d',
-    'SubSyncBatchNorm', 'bfloat16', 'check_sizes', 'convert_sub_batch_norm', 'feature_sides', 'follow_grid', 'norm_report',
-    'register_position_rule', 'set_bn_splits', 'smallest_map', 'temporal_kernel', 'whole_batches'
+    'SubSyncBatchNorm', 'bfloat16', 'check_sizes', 'convert_sub_batch_norm', 'feature_sides', 'follow_grid',
+    'norm_report', 'register_position_rule', 'set_bn_splits', 'smallest_map', 'temporal_kernel', 'whole_batches'
 ]
