@@ -171,11 +171,9 @@ class MultigridSchedule:
     def _least_epochs(self) -> int:
         """Epochs of base training of which ``epoch_factor`` leaves one."""
         factor = self.settings.epoch_factor
-        rounded, share = (round, 0.5) if self.settings.long_cycle else (int, 1)
-        epochs = int(share / factor)
-        while not rounded(epochs * factor):
-            epochs += 1
-        return epochs
+        least = 0.5 + NEARLY if self.settings.long_cycle else 1.
+        epochs = int(least / factor)
+        return epochs if epochs * factor >= least else epochs + 1
 
     def _long_cycle_shape(self, factor: Tuple[float, float]) -> Tuple[Shape, float, float]:
         """A shape of the long cycle, its crop before rounding, and its weight in epochs.

@@ -1,6 +1,8 @@
 """The schedule against hand-written numbers and the reference implementation's."""
 
 import math
+import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -253,6 +255,23 @@ def test_every_schedule_is_sound(base, settings):
     assert epochs == sorted(set(epochs))
     for i in range(2 * ours.max_epochs):
         assert 0 < ours.lr(i / 2) < math.inf
+
+
+@given(trainings(), st.booleans(), st.floats(1e-3, 0.5))
+def test_the_least_epochs_of_a_refusal_work(base, long_cycle, epoch_factor):
+    settings = dict(long_cycle=long_cycle, epoch_factor=epoch_factor)
+    try:
+        ours = schedule(base, **settings)
+    except ValueError as error:
+        least = int(re.search(r'at least (\d+) epochs', str(error))[1])
+        assert least > base.max_epochs
+        base = replace(base, max_epochs=least)
+        ours = schedule(base, **settings)
+        # Half an epoch is rounded either way, by what its float comes to.
+        if (least - 1) * epoch_factor != pytest.approx(0.5):
+            with pytest.raises(ValueError, match='at least'):
+                schedule(replace(base, max_epochs=least - 1), **settings)
+    assert ours.stages[-1].shape == base.shape
 
 
 @pytest.mark.parametrize('milestones', [(), (1, ), (1, 2), (4, 6)])
