@@ -31,5 +31,6 @@ def name_types(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(name_types(entry) for entry in value)
     if isinstance(value, (type, FunctionType)):
-        return f'{value.__module__}.{value.__qualname__}'
+        name = f'{value.__module__}.{value.__qualname__}'
+        return value if '<' in name else name  # a local one has no name
     return value

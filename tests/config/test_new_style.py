@@ -91,3 +91,5 @@ def test_classes_in_a_config_that_python_makes(small_config):
     resolved = apply_multigrid(cfg)
     assert resolved.val_evaluator.type.endswith('.AccMetric')
     assert '<class' not in resolved.pretty_text
+    cfg.train_dataloader.collate_fn = lambda batch: batch  # and has no name
+    assert callable(apply_multigrid(cfg).train_dataloader.collate_fn)
