@@ -34,7 +34,8 @@ def multigrid_schedule(cfg: Config, clips: Optional[int] = None,
     schedule = MultigridSchedule(base, complete(settings, base, cfg, clips, processes))
     for wanted, got in clamped_frames(schedule):
         _warn(f'clips of {wanted} frames have {got}: the network takes multiples of {base.frame_multiple}')
-    for text in position_warnings(cfg['model']['backbone'], *base.shape[1:]):
+    backbone = section(section(cfg, 'model'), 'backbone', 'model.')
+    for text in position_warnings(backbone, *base.shape[1:]):
         _warn(text)
     if schedule.dropped:
         stages = schedule.dropped + len(schedule.stages)

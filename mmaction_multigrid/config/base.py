@@ -130,7 +130,7 @@ def position_warnings(backbone: Mapping, num_frames: int,
     arguments = CLIP_ARGUMENTS.get(kind, {})
     # MViT interpolates by itself, and so tests what it has trained on.
     tested = '' if kind == 'MViT' else (
-        ', and MMAction2 without this package may refuse to test such clips')
+        ', and the stock network may fail to test them')
     sizes = ((num_frames, 'frames'), (crop_size, 'pixels'))
     for (name, default), (size, unit) in zip(arguments.items(), sizes):
         value = backbone.get(name, default)
