@@ -72,19 +72,22 @@ def apply_multigrid(cfg: Config) -> Config:
         cfg.pop('runner_type')
     if 'multigrid' not in cfg:
         return cfg
-    settings = Settings.from_dict(cfg['multigrid'])
-    if not settings.active:
+    if Settings.from_dict(cfg['multigrid']).active:
+        _resolve(cfg)
+    else:
         _warn('both long_cycle and short_cycle are off; the base config is trained as it is')
-        cfg.pop('multigrid')
-        return cfg
+    cfg.pop('multigrid')
+    return cfg
+
+
+def _resolve(cfg: Config) -> None:
+    """Write everything that follows from ``multigrid`` into a config."""
     schedule, _ = multigrid_schedule(cfg)
     settings = schedule.settings
-    cfg.pop('multigrid')
     base_shape = (schedule.base.num_frames, schedule.base.crop_size)
     drop_last = bool(cfg['train_dataloader'].get('drop_last', False))
     cfg['train_dataloader'] = _resolve_dataloader(cfg['train_dataloader'], schedule, base_shape)
-    for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        _drop_scopes(cfg.get(key))
+    _drop_scopes(cfg)
     cfg['train_cfg'] = dict(type='MultigridTrainLoop', max_epochs=schedule.max_epochs, eval_freq=settings.eval_freq)
     cfg['param_scheduler'] = [_resolve_lr(schedule, drop_last)]
     cfg['custom_hooks'] = _resolve_hooks(cfg.get('custom_hooks'), schedule, base_shape) + _resolve_compile(
@@ -93,7 +96,6 @@ def apply_multigrid(cfg: Config) -> Config:
     cfg['custom_imports'] = _resolve_imports(section(cfg, 'custom_imports'))
     if not cfg.get('default_scope'):
         cfg['default_scope'] = 'mmaction'  # in whose registries our parts are
-    return cfg
 
 
 def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule, base_shape: Tuple[int, int]) -> dict:
@@ -114,15 +116,17 @@ def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule, base_shap
     return dataloader
 
 
-def _drop_scopes(dataloader: Optional[dict]) -> None:
+def _drop_scopes(cfg: Config) -> None:
     """Drop ``_scope_`` where mmengine would hand it to a function.
 
     Dicts that are inherited through ``mmaction::`` have it. Registries take it
     out; a data loader's functions are called with the dict as it is.
     """
-    for key in ('collate_fn', 'worker_init_fn'):
-        if isinstance(dataloader, dict) and isinstance(dataloader.get(key), dict):
-            dataloader[key].pop('_scope_', None)
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        loader = cfg.get(name)
+        for key in ('collate_fn', 'worker_init_fn'):
+            if isinstance(loader, dict) and isinstance(loader.get(key), dict):
+                loader[key].pop('_scope_', None)
 
 
 def _resolve_dataset(dataset: Any, settings: Settings) -> Any:
