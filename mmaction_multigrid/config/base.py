@@ -84,10 +84,10 @@ def read_clip(train_dataloader: Optional[Mapping]) -> Tuple[int, int, Optional[i
     found = list(with_pipelines(train_dataloader.get('dataset')))
     if not found:
         raise ValueError('train_dataloader.dataset has no pipeline: multigrid needs a base config with a train pipeline')
-    for dataset in found:
-        check_flow(dataset)
     base_shape = TRANSFORMS.get('MultigridTransform').base_shape
     clips = {base_shape(dataset['pipeline']) for dataset in found}
+    for dataset in found:  # of known transforms
+        check_flow(dataset)
     if len(clips) > 1:
         raise ValueError(f'train_dataloader.dataset has pipelines for clips of different (frames, crop, interval): '
                          f'{sorted(clips, key=str)}; multigrid needs one')

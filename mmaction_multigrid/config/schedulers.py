@@ -46,7 +46,9 @@ def _check_scheduler(config: Any, max_epochs: int) -> dict:
     if not isinstance(config, Mapping) or 'type' not in config:
         raise TypeError(f'param_scheduler holds {config!r}: must be a dict with a type')
     kind = type_name(config['type'])
-    found = config['type'] if isinstance(config['type'], type) else PARAM_SCHEDULERS.get(config['type'])
+    found = config['type']
+    if not isinstance(found, type):
+        found = PARAM_SCHEDULERS.get(str(found))
     if not isinstance(found, type) or not issubclass(found, LRSchedulerMixin) or kind == 'ReduceOnPlateauLR':
         raise ValueError(f'param_scheduler: multigrid cannot follow {kind}; it can follow the schedulers of the lr that '
                          'mmengine has, but ReduceOnPlateauLR, and those that are derived from them')
