@@ -194,6 +194,59 @@ def heal_multimodal() -> bool:
     return True
 
 
+def patch_pose_transforms() -> bool:
+    """Let ``PoseCompact`` and ``MMCompact`` find ``np.Inf`` in numpy 2.
+
+    Only their module gets the name that numpy took away.
+
+    Returns:
+        bool: Whether it was missing.
+    """
+    import numpy
+    from mmaction.datasets.transforms import pose_transforms
+    if hasattr(pose_transforms.np, 'Inf'):
+        return False
+    names = ModuleType('numpy')
+    names.__getattr__ = lambda name: getattr(numpy, name)
+    names.Inf = numpy.inf
+    pose_transforms.np = names
+    _tell("mmaction2's PoseCompact asks for np.Inf, which numpy 2 lacks; "
+          'it gets it')
+    return True
+
+
+def patch_color_jitter() -> bool:
+    """Let ``ColorJitter`` turn hues down in numpy 2 as in numpy 1.
+
+    It adds a negative int to 8 bit hues, which numpy 1 widens to 16 bit and
+    numpy 2 refuses. A positive one wraps around at 256 in both.
+
+    Returns:
+        bool: Whether numpy refuses it.
+    """
+    import cv2
+    import numpy as np
+    from mmaction.datasets.transforms import ColorJitter
+
+    def adjust_hue(img: np.ndarray, factor: float) -> np.ndarray:
+        img = np.clip(img, 0, 255).astype(np.uint8)
+        hsv = cv2.cvtColor(img, cv2.COLOR_RGB2HSV)
+        offset = int(factor * 255)
+        if offset < 0:
+            offset = np.int16(offset)
+        hsv[..., 0] = (hsv[..., 0] + offset) % 180
+        return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
+
+    try:
+        ColorJitter.adjust_hue(np.zeros((1, 1, 3), np.uint8), -0.1)
+    except OverflowError:
+        ColorJitter.adjust_hue = staticmethod(adjust_hue)
+        _tell("mmaction2's ColorJitter overflows in numpy 2 where it turns "
+              'hues down; it turns them as in numpy 1')
+        return True
+    return False
+
+
 def _tell(change: str) -> None:
     """Say on stderr what was changed, without any logging set up; once, and not in data workers and other ranks."""
     ranks = [os.environ.get(name, '0') for name in ('LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK')]
@@ -212,3 +265,5 @@ def prepare() -> None:
         heal_checkpoint_loading()
         heal_metafiles()
         serve_configs()
+        patch_pose_transforms()
+        patch_color_jitter()
