@@ -6,6 +6,7 @@ import pytest
 from mmaction.datasets import VideoDataset
 from mmaction.registry import DATA_SAMPLERS, DATASETS
 from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
 from torch.utils.data import Sampler
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
@@ -70,6 +71,23 @@ def test_auto_without_data_is_refused(tmp_path):
     with pytest.raises(ValueError, match="multigrid.max_batch_factor = 'auto': needs to know how many clips"):
         apply_multigrid(cfg)
     assert multigrid_schedule(cfg, clips=64)[0].settings.max_batch_factor == 1
+
+
+@pytest.mark.parametrize(('clips', 'cure'), [
+    (10, "set multigrid.max_batch_factor = 'auto', or lower"), (7, 'lower')])
+def test_a_batch_of_more_clips_than_there_are(tmp_path, clips, cure):
+    """The message names ``'auto'`` where that works."""
+    cfg = base_config(tmp_path, num_clips=clips, batch_size=8)
+
+    def build():
+        return Runner.build_dataloader(apply_multigrid(cfg).train_dataloader)
+
+    with pytest.raises(ValueError, match='clips of a process do not fill one '
+                       rf'batch of \d+, .*\); {cure} train_dataloader.batch'):
+        build()
+    cfg.multigrid.max_batch_factor = 'auto'
+    if clips >= 8:
+        build()
 
 
 @pytest.mark.parametrize(('launcher', 'variable', 'expected'), [
