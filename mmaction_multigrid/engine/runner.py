@@ -15,10 +15,9 @@ from ..config import apply_multigrid
 class MultigridRunner:
     """The stock ``Runner``, built when it is known what for.
 
-    :meth:`test` and :meth:`val` need nothing of the training, whose data may
-    be on another machine: where one of them is asked for first, the runner is
-    of the config without ``multigrid``. Else it is of the resolved config, and
-    has its attributes.
+    :meth:`test` needs nothing of the training, whose data may be on another
+    machine: it takes the config without ``multigrid``. For everything else
+    the runner is of the resolved config.
 
     Args:
         cfg (Config): A multigrid config.
@@ -35,10 +34,6 @@ class MultigridRunner:
     def train(self) -> nn.Module:
         """Train, as ``Runner.train`` with the resolved config."""
         return self._build(trains=True).train()
-
-    def val(self) -> dict:
-        """Validate, as ``Runner.val``."""
-        return self._build(trains=False).val()
 
     def test(self) -> dict:
         """Test, as ``Runner.test``."""

@@ -21,8 +21,10 @@ from ..toy import base_config, pipeline
 from .test_dataset import COARSE
 
 MACHINE = [OSError(getattr(errno, name), name) for name in ('ENOSPC', 'EDQUOT', 'ENOMEM', 'EMFILE', 'ENFILE')]
-FILE = [TypeError('a'), AttributeError('a'), ValueError('a'), KeyError('a'), IndexError('a'), RuntimeError('a'), AssertionError('a'), EOFError('a'),
-        OSError('no decoder opens this'), OSError(errno.EIO, 'a'), FileNotFoundError(errno.ENOENT, 'a'), Exception('a')]
+FILE = [TypeError('a'), AttributeError('a'), ValueError('a'), KeyError('a'),
+        IndexError('a'), RuntimeError('a'), AssertionError('a'), EOFError('a'),
+        OSError('no decoder opens this'), OSError(errno.EIO, 'a'),
+        FileNotFoundError(errno.ENOENT, 'a'), Exception('a')]
 
 
 class _Raise(BaseTransform):
