@@ -194,57 +194,37 @@ def heal_multimodal() -> bool:
     return True
 
 
-def patch_pose_transforms() -> bool:
-    """Let ``PoseCompact`` and ``MMCompact`` find ``np.Inf`` in numpy 2.
+def patch_numpy_2() -> bool:
+    """Let mmaction2's transforms do in numpy 2 what they do in numpy 1.
 
-    Only their module gets the name that numpy took away.
-
-    Returns:
-        bool: Whether it was missing.
-    """
-    import numpy
-    from mmaction.datasets.transforms import pose_transforms
-    if hasattr(pose_transforms.np, 'Inf'):
-        return False
-    names = ModuleType('numpy')
-    names.__getattr__ = lambda name: getattr(numpy, name)
-    names.Inf = numpy.inf
-    pose_transforms.np = names
-    _tell("mmaction2's PoseCompact asks for np.Inf, which numpy 2 lacks; "
-          'it gets it')
-    return True
-
-
-def patch_color_jitter() -> bool:
-    """Let ``ColorJitter`` turn hues down in numpy 2 as in numpy 1.
-
-    It adds a negative int to 8 bit hues, which numpy 1 widens to 16 bit and
-    numpy 2 refuses. A positive one wraps around at 256 in both.
+    ``PoseCompact`` and ``MMCompact`` ask for ``np.Inf``: their module alone
+    gets it. ``ColorJitter`` adds negative ints to 8 bit hues, which numpy 1
+    widens to 16 bit; positive ones wrap around at 256 in both.
 
     Returns:
-        bool: Whether numpy refuses it.
+        bool: Whether numpy is that new.
     """
     import cv2
     import numpy as np
-    from mmaction.datasets.transforms import ColorJitter
+    from mmaction.datasets.transforms import ColorJitter, pose_transforms
+    if hasattr(pose_transforms.np, 'Inf'):
+        return False
 
     def adjust_hue(img: np.ndarray, factor: float) -> np.ndarray:
         img = np.clip(img, 0, 255).astype(np.uint8)
         hsv = cv2.cvtColor(img, cv2.COLOR_RGB2HSV)
         offset = int(factor * 255)
-        if offset < 0:
-            offset = np.int16(offset)
-        hsv[..., 0] = (hsv[..., 0] + offset) % 180
+        hsv[..., 0] = (hsv[..., 0] + (np.int16(offset) if offset < 0
+                                      else offset)) % 180
         return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
 
-    try:
-        ColorJitter.adjust_hue(np.zeros((1, 1, 3), np.uint8), -0.1)
-    except OverflowError:
-        ColorJitter.adjust_hue = staticmethod(adjust_hue)
-        _tell("mmaction2's ColorJitter overflows in numpy 2 where it turns "
-              'hues down; it turns them as in numpy 1')
-        return True
-    return False
+    ColorJitter.adjust_hue = staticmethod(adjust_hue)
+    pose_transforms.np = ModuleType('numpy')
+    pose_transforms.np.__getattr__ = lambda name: getattr(np, name)
+    pose_transforms.np.Inf = np.inf
+    _tell("mmaction2's PoseCompact, MMCompact and ColorJitter fail in numpy 2 "
+          'and are mended')
+    return True
 
 
 def _tell(change: str) -> None:
@@ -265,5 +245,4 @@ def prepare() -> None:
         heal_checkpoint_loading()
         heal_metafiles()
         serve_configs()
-        patch_pose_transforms()
-        patch_color_jitter()
+        patch_numpy_2()
