@@ -130,7 +130,8 @@ AUGMENTED = dict(PART, type='RepeatAugDataset', pipeline=[
     dict(type='DecordDecode')])
 EPOCHS = [
     (PART, None, 3), (REPEATED, None, 12), (RARE, None, 4),
-    (AUGMENTED, None, 3), (dict(PART, indices=2), None, 2),
+    *([(AUGMENTED, None, 3)] if DATASETS.get('RepeatAugDataset') else []),
+    (dict(PART, indices=2), None, 2),
     (dict(PART, ann_file='nowhere.txt'), None, None),
     (dict(type='ConcatDataset', datasets=[REPEATED, PART]), None, 15),
     (dict(type='RepeatDataset', times=2, dataset=REPEATED), None, 24),
