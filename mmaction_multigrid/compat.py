@@ -194,6 +194,39 @@ def heal_multimodal() -> bool:
     return True
 
 
+def patch_numpy_2() -> bool:
+    """Let mmaction2's transforms do in numpy 2 what they do in numpy 1.
+
+    ``PoseCompact`` and ``MMCompact`` ask for ``np.Inf``: their module alone
+    gets it. ``ColorJitter`` adds negative ints to 8 bit hues, which numpy 1
+    widens to 16 bit; positive ones wrap around at 256 in both.
+
+    Returns:
+        bool: Whether numpy is that new.
+    """
+    import cv2
+    import numpy as np
+    from mmaction.datasets.transforms import ColorJitter, pose_transforms
+    if hasattr(pose_transforms.np, 'Inf'):
+        return False
+
+    def adjust_hue(img: np.ndarray, factor: float) -> np.ndarray:
+        img = np.clip(img, 0, 255).astype(np.uint8)
+        hsv = cv2.cvtColor(img, cv2.COLOR_RGB2HSV)
+        offset = int(factor * 255)
+        hsv[..., 0] = (hsv[..., 0] + (np.int16(offset) if offset < 0
+                                      else offset)) % 180
+        return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
+
+    ColorJitter.adjust_hue = staticmethod(adjust_hue)
+    pose_transforms.np = ModuleType('numpy')
+    pose_transforms.np.__getattr__ = lambda name: getattr(np, name)
+    pose_transforms.np.Inf = np.inf
+    _tell("mmaction2's PoseCompact, MMCompact and ColorJitter fail in numpy 2 "
+          'and are mended')
+    return True
+
+
 def _tell(change: str) -> None:
     """Say on stderr what was changed, without any logging set up; once, and not in data workers and other ranks."""
     ranks = [os.environ.get(name, '0') for name in ('LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK')]
@@ -212,3 +245,4 @@ def prepare() -> None:
         heal_checkpoint_loading()
         heal_metafiles()
         serve_configs()
+        patch_numpy_2()

@@ -3,10 +3,12 @@
 import os.path as osp
 from typing import Any, Iterator, List, Mapping, Optional
 
+from mmaction.datasets import BaseActionDataset
 from mmaction.registry import DATASETS
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 from mmengine.registry import DefaultScope
 
+from .labels import check_classes, check_list
 from .rules import OPENERS, transform_name
 
 FIRST_CLIPS = 10
@@ -34,6 +36,8 @@ def build_dataset(dataset: Any) -> Any:
 
     Raises:
         FileNotFoundError: The list is missing, or all first clips of a data set, one of several among them.
+        ValueError: A line has no class number, or a class beyond those of a
+            multi-label dataset.
     """
     try:
         built = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
@@ -48,7 +52,14 @@ def build_dataset(dataset: Any) -> Any:
                 raise FileNotFoundError(f'{transform_name(config)}.ann_file = {name!r}: there is no such file'
                                         f'{where}; train_dataloader.dataset needs its list of clips') from error
         raise
+    except ValueError:
+        for config in _configs(dataset):
+            check_list(config)
+        raise
     for leaf in leaves(built):
+        if isinstance(leaf, BaseActionDataset) and leaf.multi_class:
+            check_classes(leaf, leaf.num_classes,
+                          f'{type(leaf).__name__}.num_classes')
         _check_first_clips(leaf)
     return built
 

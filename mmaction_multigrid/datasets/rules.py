@@ -124,8 +124,9 @@ def register_transform_rule(name: str,
         frames: Its arguments in frames.
         frame_interval: Its argument that a clip of fewer frames draws anew.
         crops: Whether the last argument in pixels is the size of what comes out.
-        reads: Whether it opens, samples or decodes the file. A clip on which it raises is replaced by another, whatever
-            the error's type; elsewhere a TypeError or the like is a mistake in the code, and ends the run.
+        reads: Whether it opens, samples or decodes the file. A clip on which
+            it raises is replaced by another, whatever the error's type; an
+            error of any other transform ends the run.
 
     Raises:
         TypeError: An argument has the wrong type.
