@@ -7,7 +7,17 @@ from typing import Any, Mapping, Optional
 
 from mmaction.registry import DATASETS
 
-from ..schedule import AUTO, COST, BaseTraining, Settings, auto_settings, is_count, read_batch_factors, type_name
+from ..schedule import (
+    AUTO,
+    COST,
+    BaseTraining,
+    Settings,
+    auto_settings,
+    is_count,
+    read_batch_factors,
+    read_list,
+    type_name,
+)
 from .sections import section
 
 # Variables that tell a process of a launcher how many there are.
@@ -36,7 +46,7 @@ def count_clips(dataloader: Mapping) -> Optional[int]:
 def _count_part(dataset: Mapping) -> Optional[int]:
     path = Path(dataset.get('data_root') or '', dataset.get('ann_file') or '')
     if path.suffix in ('.txt', '.csv') and 'indices' not in dataset:  # of one line a clip
-        return sum(1 for line in path.read_text().splitlines() if line.strip()) if path.is_file() else None
+        return len(read_list(path)) if path.is_file() else None
     try:
         return len(DATASETS.build(dict(dataset, pipeline=[])))
     except Exception:  # whatever a data set makes of a list that is not there

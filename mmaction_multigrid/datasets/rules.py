@@ -6,12 +6,14 @@ One call of :func:`register_transform_rule`, in a module named in ``custom_impor
 
 from dataclasses import dataclass
 from math import isinf
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from ..schedule import frame_interval_range, type_name
+from ..schedule import frame_interval_range, type_name, video_path
 from .grid import Grid
 
-OPENERS = ('DecordInit', 'PyAVInit', 'OpenCVInit')  # the transforms that open results['filename']
+# What numbers the frames that a grid store holds copies of.
+VIDEO_READERS = ('decord', 'pyav', 'opencv')
+READERS = (*VIDEO_READERS, 'frames')
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class TransformRule:
         crops (bool): Whether the (last) argument in pixels is the size of what comes out.
         lazy (bool): Whether the stock transform can leave its work to MMAction2's ``Fuse``.
         reads (bool): Whether it opens, samples or decodes the file: an error of any type in it is then a broken file's.
+        opens (str, optional): Reader that it opens the video with, and that
+            numbers the frames: one of ``VIDEO_READERS``, or ``'pims'``.
+        decodes (str, optional): Reader of the images that it leaves behind,
+            without key points: one of ``READERS`` (``'frames'``: a folder of
+            pictures), or ``'images'`` for any other source.
     """
     pixels: Tuple[str, ...] = ()
     frames: Tuple[str, ...] = ()
@@ -34,6 +41,8 @@ class TransformRule:
     crops: bool = False
     lazy: bool = False
     reads: bool = False
+    opens: Optional[str] = None
+    decodes: Optional[str] = None
 
     @property
     def depends_on_shape(self) -> bool:
@@ -81,6 +90,14 @@ def _sampler(**kwargs) -> TransformRule:
     return TransformRule(frames=('clip_len', ), frame_interval='frame_interval', reads=True, **kwargs)
 
 
+def _opener(reader: str) -> TransformRule:
+    return TransformRule(reads=True, opens=reader)
+
+
+def _decoder(reader: str) -> TransformRule:
+    return TransformRule(reads=True, decodes=reader)
+
+
 _UNIFORM = TransformRule(frames=('clip_len', ), reads=True)
 _ANY_SHAPE = TransformRule()
 
@@ -103,9 +120,20 @@ RULES: Dict[str, TransformRule] = dict(
     **dict.fromkeys(('Flip', 'ColorJitter', 'RandomErasing', 'PytorchVideoWrapper', 'FormatShape',
                      'PackActionInputs', 'Transpose', 'Fuse', 'LoadHVULabel', 'PoseCompact', 'MMCompact', 'FuseOnGrid'),
                     _ANY_SHAPE),
-    **dict.fromkeys(('DecordInit', 'DecordDecode', 'PyAVInit', 'PyAVDecode', 'OpenCVInit', 'OpenCVDecode', 'PIMSInit',
-                     'PIMSDecode', 'RawFrameDecode', 'ArrayDecode', 'ImageDecode', 'PoseDecode', 'DecompressPose',
-                     'MMDecode', 'GridStoreInit', 'GridStoreDecode', 'InsideRoot'), TransformRule(reads=True)),
+    DecordInit=_opener('decord'),
+    DecordDecode=_decoder('decord'),
+    PyAVInit=_opener('pyav'),
+    PyAVDecode=_decoder('pyav'),
+    OpenCVInit=_opener('opencv'),
+    OpenCVDecode=_decoder('opencv'),
+    PIMSInit=_opener('pims'),
+    PIMSDecode=_decoder('images'),
+    RawFrameDecode=_decoder('frames'),
+    **dict.fromkeys(('ImageDecode', 'ArrayDecode', 'GridStoreDecode'),
+                    _decoder('images')),
+    **dict.fromkeys(('PoseDecode', 'DecompressPose', 'MMDecode',
+                     'GridStoreInit', 'InsideRoot'),
+                    TransformRule(reads=True)),
     # Its sigma is in pixels and stays: a narrower peak would fall between the points of a heatmap.
     GeneratePoseTarget=_ANY_SHAPE)
 
@@ -115,7 +143,9 @@ def register_transform_rule(name: str,
                             frames: Sequence[str] = (),
                             frame_interval: Optional[str] = None,
                             crops: bool = False,
-                            reads: bool = False) -> None:
+                            reads: bool = False,
+                            opens: Optional[str] = None,
+                            decodes: Optional[str] = None) -> None:
     """Say what a transform of your own does with pixels and frames, so that multigrid can train with it.
 
     Args:
@@ -133,7 +163,8 @@ def register_transform_rule(name: str,
     Examples:
         >>> register_transform_rule('MyBlur', pixels=['radius'])
         >>> register_transform_rule('MyColorShift')  # the same on every grid
-        >>> register_transform_rule('MyDecoder', reads=True)
+        >>> register_transform_rule('MyInit', opens='decord')
+        >>> register_transform_rule('MyDecode', decodes='decord')
     """
     if not isinstance(name, str) or not name:
         raise TypeError(f'name = {name!r}: must be the registered name of a transform')
@@ -142,7 +173,14 @@ def register_transform_rule(name: str,
             raise TypeError(f'{key} = {value!r}: must be a list of argument names')
     if not isinstance(reads, bool):
         raise TypeError(f'reads = {reads!r}: must be True or False')
-    RULES[name] = TransformRule(tuple(pixels), tuple(frames), frame_interval, crops=crops, reads=reads)
+    for key, value, known in (('opens', opens, VIDEO_READERS),
+                              ('decodes', decodes, (*READERS, 'images'))):
+        if value is not None and value not in known:
+            raise ValueError(f'{key} = {value!r}: must be one of '
+                             f'{", ".join(known)}')
+    RULES[name] = TransformRule(
+        tuple(pixels), tuple(frames), frame_interval, crops=crops,
+        reads=reads or bool(opens or decodes), opens=opens, decodes=decodes)
 
 
 def transform_name(step: Any) -> str:
@@ -163,3 +201,35 @@ def find_rule(step: Any) -> TransformRule:
             f'frames. Say so once, in a module that custom_imports names: mmaction_multigrid.'
             f'register_transform_rule({name!r}, pixels=[...], frames=[...]), both empty if it has none')
     return RULES[name]
+
+
+def find_reader(pipeline: Sequence[Any]) -> Optional[str]:
+    """Find what opens the clips of a pipeline, of configs or of objects.
+
+    Returns:
+        str, optional: ``opens`` or ``decodes`` of the first rule that has
+        one. None: no step has.
+    """
+    for step in pipeline:
+        rule = RULES.get(transform_name(step), _ANY_SHAPE)
+        if rule.opens or rule.decodes:
+            return rule.opens or rule.decodes
+    return None
+
+
+def clip_path(info: Mapping, reader: Optional[str]) -> Optional[str]:
+    """Find the file, or the folder of pictures, that a reader opens.
+
+    Args:
+        info (Mapping): What a data set says about a clip.
+        reader (str, optional): See :func:`find_reader`.
+
+    Returns:
+        str, optional: None: the reader opens no file, or the clip has none.
+    """
+    if reader == 'frames':
+        return info.get('frame_dir')
+    if reader not in (*VIDEO_READERS, 'pims') or not info.get('filename'):
+        return None
+    path = info['filename']
+    return video_path(path) if reader == 'decord' else path

@@ -47,7 +47,7 @@ def check_store(store: Path, threads: int = 1) -> Iterator[Tuple[str, str]]:
 
     def check(number: int) -> Tuple[str, str]:
         row, side = divmod(number, len(index.sides))
-        path = copy_path(str(store), index.sides[side], index.name(row))
+        path = copy_path(str(store), index.sides[side], index.key(row))
         return path, _check(path, *index.copies[row, side][['size', 'crc']].tolist())
 
     with ThreadPoolExecutor(threads) as pool:
