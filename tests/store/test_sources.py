@@ -196,8 +196,8 @@ def test_odd_videos(tmp_path):
     assert (result['videos'], result['failed']) == (len(names), {})
     index = Index(str(tmp_path / 'store'))
     for source in sources:
-        info = index.video(index.find(source.name))
-        path = copy_path(str(tmp_path / 'store'), 24, source.name)
+        info = index.video(index.find(source.name)[0])
+        path = copy_path(str(tmp_path / 'store'), 24, index.key(index.find(source.name)[0]))
         pictures = read_frames(path, info.copies[0].frames, range(info.frames))
         assert pictures[0].shape[1::-1] == copy_size(info.width, info.height, 24)
         # Any player opens it, and sees the same.
@@ -228,5 +228,5 @@ def test_pictures_that_are_broken(videos, tmp_path):
     (tmp_path / '3.png').write_bytes(b'no picture')
     broken = type(source)('x', str(tmp_path / '3.png'), 'frames', str(tmp_path / '{}.png'), 3, 2)
     with pytest.raises(ValueError, match='is no picture'):
-        list(open_frames(broken)[1])
+        list(open_frames(broken)[2])
     assert find_root(config) == str(videos / 'pictures')
