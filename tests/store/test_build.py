@@ -220,7 +220,7 @@ def test_broken_originals_are_listed_and_tried_again(tmp_path, videos):
         assert result['videos'] == 1
         lines = (tmp_path / 'out' / 'failed.txt').read_text().splitlines()
         assert [line.split('\t')[0] for line in lines] == sorted(result['failed'])
-        assert names_of(result['failed']) == ['bad.mp4', 'gone.mp4']
+        assert names_of(sorted(result['failed'])) == ['bad.mp4', 'gone.mp4']
         assert f'\t{videos}/bad.mp4: ' in lines[0]
     assert len(list(tmp_path.rglob('*.avi'))) == 2
     assert make(videos, tmp_path / 'none', ['bad.mp4'])['videos'] == 0
@@ -264,10 +264,10 @@ def test_a_file_that_was_repaired_is_no_failure_any_more(tmp_path, videos):
         (videos / 'new.mp4').unlink()
 
 
-def test_a_file_is_told_from_another_by_any_place_in_it(tmp_path):
+def test_a_file_is_told_from_another_by_blocks_all_over_it(tmp_path):
     content = bytearray(2**18)
     paths = [tmp_path / str(i) for i in range(5)]
-    for path, place in zip(paths, (0, 2**17 - 2**15, 2**17 + 2**15, 2**18 - 1, None)):
+    for path, place in zip(paths, (0, 2**18 // 3, 2**18 * 2 // 3 - 10, 2**18 - 1, None)):
         path.write_bytes(bytes(byte or i == place for i, byte in enumerate(content)))
     sources = [Source('a.mp4', str(path), reader) for path in paths for reader in ('decord', 'pyav')]
     assert len({digest_of(source) for source in sources}) == 10
