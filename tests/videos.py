@@ -104,6 +104,8 @@ def encode_colours(path, colours, width=64, height=48, codec='libx264'):
         stream.width, stream.height, stream.pix_fmt = width, height, 'yuv420p'
         for colour in colours:
             picture = np.full((height, width, 3), colour, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format='rgb24')))
+            container.mux(
+                stream.encode(
+                    av.VideoFrame.from_ndarray(picture, format='rgb24')))
         container.mux(stream.encode())
     return path

@@ -29,7 +29,10 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) <= 0:
             raise ValueError(f'--{name} {getattr(args, name):g}: must be above 0')
     lines = read_list(args.list)
-    paths = [video_path(str(args.root / line.strip().split(args.delimiter)[0])) for line in lines]
+    paths = [
+        video_path(str(args.root / line.strip().split(args.delimiter)[0]))
+        for line in lines
+    ]
     kinds: Counter = Counter()
     fine = []
     found = track(check_videos(paths, args.timeout, args.processes), 'opening', len(paths),

@@ -9,6 +9,7 @@ from .rules import TransformRule, register_transform_rule
 from .transform import MultigridTransform
 
 __all__ = [
-    'Grid', 'InsideRoot', 'MultigridBatchSampler', 'MultigridDataset', 'MultigridTransform', 'TransformRule',
-    'build_dataset', 'check_train_data', 'current_grid', 'leaves', 'open_grid', 'register_transform_rule'
+    'Grid', 'InsideRoot', 'MultigridBatchSampler', 'MultigridDataset',
+    'MultigridTransform', 'TransformRule', 'build_dataset', 'check_train_data',
+    'current_grid', 'leaves', 'open_grid', 'register_transform_rule'
 ]

@@ -59,8 +59,10 @@ def _check_list(config: Mapping, error: Exception) -> None:
         return
     if not osp.isfile(path):
         where = f' in data_root = {root!r}' if root else ''
-        raise FileNotFoundError(f'{transform_name(config)}.ann_file = {name!r}: there is no such file{where}; '
-                                'train_dataloader.dataset needs its list of clips') from error
+        raise FileNotFoundError(
+            f'{transform_name(config)}.ann_file = {name!r}: there is no such '
+            f'file{where}; train_dataloader.dataset needs its list of clips'
+        ) from error
     if isinstance(error, UnicodeDecodeError) and not path.endswith('.pkl'):
         read_list(path)  # its error names the list and the line
 
@@ -90,7 +92,10 @@ def leaves(dataset: Any) -> Iterator[Any]:
 def _check_first_clips(dataset: Any) -> None:
     if not hasattr(dataset, 'get_data_info'):
         return
-    infos = [dataset.get_data_info(index) for index in range(min(FIRST_CLIPS, len(dataset)))]
+    infos = [
+        dataset.get_data_info(index)
+        for index in range(min(FIRST_CLIPS, len(dataset)))
+    ]
     first = infos and (infos[0].get('filename') or infos[0].get('frame_dir'))
     if isinstance(first, str) and BYTE_ORDER_MARK in first:
         raise ValueError(
@@ -101,7 +106,9 @@ def _check_first_clips(dataset: Any) -> None:
     stores = [step for step in steps if hasattr(step, 'holds')]
     steps = [getattr(step, 'original', step) for step in steps]
     reader = find_reader(steps)
-    if reader is None or any(getattr(step, 'io_backend', 'disk') not in ('disk', 'local') for step in steps):
+    if reader is None or any(
+            getattr(step, 'io_backend', 'disk') not in ('disk', 'local')
+            for step in steps):
         return
     names = [clip_path(info, reader) for info in infos]
     if reader == 'pyav':
@@ -134,6 +141,7 @@ def _warn_of_no_count(dataset: Any, names: Sequence[Optional[str]]) -> None:
                 'number of frames. The frames of such files are counted by '
                 'decoding, which takes time; MMAction2 without this package '
                 f'reads their first frame only. `ffmpeg -i {name} -c copy '
-                'NEW.mp4` writes a header that holds it', logger='current',
+                'NEW.mp4` writes a header that holds it',
+                logger='current',
                 level=logging.WARNING)
             return

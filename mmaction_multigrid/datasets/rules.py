@@ -131,8 +131,8 @@ RULES: Dict[str, TransformRule] = dict(
     RawFrameDecode=_decoder('frames'),
     **dict.fromkeys(('ImageDecode', 'ArrayDecode', 'GridStoreDecode'),
                     _decoder('images')),
-    **dict.fromkeys(('PoseDecode', 'DecompressPose', 'MMDecode',
-                     'GridStoreInit', 'InsideRoot'),
+    **dict.fromkeys(('PoseDecode', 'DecompressPose',
+                     'MMDecode', 'GridStoreInit', 'InsideRoot'),
                     TransformRule(reads=True)),
     # Its sigma is in pixels and stays: a narrower peak would fall between the points of a heatmap.
     GeneratePoseTarget=_ANY_SHAPE)
@@ -156,9 +156,19 @@ def register_transform_rule(name: str,
         crops: Whether the last argument in pixels is the size of what comes out.
         reads: Whether it opens, samples or decodes the file. A clip on which it raises is replaced by another, whatever
             the error's type; elsewhere a TypeError or the like is a mistake in the code, and ends the run.
+        opens: Reader that it opens ``results['filename']`` with:
+            ``'decord'``, ``'pyav'`` or ``'opencv'``, if it finds the same
+            frames under the same numbers as MMAction2's transform of that
+            reader. Implies ``reads``.
+        decodes: The same for the transform that turns the frames into
+            ``results['imgs']``; ``'frames'`` if it reads pictures as
+            ``RawFrameDecode`` does, ``'images'`` if it is like none of them.
+            Implies ``reads``. Frames are then cropped before they are
+            resized, and all but ``'images'`` can come from a grid store.
 
     Raises:
         TypeError: An argument has the wrong type.
+        ValueError: ``opens`` or ``decodes`` is no reader.
 
     Examples:
         >>> register_transform_rule('MyBlur', pixels=['radius'])
@@ -179,8 +189,13 @@ def register_transform_rule(name: str,
             raise ValueError(f'{key} = {value!r}: must be one of '
                              f'{", ".join(known)}')
     RULES[name] = TransformRule(
-        tuple(pixels), tuple(frames), frame_interval, crops=crops,
-        reads=reads or bool(opens or decodes), opens=opens, decodes=decodes)
+        tuple(pixels),
+        tuple(frames),
+        frame_interval,
+        crops=crops,
+        reads=reads or bool(opens or decodes),
+        opens=opens,
+        decodes=decodes)
 
 
 def transform_name(step: Any) -> str:

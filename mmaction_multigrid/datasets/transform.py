@@ -87,8 +87,11 @@ class MultigridTransform(BaseTransform):
         Raises:
             ValueError: A transform has no rule.
         """
-        # Behind it there are images, and no key points, which cannot be cropped lazily.
-        begin = next((i for i, step in enumerate(pipeline) if find_rule(step).decodes), -2) + 1
+        # Behind it there are images, and no key points, which cannot be
+        # cropped lazily.
+        begin = next(
+            (i for i, step in enumerate(pipeline) if find_rule(step).decodes),
+            -2) + 1
         end = begin
         while 0 < end < len(pipeline) and find_rule(pipeline[end]).lazy and 'lazy' not in pipeline[end]:
             end += 1

@@ -15,19 +15,36 @@ from dataclasses import asdict, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Collection, Dict, List, Optional, Sequence, TextIO, Tuple
+from typing import (
+    Callable,
+    Collection,
+    Dict,
+    List,
+    Optional,
+    Sequence,
+    TextIO,
+    Tuple,
+)
 
 from mmengine.config import Config
 from rich.progress import track
 
 from .avi import pyav
 from .copying import Result, Settings, copy_video, run
-from .index import MANIFEST, VERSION, Index, copy_path, read_manifest, split_key, write_manifest
+from .index import (
+    MANIFEST,
+    VERSION,
+    Index,
+    copy_path,
+    read_manifest,
+    split_key,
+    write_manifest,
+)
 from .log import merge, open_log, read_logs, to_line
 from .sizes import sides_of
 from .sources import Source, digest_of, open_frames
 
-LOOKERS = 16  # threads that look at originals: the disk answers them, not the CPU
+LOOKERS = 16  # threads that wait for the disk while originals are looked at
 SAMPLE = 16  # videos copied first, to tell the room and the time of all
 
 
@@ -70,7 +87,8 @@ def prepare(out: Path, settings: Settings) -> None:
             raise ValueError(f'{out}: holds a store of other settings, {found}; give another folder')
         return
     if out.is_file():
-        raise ValueError(f'{out}: is a file; give the folder of the store after the list')
+        raise ValueError(
+            f'{out}: is a file; give the folder of the store after the list')
     if out.exists() and any(path.name != f'{MANIFEST}.part' for path in out.iterdir()):
         raise ValueError(f'{out}: must be new, an empty folder or a grid store')
     out.mkdir(parents=True, exist_ok=True)
@@ -78,14 +96,21 @@ def prepare(out: Path, settings: Settings) -> None:
 
 
 def read_done(out: Path, settings: Settings) -> Dict[str, int]:
-    """Bytes of the copies of each video that has them all, in the size that was written; by its key."""
+    """Bytes of the copies of each video that has them all, whole; by key."""
     found: Dict[str, List[int]] = {}
     if read_manifest(str(out)).get('index'):
         index = Index(str(out))
-        found = {index.key(row): index.copies['size'][row].tolist() for row in range(len(index))}
+        found = {
+            index.key(row): index.copies['size'][row].tolist()
+            for row in range(len(index))
+        }
     found.update((key, sizes) for key, (_, sizes) in read_logs(out)[0].items())
-    return {key: sum(sizes) for key, sizes in found.items()
-            if all(_size(copy_path(str(out), side, key)) == size for side, size in zip(settings.sides, sizes))}
+    return {
+        key: sum(sizes)
+        for key, sizes in found.items() if all(
+            _size(copy_path(str(out), side, key)) == size
+            for side, size in zip(settings.sides, sizes))
+    }
 
 
 def _size(path: str) -> int:
@@ -112,10 +137,14 @@ def identify(sources: Sequence[Source], done: Collection[str]) -> List[Source]:
             return replace(source, digest=digest_of(source))
         except OSError:
             digests = names.get(split_key(source.key)[0], ())
-            return replace(source, digest=digests[0]) if len(digests) == 1 else source
+            if len(digests) != 1:
+                return source
+            return replace(source, digest=digests[0])
 
     with ThreadPoolExecutor(LOOKERS) as pool:
-        return list(track(pool.map(look, sources), 'originals', total=len(sources), disable=not sys.stdout.isatty()))
+        found = pool.map(look, sources)
+        return list(track(found, 'originals', total=len(sources),
+                          disable=not sys.stdout.isatty()))
 
 
 def build(sources: Sequence[Source], out: Path, settings: Settings, processes: Optional[int] = None,
@@ -131,8 +160,9 @@ def build(sources: Sequence[Source], out: Path, settings: Settings, processes: O
         part: Which part of the originals to copy, from 1, of how many.
 
     Returns:
-        dict: ``videos``: how many of these have copies; their ``bytes``; errors of those that ``failed``, by their keys
-        (of this part while others are missing); and whether the store is ``finished``.
+        dict: ``videos``: how many of these have copies; their ``bytes``;
+        errors of those that ``failed``, by their keys (of this part while
+        others are missing); and whether the store is ``finished``.
 
     Raises:
         ImportError: PyAV is not installed.
@@ -145,18 +175,23 @@ def build(sources: Sequence[Source], out: Path, settings: Settings, processes: O
         done = read_done(out, settings)
         sources = identify(sources, done)
         unique = {source.key: source for source in sources}
-        todo = [unique[key] for key in sorted(unique)[part[0] - 1::part[1]] if key not in done]
+        mine = sorted(unique)[part[0] - 1::part[1]]
+        todo = [unique[key] for key in mine if key not in done]
         random.Random(0).shuffle(todo)  # so that the first tell the size of all, and the time that remains
         work = partial(copy_video, out=out, settings=settings)
         failed = _copy_all(todo, work, processes or os.cpu_count() or 1, out, log, done)
     merged = merge(out, lambda tried: part[1] == 1 or unique.keys() <= tried)
     if merged is not None:
         failed = {key: error for key, error in merged.items() if key in unique}
-    return dict(videos=sum(source.key in done for source in sources), failed=failed, finished=merged is not None,
-                bytes=sum(done[key] for key in unique if key in done))
+    return dict(
+        videos=sum(source.key in done for source in sources),
+        failed=failed,
+        finished=merged is not None,
+        bytes=sum(done[key] for key in unique if key in done))
 
 
-def _copy_all(todo: List[Source], work: Callable[[Source], Result], processes: int, out: Path, log: TextIO,
+def _copy_all(todo: List[Source], work: Callable[[Source], Result],
+              processes: int, out: Path, log: TextIO,
               done: Dict[str, int]) -> Dict[str, str]:
     """Copy videos, and write down how it went, as it goes; the errors of those that could not be copied."""
     failed: Dict[str, str] = {}
@@ -167,7 +202,8 @@ def _copy_all(todo: List[Source], work: Callable[[Source], Result], processes: i
         for result in track(islice(results, number), title, total=number, disable=not number):
             if result.video is None:
                 failed[result.key] = result.error
-                print(json.dumps([result.key, result.error]), file=log, flush=True)
+                line = json.dumps([result.key, result.error])
+                print(line, file=log, flush=True)
             else:
                 print(to_line(result.video), file=log, flush=True)
                 written.append(sum(copy.size for copy in result.video.copies))

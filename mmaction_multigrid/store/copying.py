@@ -67,7 +67,8 @@ def copy_video(source: Source, out: Path, settings: Settings) -> Result:
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             raise
         text = f'{type(error).__name__}: {str(error).strip() or "no message"}'.splitlines()[0].replace('\t', ' ')
-        return Result(source.key, None, f'{source.path}: {text}', time.process_time() - begin)
+        return Result(source.key, None, f'{source.path}: {text}',
+                      time.process_time() - begin)
 
 
 def _copy(source: Source, out: Path, settings: Settings, writers: List[Writer]) -> Video:
@@ -77,8 +78,10 @@ def _copy(source: Source, out: Path, settings: Settings, writers: List[Writer]) 
     for number, frame in enumerate(frames):
         if not writers:
             height, width = frame.shape[:2]
-            writers += [Writer(Path(copy_path(str(out), side, source.key)), copy_size(width, height, side), rate,
-                               settings.quality) for side in settings.sides]
+            for side in settings.sides:
+                path = Path(copy_path(str(out), side, source.key))
+                size = copy_size(width, height, side)
+                writers.append(Writer(path, size, rate, settings.quality))
         if number % settings.frame_stride == 0:
             for writer in writers:
                 writer.write(frame)
@@ -86,7 +89,8 @@ def _copy(source: Source, out: Path, settings: Settings, writers: List[Writer]) 
         raise ValueError('has no frames')
     copies = tuple(writer.close() for writer in writers)
     # The number that a pipeline samples from, even if fewer can be decoded.
-    return Video(source.name, announced or number + 1, width, height, fps, source.reader, source.digest, copies)
+    return Video(source.name, announced or number + 1, width, height, fps,
+                 source.reader, source.digest, copies)
 
 
 def run(work: Callable[[Source], Result], sources: Sequence[Source], processes: int) -> Iterator[Result]:
@@ -115,6 +119,7 @@ def run(work: Callable[[Source], Result], sources: Sequence[Source], processes: 
                 raise
             if alone:
                 source, = tasks.values()
-                yield Result(source.key, None, f'{source.path}: crash: it ended the process that read it', 0.)
+                error = 'crash: it ended the process that read it'
+                yield Result(source.key, None, f'{source.path}: {error}', 0.)
             else:
                 suspects = list(tasks.values())

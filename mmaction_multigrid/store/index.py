@@ -20,10 +20,14 @@ from ..datasets.rules import READERS
 from .avi import FRAME, Copy
 
 MANIFEST = 'grid_store.json'
-VERSION = 3  # of what is written: raise it when the same settings give other copies, or the index another form
-VIDEO = np.dtype([('name_end', '<u8'), ('frames', '<u4'), ('width', '<u4'), ('height', '<u4'), ('reader', '<u4'),
-                  ('fps', '<f8'), ('digest', '<u8')])
-COPY = np.dtype([('size', '<u8'), ('begin', '<u8'), ('rows', '<u4'), ('crc', '<u4')])
+# Of what is written: raise it when the same settings give other copies, or
+# the index another form.
+VERSION = 3
+VIDEO = np.dtype([('name_end', '<u8'), ('frames', '<u4'), ('width', '<u4'),
+                  ('height', '<u4'), ('reader', '<u4'), ('fps', '<f8'),
+                  ('digest', '<u8')])
+COPY = np.dtype([('size', '<u8'), ('begin', '<u8'), ('rows', '<u4'),
+                 ('crc', '<u4')])
 ARRAYS = ('names', 'videos', 'copies', 'frames')
 
 
@@ -117,8 +121,9 @@ class Index:
         self.store, self.where = str(store), where
         manifest = self.manifest = read_manifest(self.store, where)
         if not manifest.get('index'):
-            raise ValueError(f'{where} = {self.store!r}: is not finished, or holds no copies; run `mmaction-multigrid '
-                             'store build` again')
+            raise ValueError(
+                f'{where} = {self.store!r}: is not finished, or holds no '
+                'copies; run `mmaction-multigrid store build` again')
         self.sides: Tuple[int, ...] = tuple(manifest['sides'])
         folder = Path(store) / manifest['index']
         try:
@@ -155,12 +160,14 @@ class Index:
         return range(bisect_left(self, key), bisect_right(self, key))
 
     def match(self, name: str, digest: int) -> Optional[int]:
-        """Row of a file's copies, of its name if there are any; None: it has none."""
-        rows = self.find(name)
-        found = next((row for row in rows if self.videos['digest'][row] == digest), None)
-        if found is None:  # it has another path than when it was copied
-            found = next(iter(np.flatnonzero(self.videos['digest'] == digest).tolist()), None)
-        return found
+        """Row of a file's copies, first of those of its name; None: none."""
+        digests = self.videos['digest']
+        for row in self.find(name):
+            if digests[row] == digest:
+                return row
+        # The file has another path than when it was copied.
+        rows = np.flatnonzero(digests == digest)
+        return int(rows[0]) if len(rows) else None
 
     def copy(self, row: int, side: int) -> Copy:
         """The copy of a video with the ``side``-th of the store's sides."""
@@ -169,9 +176,12 @@ class Index:
 
     def video(self, row: int) -> Video:
         """All about a video."""
-        _, frames, width, height, reader, fps, digest = self.videos[row].tolist()
+        _, frames, width, height, reader, fps, digest = self.videos[
+            row].tolist()
         copies = tuple(self.copy(row, side) for side in range(len(self.sides)))
-        return Video(self.name(row), frames, width, height, fps, READERS[reader], digest, copies)
+        return Video(
+            self.name(row), frames, width, height, fps, READERS[reader],
+            digest, copies)
 
     def __reduce__(self) -> tuple:
         return open_index, (self.store, self.where)
@@ -227,8 +237,8 @@ def _write_arrays(folder: Path, videos: Iterator[Video], shape: Tuple[int, int],
     for row, video in enumerate(videos):
         names.append(video.name.encode('utf-8', 'surrogateescape'))
         end += len(names[-1])
-        table[row] = (end, video.frames, video.width, video.height, READERS.index(video.reader), video.fps,
-                      video.digest)
+        table[row] = (end, video.frames, video.width, video.height,
+                      READERS.index(video.reader), video.fps, video.digest)
         for side, copy in enumerate(video.copies):
             copies[row, side] = (copy.size, begin, len(copy.frames), copy.crc)
             frames[begin:begin + len(copy.frames)] = copy.frames

@@ -14,7 +14,14 @@ from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Set,
 import numpy as np
 
 from .avi import FRAME, Copy
-from .index import Index, Video, read_manifest, split_key, video_key, write_index
+from .index import (
+    Index,
+    Video,
+    read_manifest,
+    split_key,
+    video_key,
+    write_index,
+)
 
 LOGS = 'log'  # folder
 FAILED = 'failed.txt'  # a line a video: key, path and error
@@ -103,7 +110,10 @@ def read_logs(store: Path) -> Tuple[Dict[str, Told], Dict[str, str]]:
                     key = video_key(fields[0], fields[-2])
                     done[key] = (path, begin), [copy[0] for copy in fields[-1]]
                 begin += len(line)
-    return done, {key: error for key, error in failed.items() if key not in done}
+    return done, {
+        key: error
+        for key, error in failed.items() if key not in done
+    }
 
 
 def merge(store: Path, is_finished: Callable[[Set[str]], bool]) -> Optional[Dict[str, str]]:
@@ -111,7 +121,8 @@ def merge(store: Path, is_finished: Callable[[Set[str]], bool]) -> Optional[Dict
 
     Args:
         store: Folder of the store.
-        is_finished: Whether these keys, of all videos that were tried, are all that there are to be.
+        is_finished: Whether these keys, of all videos that were tried, are
+            all that there are to be.
 
     Returns:
         dict: The videos that failed, each with its error. None: others are still at work, and will merge.
@@ -127,9 +138,16 @@ def merge(store: Path, is_finished: Callable[[Set[str]], bool]) -> Optional[Dict
         manifest = read_manifest(str(store))
         index = Index(str(store)) if manifest.get('index') else None
         logged, failed = read_logs(store)
-        old = {index.key(row): row for row in range(len(index))} if index else {}
+        old = {
+            index.key(row): row
+            for row in range(len(index))
+        } if index else {}
         tried = {split_key(key)[0] for key in (*logged, *failed)}
-        earlier = {key: error for key, error in read_failed(store).items() if split_key(key)[0] not in tried}
+        earlier = {
+            key: error
+            for key, error in read_failed(store).items()
+            if split_key(key)[0] not in tried
+        }
         failed = {**earlier, **failed}
         if not is_finished({*old, *logged, *failed}):
             return None
@@ -155,7 +173,8 @@ def read_failed(store: Path) -> Dict[str, str]:
     return dict(line.rsplit('\t', 1) for line in lines if '\t' in line)
 
 
-def _write(store: Path, manifest: Dict[str, Any], index: Optional[Index], logged: dict, old: Dict[str, int]) -> None:
+def _write(store: Path, manifest: Dict[str, Any], index: Optional[Index],
+           logged: dict, old: Dict[str, int]) -> None:
     keys = sorted({*old, *logged}, key=split_key)
 
     def videos() -> Iterator[Video]:

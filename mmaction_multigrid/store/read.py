@@ -92,7 +92,8 @@ class GridStoreInit(BaseTransform):
             raise ValueError(f'multigrid.grid_store_full = True: the largest copies in {store!r} have a short side of '
                              f'{self.index.sides[-1]} pixels, and full clips need {needed}; '
                              '`mmaction-multigrid store build --full` makes them')
-        self._rows: Dict[Tuple[str, int], int] = {}  # of originals that this process has looked at
+        # Of the originals that this process has looked at.
+        self._rows: Dict[Tuple[str, int], int] = {}
 
     def transform(self, results: dict) -> dict:
         """Find the copy, or open the original."""
@@ -109,7 +110,8 @@ class GridStoreInit(BaseTransform):
             side = self._find_side(grid, min(int(video['width']), int(video['height'])))
             if side is None:
                 return self._open_original(results)
-            path = copy_path(self.store, self.index.sides[side], self.index.key(row))
+            path = copy_path(self.store, self.index.sides[side],
+                             self.index.key(row))
         except (OSError, ValueError) as error:
             copy_failed(path, error)
             return self._open_original(results)
@@ -124,8 +126,9 @@ class GridStoreInit(BaseTransform):
     def holds(self, info: Mapping) -> bool:
         """Whether there is a copy of a clip."""
         rows = self.index.find(source_of(info, self.root, self.reader).name)
-        return any(osp.isfile(copy_path(self.store, side, self.index.key(row)))
-                   for row in rows for side in self.index.sides)
+        return any(
+            osp.isfile(copy_path(self.store, side, self.index.key(row)))
+            for row in rows for side in self.index.sides)
 
     def _find_side(self, grid: Grid, original: int) -> Optional[int]:
         return find_side(self.index.sides, side_on_grid(self.short_side or original, grid))
@@ -145,7 +148,8 @@ class GridStoreInit(BaseTransform):
             try:
                 row = self.index.match(source.name, digest_of(source))
             except OSError:  # it is not here, and its name has to do
-                row = rows[0] if len(rows) == 1 and self._differs(source, rows[0]) is None else None
+                fits = len(rows) == 1 and not self._differs(source, rows[0])
+                row = rows[0] if fits else None
             if row is None:
                 raise self._none_of(source, rows)
             self._rows[known] = row
@@ -153,20 +157,25 @@ class GridStoreInit(BaseTransform):
 
     def _none_of(self, source: Source, rows: Sequence[int]) -> Exception:
         if not rows:
-            return FileNotFoundError(f'{source.path}: is not in the grid store')
+            return FileNotFoundError(
+                f'{source.path}: is not in the grid store')
         if len(rows) > 1:
-            return ValueError(f'{source.path}: is none of the {len(rows)} files of that name in the grid store')
-        return ValueError(f'{source.path}: ' + (
-            self._differs(source, rows[0]) or 'is another file than the one that was copied'))
+            return ValueError(f'{source.path}: is none of the {len(rows)} '
+                              'files of that name in the grid store')
+        reason = (self._differs(source, rows[0])
+                  or 'is another file than the one that was copied')
+        return ValueError(f'{source.path}: {reason}')
 
     def _differs(self, source: Source, row: int) -> Optional[str]:
-        """What tells a clip from a video in the store, as far as a list does."""
+        """What tells a clip from a video in the store without its file."""
         video = self.index.videos[row]
         reader = READERS[video['reader']]
         if reader != source.reader:
-            return f'its frames were numbered by {reader}, the pipeline uses {source.reader}'
+            return (f'its frames were numbered by {reader}, the pipeline '
+                    f'uses {source.reader}')
         if source.frames and source.frames != video['frames']:
-            return f'the clip has {source.frames} frames, and had {video["frames"]} when copied'
+            return (f'the clip has {source.frames} frames, and had '
+                    f'{video["frames"]} when copied')
         return None
 
     @classmethod
@@ -181,7 +190,8 @@ class GridStoreInit(BaseTransform):
         Raises:
             ValueError: The pipeline decodes nothing that a store can hold, or see :func:`.sizes.read_short_side`.
         """
-        steps = list(dataset['pipeline'])
+        pipeline = dataset['pipeline']
+        steps = list(pipeline)
         rules = [find_rule(step) for step in steps]
         reader = stored_reader(steps)
         if transform_name(dataset) == 'RepeatAugDataset':
@@ -192,10 +202,14 @@ class GridStoreInit(BaseTransform):
         steps[at] = dict(type=GridStoreDecode.__name__, original=steps[at])
         if reader == 'frames':
             return [*steps[:at], init, *steps[at:]]
-        opens = next((i for i, rule in enumerate(rules[:at]) if rule.opens == reader), None)
+        opens = next(
+            (i for i, rule in enumerate(rules[:at]) if rule.opens == reader),
+            None)
         if opens is None:
-            raise ValueError(f'multigrid.grid_store: the train pipeline has {transform_name(steps[at])}, and nothing before it opens its '
-                             'videos')
+            raise ValueError(
+                'multigrid.grid_store: the train pipeline has '
+                f'{transform_name(pipeline[at])}, and nothing before it '
+                'opens its videos')
         steps[opens] = dict(init, original=steps[opens])
         return steps
 

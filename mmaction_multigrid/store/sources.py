@@ -72,8 +72,11 @@ def source_of(info: Mapping, root: str, reader: str) -> Source:
     if reader != 'frames':
         return Source(name, path, reader)
     offset = info.get('offset')
-    pictures, first = osp.join(path, info['filename_tmpl']), info['start_index'] + (offset or 0)
-    return Source(f'{name}+{offset}' if offset else name, pictures.format(first), reader, pictures, first,
+    pictures, first = osp.join(path,
+                               info['filename_tmpl']), info['start_index'] + (
+                                   offset or 0)
+    return Source(f'{name}+{offset}' if offset else name,
+                  pictures.format(first), reader, pictures, first,
                   info['total_frames'])
 
 
@@ -86,10 +89,14 @@ def digest_of(source: Source) -> int:
     Raises:
         OSError: The original cannot be read.
     """
-    digest = hashlib.blake2b(f'{source.reader} {source.frames}'.encode(), digest_size=8)
+    digest = hashlib.blake2b(
+        f'{source.reader} {source.frames}'.encode(), digest_size=8)
     paths = [source.path]
     if source.reader == 'frames':
-        paths = [source.pictures.format(source.first + number) for number in _spread(source.frames - 1)]
+        paths = [
+            source.pictures.format(source.first + number)
+            for number in _spread(source.frames - 1)
+        ]
     for path in paths:
         with open(path, 'rb', buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
@@ -119,10 +126,13 @@ def stored_reader(pipeline: Sequence[Any]) -> str:
     Raises:
         ValueError: Nothing that a store can stand in for.
     """
-    reader = next((rule.decodes for rule in map(find_rule, pipeline) if rule.decodes), None)
+    reader = next((rule.decodes
+                   for rule in map(find_rule, pipeline) if rule.decodes), None)
     if reader not in READERS:
-        raise ValueError('multigrid.grid_store: the train pipeline opens no videos; it has no decoder of '
-                         f'{", ".join(READERS)}, as DecordDecode is one of decord')
+        raise ValueError(
+            'multigrid.grid_store: the train pipeline opens no videos; it has '
+            'no decoder of '
+            f'{", ".join(READERS)}, as DecordDecode is one of decord')
     return reader
 
 
@@ -139,12 +149,14 @@ def sources_of(cfg: Config, listed: Optional[Path] = None, root: Optional[Path] 
     """
     dataset = copy.deepcopy(cfg['train_dataloader']['dataset'])
     configs = list(_configs(dataset))
-    key = 'img' if stored_reader(configs[0]['pipeline']) == 'frames' else 'video'
+    reader = stored_reader(configs[0]['pipeline'])
+    key = 'img' if reader == 'frames' else 'video'
     if listed is not None:
         configs[0]['ann_file'] = osp.abspath(listed)
     if root is not None:
         configs[0]['data_prefix'] = {key: osp.abspath(root)}
-    readers = [(find_root(config), stored_reader(config['pipeline'])) for config in configs]
+    readers = [(find_root(config), stored_reader(config['pipeline']))
+               for config in configs]
     for config in configs:
         if config.get('modality', 'RGB') != 'RGB':
             raise ValueError(f'dataset.modality = {config["modality"]!r}: a grid store holds RGB')
@@ -170,7 +182,9 @@ def _configs(dataset: Any) -> Iterator[Dict[str, Any]]:
         yield from _configs(dataset.get('dataset') or dataset.get('datasets') or ())
 
 
-def sources_in(listed: Path, root: Path, delimiter: Optional[str] = None) -> List[Source]:
+def sources_in(listed: Path,
+               root: Path,
+               delimiter: Optional[str] = None) -> List[Source]:
     """The videos in an annotation file; each once.
 
     Args:
@@ -179,9 +193,11 @@ def sources_in(listed: Path, root: Path, delimiter: Optional[str] = None) -> Lis
         delimiter: Between path and label. Defaults to white space.
 
     Raises:
-        FileNotFoundError, ValueError: See :func:`..schedule.read_list`, or it names no video.
+        FileNotFoundError, ValueError: See :func:`..schedule.read_list`; or
+            it names no video.
     """
-    names = dict.fromkeys(line.strip().split(delimiter)[0] for line in read_list(listed))
+    names = dict.fromkeys(line.strip().split(delimiter)[0]
+                          for line in read_list(listed))
     if not names:
         raise ValueError(f'{listed}: names no video')
     return [source_of(dict(filename=osp.join(root, name)), str(root), 'decord') for name in names]
@@ -196,16 +212,21 @@ def open_frames(source: Source) -> Tuple[float, int, Iterator[np.ndarray]]:
         can be decoded: BGR, uint8, (H, W, 3).
     """
     if source.reader == 'frames':
-        return 0., source.frames, (_picture(source.pictures.format(source.first + i)) for i in range(source.frames))
+        return 0., source.frames, (
+            _picture(source.pictures.format(source.first + i))
+            for i in range(source.frames))
     if source.reader == 'decord':
         video = decord.VideoReader(source.path, num_threads=1)
-        frames = (cv2.cvtColor(video[i].asnumpy(), cv2.COLOR_RGB2BGR) for i in range(len(video)))
+        frames = (
+            cv2.cvtColor(video[i].asnumpy(), cv2.COLOR_RGB2BGR)
+            for i in range(len(video)))
         return video.get_avg_fps(), len(video), frames
     if source.reader == 'opencv':
         video = cv2.VideoCapture(source.path)
         number = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
         if number < 1:  # OpenCVInit fails, too
-            raise ValueError('OpenCV cannot open it, or cannot tell its number of frames')
+            raise ValueError(
+                'OpenCV cannot open it, or cannot tell its number of frames')
         return video.get(cv2.CAP_PROP_FPS), number, _opencv_frames(video)
     return _open_pyav(source.path)
 
@@ -221,7 +242,8 @@ def _opencv_frames(video: cv2.VideoCapture) -> Iterator[np.ndarray]:
 def _open_pyav(path: str) -> Tuple[float, int, Iterator[np.ndarray]]:
     av = pyav()
     with av.open(path) as container:
-        rate, number = container.streams.video[0].average_rate, container.streams.video[0].frames
+        rate, number = container.streams.video[
+            0].average_rate, container.streams.video[0].frames
 
     def frames() -> Iterator[np.ndarray]:
         with av.open(path) as container:

@@ -84,9 +84,12 @@ def test_names_without_extension(tmp_path, build):
     build(data)
 
 
-@pytest.mark.parametrize(('content', 'message'), [
-    ('a.mp4|0\n跑步.mp4|0\n'.encode('gbk'), r'list\.txt, line 2: is not UTF-8'),
-    (b'\xef\xbb\xbfa.mp4|0\nb.mp4|1\n', r'list\.txt.*byte-order mark.*save the list as UTF-8 without one')])
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [('a.mp4|0\n跑步.mp4|0\n'.encode('gbk'),
+      r'list\.txt, line 2: is not UTF-8'),
+     (b'\xef\xbb\xbfa.mp4|0\nb.mp4|1\n',
+      r'list\.txt.*byte-order mark.*save the list as UTF-8 without one')])
 def test_lists_of_other_encodings(tmp_path, content, message):
     data = listed(tmp_path / 'data', ['a.mp4'])
     (tmp_path / 'data' / 'b.mp4').touch()

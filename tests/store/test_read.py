@@ -100,10 +100,12 @@ def distance(a, b):
 
 def test_the_smallest_copy_that_is_large_enough(dataset, store, tmp_path, opened):
     original = str(tmp_path / 'videos' / NAME)
-    for item, expected in (((0, COARSE), str(copy_of(store, 32))),
-                           ((0, Shape(4, 8, 40)), str(copy_of(store, 64))),  # 46 pixels
-                           ((0, FINE), str(copy_of(store, 64))),
-                           ((0, BASE), original), (0, original)):  # the full grid; not multigrid training
+    for item, expected in (
+        ((0, COARSE), str(copy_of(store, 32))),
+        ((0, Shape(4, 8, 40)), str(copy_of(store, 64))),  # 46 pixels
+        ((0, FINE), str(copy_of(store, 64))),
+        ((0, BASE), original),
+        (0, original)):  # the full grid; not multigrid training
         opened.clear()
         clip_of(dataset, item)
         assert opened == [expected]
@@ -147,9 +149,19 @@ def damage(store, tmp_path, kind):
         copy.unlink()
         return 'No such file'
     copy.write_bytes({
-        'empty': b'', 'cut': content[:middle], 'zeros': bytes(len(content)), 'backwards': content[::-1],
-        'one bit of each frame': bytes(byte ^ (i in frames + 200) for i, byte in enumerate(content)),
-        'another copy': copy_of(store, 64).read_bytes()}[kind])
+        'empty':
+        b'',
+        'cut':
+        content[:middle],
+        'zeros':
+        bytes(len(content)),
+        'backwards':
+        content[::-1],
+        'one bit of each frame':
+        bytes(byte ^ (i in frames + 200) for i, byte in enumerate(content)),
+        'another copy':
+        copy_of(store, 64).read_bytes()
+    }[kind])
     return 'is damaged'
 
 

@@ -197,7 +197,8 @@ def test_odd_videos(tmp_path):
     index = Index(str(tmp_path / 'store'))
     for source in sources:
         info = index.video(index.find(source.name)[0])
-        path = copy_path(str(tmp_path / 'store'), 24, index.key(index.find(source.name)[0]))
+        key = index.key(index.find(source.name)[0])
+        path = copy_path(str(tmp_path / 'store'), 24, key)
         pictures = read_frames(path, info.copies[0].frames, range(info.frames))
         assert pictures[0].shape[1::-1] == copy_size(info.width, info.height, 24)
         # Any player opens it, and sees the same.
