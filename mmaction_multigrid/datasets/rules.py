@@ -44,6 +44,16 @@ class TransformRule:
     opens: Optional[str] = None
     decodes: Optional[str] = None
 
+    def __post_init__(self) -> None:
+        for key, known in (('opens', (*VIDEO_READERS, 'pims')),
+                           ('decodes', (*READERS, 'images'))):
+            value = getattr(self, key)
+            if value is not None and value not in known:
+                raise ValueError(f'{key} = {value!r}: must be one of '
+                                 f'{", ".join(known)}')
+            if value is not None:
+                object.__setattr__(self, 'reads', True)
+
     @property
     def depends_on_shape(self) -> bool:
         """Whether the transform differs between shapes at all."""
@@ -90,14 +100,6 @@ def _sampler(**kwargs) -> TransformRule:
     return TransformRule(frames=('clip_len', ), frame_interval='frame_interval', reads=True, **kwargs)
 
 
-def _opener(reader: str) -> TransformRule:
-    return TransformRule(reads=True, opens=reader)
-
-
-def _decoder(reader: str) -> TransformRule:
-    return TransformRule(reads=True, decodes=reader)
-
-
 _UNIFORM = TransformRule(frames=('clip_len', ), reads=True)
 _ANY_SHAPE = TransformRule()
 
@@ -120,17 +122,17 @@ RULES: Dict[str, TransformRule] = dict(
     **dict.fromkeys(('Flip', 'ColorJitter', 'RandomErasing', 'PytorchVideoWrapper', 'FormatShape',
                      'PackActionInputs', 'Transpose', 'Fuse', 'LoadHVULabel', 'PoseCompact', 'MMCompact', 'FuseOnGrid'),
                     _ANY_SHAPE),
-    DecordInit=_opener('decord'),
-    DecordDecode=_decoder('decord'),
-    PyAVInit=_opener('pyav'),
-    PyAVDecode=_decoder('pyav'),
-    OpenCVInit=_opener('opencv'),
-    OpenCVDecode=_decoder('opencv'),
-    PIMSInit=_opener('pims'),
-    PIMSDecode=_decoder('images'),
-    RawFrameDecode=_decoder('frames'),
+    DecordInit=TransformRule(opens='decord'),
+    DecordDecode=TransformRule(decodes='decord'),
+    PyAVInit=TransformRule(opens='pyav'),
+    PyAVDecode=TransformRule(decodes='pyav'),
+    OpenCVInit=TransformRule(opens='opencv'),
+    OpenCVDecode=TransformRule(decodes='opencv'),
+    PIMSInit=TransformRule(opens='pims'),
+    PIMSDecode=TransformRule(decodes='images'),
+    RawFrameDecode=TransformRule(decodes='frames'),
     **dict.fromkeys(('ImageDecode', 'ArrayDecode', 'GridStoreDecode'),
-                    _decoder('images')),
+                    TransformRule(decodes='images')),
     **dict.fromkeys(('PoseDecode', 'DecompressPose',
                      'MMDecode', 'GridStoreInit', 'InsideRoot'),
                     TransformRule(reads=True)),
@@ -143,8 +145,7 @@ def register_transform_rule(name: str,
                             frames: Sequence[str] = (),
                             frame_interval: Optional[str] = None,
                             crops: bool = False,
-                            reads: bool = False,
-                            opens: Optional[str] = None,
+                            reads: bool = False, opens: Optional[str] = None,
                             decodes: Optional[str] = None) -> None:
     """Say what a transform of your own does with pixels and frames, so that multigrid can train with it.
 
@@ -156,24 +157,17 @@ def register_transform_rule(name: str,
         crops: Whether the last argument in pixels is the size of what comes out.
         reads: Whether it opens, samples or decodes the file. A clip on which it raises is replaced by another, whatever
             the error's type; elsewhere a TypeError or the like is a mistake in the code, and ends the run.
-        opens: Reader that it opens ``results['filename']`` with:
-            ``'decord'``, ``'pyav'`` or ``'opencv'``, if it finds the same
-            frames under the same numbers as MMAction2's transform of that
-            reader. Implies ``reads``.
-        decodes: The same for the transform that turns the frames into
-            ``results['imgs']``; ``'frames'`` if it reads pictures as
-            ``RawFrameDecode`` does, ``'images'`` if it is like none of them.
-            Implies ``reads``. Frames are then cropped before they are
-            resized, and all but ``'images'`` can come from a grid store.
+        opens: What it finds the same frames in a file as: ``'decord'``,
+            ``'pyav'`` or ``'opencv'``.
+        decodes: The same of a step that leaves images: also ``'frames'``, as
+            ``RawFrameDecode``, and ``'images'``, for none of these, which no
+            grid store stands in for.
 
     Raises:
-        TypeError: An argument has the wrong type.
-        ValueError: ``opens`` or ``decodes`` is no reader.
+        TypeError, ValueError: An argument has the wrong type, or is no reader.
 
     Examples:
         >>> register_transform_rule('MyBlur', pixels=['radius'])
-        >>> register_transform_rule('MyColorShift')  # the same on every grid
-        >>> register_transform_rule('MyInit', opens='decord')
         >>> register_transform_rule('MyDecode', decodes='decord')
     """
     if not isinstance(name, str) or not name:
@@ -183,19 +177,9 @@ def register_transform_rule(name: str,
             raise TypeError(f'{key} = {value!r}: must be a list of argument names')
     if not isinstance(reads, bool):
         raise TypeError(f'reads = {reads!r}: must be True or False')
-    for key, value, known in (('opens', opens, VIDEO_READERS),
-                              ('decodes', decodes, (*READERS, 'images'))):
-        if value is not None and value not in known:
-            raise ValueError(f'{key} = {value!r}: must be one of '
-                             f'{", ".join(known)}')
     RULES[name] = TransformRule(
-        tuple(pixels),
-        tuple(frames),
-        frame_interval,
-        crops=crops,
-        reads=reads or bool(opens or decodes),
-        opens=opens,
-        decodes=decodes)
+        tuple(pixels), tuple(frames), frame_interval, crops=crops,
+        reads=reads, opens=opens, decodes=decodes)
 
 
 def transform_name(step: Any) -> str:

@@ -31,18 +31,12 @@ from rich.progress import track
 
 from .avi import pyav
 from .copying import Result, Settings, copy_video, run
-from .index import (
-    MANIFEST,
-    VERSION,
-    Index,
-    copy_path,
-    read_manifest,
-    split_key,
-    write_manifest,
-)
+from .frames import open_frames
+from .index import MANIFEST, VERSION, Index, read_manifest, write_manifest
 from .log import merge, open_log, read_logs, to_line
+from .names import copy_path, split_key
 from .sizes import sides_of
-from .sources import Source, digest_of, open_frames
+from .sources import Source, digest_of
 
 LOOKERS = 16  # threads that wait for the disk while originals are looked at
 SAMPLE = 16  # videos copied first, to tell the room and the time of all
@@ -100,10 +94,8 @@ def read_done(out: Path, settings: Settings) -> Dict[str, int]:
     found: Dict[str, List[int]] = {}
     if read_manifest(str(out)).get('index'):
         index = Index(str(out))
-        found = {
-            index.key(row): index.copies['size'][row].tolist()
-            for row in range(len(index))
-        }
+        found = {key: index.copies['size'][row].tolist()
+                 for key, row in index.rows().items()}
     found.update((key, sizes) for key, (_, sizes) in read_logs(out)[0].items())
     return {
         key: sum(sizes)
@@ -183,11 +175,9 @@ def build(sources: Sequence[Source], out: Path, settings: Settings, processes: O
     merged = merge(out, lambda tried: part[1] == 1 or unique.keys() <= tried)
     if merged is not None:
         failed = {key: error for key, error in merged.items() if key in unique}
-    return dict(
-        videos=sum(source.key in done for source in sources),
-        failed=failed,
-        finished=merged is not None,
-        bytes=sum(done[key] for key in unique if key in done))
+    return dict(videos=sum(source.key in done for source in sources),
+                bytes=sum(done[key] for key in unique if key in done),
+                failed=failed, finished=merged is not None)
 
 
 def _copy_all(todo: List[Source], work: Callable[[Source], Result],

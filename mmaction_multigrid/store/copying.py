@@ -13,9 +13,11 @@ import cv2
 
 from ..schedule import is_count
 from .avi import Writer, copy_size
-from .index import Video, copy_path
+from .frames import container_rate, open_frames
+from .index import Video
+from .names import copy_path
 from .sizes import check_sides
-from .sources import Source, container_rate, open_frames
+from .sources import Source
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..datasets.rules import READERS
 from .avi import FRAME, Copy
+from .names import video_key
 
 MANIFEST = 'grid_store.json'
 # Of what is written: raise it when the same settings give other copies, or
@@ -35,7 +36,7 @@ class Video(NamedTuple):
     """A video in a store.
 
     Attributes:
-        name (str): Path below the folder of the originals; see ``sources.clip_name``.
+        name (str): Path below the folder of the originals; see :func:`.names.clip_name`.
         frames (int): Of the original, as its reader counts them.
         width, height (int): Of the original, in pixels.
         fps (float): Of the original; 0 where nobody knows it.
@@ -52,22 +53,6 @@ class Video(NamedTuple):
     reader: str
     digest: int
     copies: Tuple[Copy, ...]
-
-
-def video_key(name: str, digest: int) -> str:
-    """What a store calls a video: files of one name are told apart."""
-    return f'{name}.{digest:016x}'
-
-
-def split_key(key: str) -> Tuple[bytes, int]:
-    """Name, as bytes, and digest of a video: what an index is sorted by."""
-    name, _, digest = key.rpartition('.')
-    return name.encode('utf-8', 'surrogateescape'), int(digest, 16)
-
-
-def copy_path(store: str, side: int, key: str) -> str:
-    """Path of the copy, with a short side of ``side`` pixels, of a video."""
-    return osp.join(store, str(side), f'{key}.avi')
 
 
 def read_manifest(store: str, where: str = 'grid store') -> Dict[str, Any]:
@@ -153,6 +138,10 @@ class Index:
     def key(self, row: int) -> str:
         """What the store calls a video."""
         return video_key(self.name(row), int(self.videos['digest'][row]))
+
+    def rows(self) -> Dict[str, int]:
+        """Row of every video, by its key."""
+        return {self.key(row): row for row in range(len(self))}
 
     def find(self, name: str) -> range:
         """Rows of the videos of a name."""

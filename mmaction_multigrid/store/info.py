@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Iterator, Tuple
 
-from .index import Index, copy_path, read_manifest
+from .index import Index, read_manifest
 from .log import log_files, read_failed, read_logs
+from .names import copy_path
 
 BLOCK = 2**20
 

@@ -9,19 +9,13 @@ import json
 import os
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Set, TextIO, Tuple
+from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Sequence, Set, TextIO, Tuple
 
 import numpy as np
 
 from .avi import FRAME, Copy
-from .index import (
-    Index,
-    Video,
-    read_manifest,
-    split_key,
-    video_key,
-    write_index,
-)
+from .index import Index, Video, read_manifest, write_index
+from .names import split_key, video_key
 
 LOGS = 'log'  # folder
 FAILED = 'failed.txt'  # a line a video: key, path and error
@@ -138,17 +132,8 @@ def merge(store: Path, is_finished: Callable[[Set[str]], bool]) -> Optional[Dict
         manifest = read_manifest(str(store))
         index = Index(str(store)) if manifest.get('index') else None
         logged, failed = read_logs(store)
-        old = {
-            index.key(row): row
-            for row in range(len(index))
-        } if index else {}
-        tried = {split_key(key)[0] for key in (*logged, *failed)}
-        earlier = {
-            key: error
-            for key, error in read_failed(store).items()
-            if split_key(key)[0] not in tried
-        }
-        failed = {**earlier, **failed}
+        old = index.rows() if index else {}
+        failed = {**_earlier(store, [*logged, *failed]), **failed}
         if not is_finished({*old, *logged, *failed}):
             return None
         if logged:
@@ -159,6 +144,13 @@ def merge(store: Path, is_finished: Callable[[Set[str]], bool]) -> Optional[Dict
         with suppress(OSError):  # not there, or another part has begun
             (store / LOGS).rmdir()
     return failed
+
+
+def _earlier(store: Path, tried: Sequence[str]) -> Dict[str, str]:
+    """Failures of earlier builds, of names that were not tried again."""
+    names = {split_key(key)[0] for key in tried}
+    return {key: error for key, error in read_failed(store).items()
+            if split_key(key)[0] not in names}
 
 
 def log_files(store: Path) -> List[Path]:

@@ -4,7 +4,7 @@ Two transforms take the place of those that open and decode. What they cannot re
 """
 
 import os.path as osp
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 from mmaction.registry import TRANSFORMS
@@ -15,7 +15,8 @@ from ..datasets.grid import Grid, current_grid
 from ..datasets.rules import READERS, find_rule, transform_name
 from ..schedule import is_count
 from .avi import read_frames
-from .index import copy_path, open_index
+from .index import open_index
+from .names import copy_path
 from .sizes import find_side, read_short_side, side_on_grid
 from .sources import Source, digest_of, find_root, source_of, stored_reader
 
@@ -140,43 +141,24 @@ class GridStoreInit(BaseTransform):
         """Row of a clip's copies; once for each original.
 
         Raises:
-            FileNotFoundError, ValueError: The store has none of this file.
+            FileNotFoundError: The store has none of this file.
         """
         known = source.path, source.frames
         if known not in self._rows:
             rows = self.index.find(source.name)
+            readers = {READERS[self.index.videos['reader'][row]] for row in rows}
             try:
                 row = self.index.match(source.name, digest_of(source))
             except OSError:  # it is not here, and its name has to do
-                fits = len(rows) == 1 and not self._differs(source, rows[0])
-                row = rows[0] if fits else None
+                unique = len(rows) == 1 and readers == {source.reader}
+                row = rows[0] if unique else None
             if row is None:
-                raise self._none_of(source, rows)
+                others = (f', which has {len(rows)} other files of its name, '
+                          f'read by {", ".join(readers)}') if rows else ''
+                raise FileNotFoundError(
+                    f'{source.path}: is not in the grid store{others}')
             self._rows[known] = row
         return self._rows[known]
-
-    def _none_of(self, source: Source, rows: Sequence[int]) -> Exception:
-        if not rows:
-            return FileNotFoundError(
-                f'{source.path}: is not in the grid store')
-        if len(rows) > 1:
-            return ValueError(f'{source.path}: is none of the {len(rows)} '
-                              'files of that name in the grid store')
-        reason = (self._differs(source, rows[0])
-                  or 'is another file than the one that was copied')
-        return ValueError(f'{source.path}: {reason}')
-
-    def _differs(self, source: Source, row: int) -> Optional[str]:
-        """What tells a clip from a video in the store without its file."""
-        video = self.index.videos[row]
-        reader = READERS[video['reader']]
-        if reader != source.reader:
-            return (f'its frames were numbered by {reader}, the pipeline '
-                    f'uses {source.reader}')
-        if source.frames and source.frames != video['frames']:
-            return (f'the clip has {source.frames} frames, and had '
-                    f'{video["frames"]} when copied')
-        return None
 
     @classmethod
     def insert(cls, dataset: Mapping, store: str, full: bool = False) -> List[dict]:

@@ -5,13 +5,9 @@ import hashlib
 import os
 import os.path as osp
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
-import cv2
-import decord
-import numpy as np
 from mmengine.config import Config
 from mmengine.fileio import join_path
 from mmengine.utils import is_abs
@@ -19,8 +15,7 @@ from mmengine.utils import is_abs
 from ..datasets import build_dataset, leaves
 from ..datasets.rules import READERS, clip_path, find_rule
 from ..schedule import read_list
-from .avi import pyav
-from .index import video_key
+from .names import clip_name, video_key
 
 BLOCK = 2**14  # bytes that are looked at in one place of an original
 LOOKS = 4  # such places in a file, and pictures of a folder
@@ -50,19 +45,6 @@ class Source:
     def key(self) -> str:
         """What the store calls it."""
         return video_key(self.name, self.digest)
-
-
-def clip_name(path: str, root: str) -> str:
-    """Name a clip by its path below a folder, or from the root of the disk.
-
-    It never depends on the working directory for files that are there from
-    every directory, and never leads out of a folder.
-    """
-    path, root = osp.normpath(path), osp.normpath(root or '.')
-    if root != '.' and path.startswith(f'{root}/'):
-        return path[len(root) + 1:]
-    outside = path.startswith(('/', '../'))
-    return osp.abspath(path).lstrip('/') if outside else path
 
 
 def source_of(info: Mapping, root: str, reader: str) -> Source:
@@ -201,67 +183,3 @@ def sources_in(listed: Path,
     if not names:
         raise ValueError(f'{listed}: names no video')
     return [source_of(dict(filename=osp.join(root, name)), str(root), 'decord') for name in names]
-
-
-def open_frames(source: Source) -> Tuple[float, int, Iterator[np.ndarray]]:
-    """Open an original.
-
-    Returns:
-        tuple: Frames a second (0: nobody knows), their number as its reader
-        tells it to a pipeline (0: it counts by decoding), and the frames that
-        can be decoded: BGR, uint8, (H, W, 3).
-    """
-    if source.reader == 'frames':
-        return 0., source.frames, (
-            _picture(source.pictures.format(source.first + i))
-            for i in range(source.frames))
-    if source.reader == 'decord':
-        video = decord.VideoReader(source.path, num_threads=1)
-        frames = (
-            cv2.cvtColor(video[i].asnumpy(), cv2.COLOR_RGB2BGR)
-            for i in range(len(video)))
-        return video.get_avg_fps(), len(video), frames
-    if source.reader == 'opencv':
-        video = cv2.VideoCapture(source.path)
-        number = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
-        if number < 1:  # OpenCVInit fails, too
-            raise ValueError(
-                'OpenCV cannot open it, or cannot tell its number of frames')
-        return video.get(cv2.CAP_PROP_FPS), number, _opencv_frames(video)
-    return _open_pyav(source.path)
-
-
-def _opencv_frames(video: cv2.VideoCapture) -> Iterator[np.ndarray]:
-    while True:
-        there, frame = video.read()
-        if not there:
-            return
-        yield frame
-
-
-def _open_pyav(path: str) -> Tuple[float, int, Iterator[np.ndarray]]:
-    av = pyav()
-    with av.open(path) as container:
-        rate, number = container.streams.video[
-            0].average_rate, container.streams.video[0].frames
-
-    def frames() -> Iterator[np.ndarray]:
-        with av.open(path) as container:
-            for frame in container.decode(video=0):
-                yield cv2.cvtColor(frame.to_rgb().to_ndarray(), cv2.COLOR_RGB2BGR)
-
-    return float(rate or 0), number, frames()
-
-
-def _picture(path: str) -> np.ndarray:
-    content = np.fromfile(path, np.uint8)
-    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    if picture is None:
-        raise ValueError(f'{path}: is no picture')
-    return picture
-
-
-def container_rate(fps: float) -> Fraction:
-    """Frames a second as a file says it; 25 where nobody knows."""
-    rate = Fraction(fps).limit_denominator(1001) if 0 < fps < float('inf') else Fraction(25)
-    return rate if rate > 0 else Fraction(25)

@@ -12,7 +12,7 @@ from mmaction_multigrid import apply_multigrid, register_transform_rule
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.schedule import Shape
 from mmaction_multigrid.store.index import Index
-from mmaction_multigrid.store.sources import clip_name
+from mmaction_multigrid.store.names import clip_name
 
 from ..videos import encode_colours
 
@@ -235,7 +235,7 @@ def test_originals_that_are_gone(data, tmp_path):
     (data / 'left' / '0.mp4').unlink()
     colours(data, 'videos', store)  # another clip takes its place
     line, *_ = (tmp_path / 'report').read_text().splitlines()
-    assert 'left/0.mp4: is none of the 2 files of that name' in line
+    assert 'left/0.mp4: is not in the grid store, which has 2' in line
 
 
 @pytest.mark.parametrize(

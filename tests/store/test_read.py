@@ -20,7 +20,8 @@ from mmaction_multigrid.schedule import Shape
 from mmaction_multigrid.store import GridStoreInit
 from mmaction_multigrid.store.build import build
 from mmaction_multigrid.store.copying import Settings
-from mmaction_multigrid.store.index import Index, copy_path, open_index
+from mmaction_multigrid.store.index import Index, open_index
+from mmaction_multigrid.store.names import copy_path
 from mmaction_multigrid.store.sources import source_of
 
 from ..toy import base_config
@@ -185,13 +186,13 @@ def test_the_original_takes_the_place_of_a_bad_copy(dataset, store, tmp_path, ki
 
 def other_length(store, tmp_path):
     encode(tmp_path / 'videos' / NAME, 20, 128, 128)
-    return 'is another file than the one that was copied'
+    return 'is not in the grid store, which has 1 other files of its name'
 
 
 def other_reader(store, tmp_path):
     shutil.rmtree(store)
     build([video_source(tmp_path / 'videos', reader='pyav')], store, Settings((32, 64)), processes=1)
-    return 'its frames were numbered by pyav, the pipeline uses decord'
+    return 'other files of its name, read by pyav'
 
 
 def not_in_it(store, tmp_path):
@@ -210,7 +211,7 @@ def index_of_another(store, tmp_path):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for path in (*(tmp_path / 'other_store').glob('index*'), tmp_path / 'other_store' / 'grid_store.json'):
         path.rename(store / path.name)
-    return 'is another file than the one that was copied'
+    return 'is not in the grid store, which has 1 other files of its name'
 
 
 @pytest.mark.parametrize('change', [other_length, other_reader, not_in_it, index_of_another])

@@ -14,8 +14,10 @@ from mmaction_multigrid.store import GridStoreInit
 from mmaction_multigrid.store.avi import Writer, copy_size, read_frames
 from mmaction_multigrid.store.build import build, choose_sides
 from mmaction_multigrid.store.copying import Settings
-from mmaction_multigrid.store.index import Index, copy_path
-from mmaction_multigrid.store.sources import container_rate, find_root, open_frames, sources_of
+from mmaction_multigrid.store.frames import container_rate, open_frames
+from mmaction_multigrid.store.index import Index
+from mmaction_multigrid.store.names import copy_path
+from mmaction_multigrid.store.sources import find_root, sources_of
 
 from ..videos import encode, odd_videos
 
