@@ -92,10 +92,8 @@ def leaves(dataset: Any) -> Iterator[Any]:
 def _check_first_clips(dataset: Any) -> None:
     if not hasattr(dataset, 'get_data_info'):
         return
-    infos = [
-        dataset.get_data_info(index)
-        for index in range(min(FIRST_CLIPS, len(dataset)))
-    ]
+    indices = range(min(FIRST_CLIPS, len(dataset)))
+    infos = [dataset.get_data_info(index) for index in indices]
     first = infos and (infos[0].get('filename') or infos[0].get('frame_dir'))
     if isinstance(first, str) and BYTE_ORDER_MARK in first:
         raise ValueError(
@@ -133,7 +131,7 @@ def _warn_of_no_count(dataset: Any, names: Sequence[Optional[str]]) -> None:
         try:
             with av.open(name) as container:
                 counted = container.streams.video[0].frames > 0
-        except (OSError, IndexError, ValueError):  # reported when it is loaded
+        except Exception:  # of a broken file, reported when it is loaded
             continue
         if not counted:
             print_log(

@@ -97,12 +97,9 @@ def read_done(out: Path, settings: Settings) -> Dict[str, int]:
         found = {key: index.copies['size'][row].tolist()
                  for key, row in index.rows().items()}
     found.update((key, sizes) for key, (_, sizes) in read_logs(out)[0].items())
-    return {
-        key: sum(sizes)
-        for key, sizes in found.items() if all(
-            _size(copy_path(str(out), side, key)) == size
-            for side, size in zip(settings.sides, sizes))
-    }
+    return {key: sum(sizes) for key, sizes in found.items()
+            if all(_size(copy_path(str(out), side, key)) == size
+                   for side, size in zip(settings.sides, sizes))}
 
 
 def _size(path: str) -> int:

@@ -53,10 +53,9 @@ def source_of(info: Mapping, root: str, reader: str) -> Source:
     name = clip_name(path, root)
     if reader != 'frames':
         return Source(name, path, reader)
-    offset = info.get('offset')
-    pictures, first = osp.join(path,
-                               info['filename_tmpl']), info['start_index'] + (
-                                   offset or 0)
+    offset = info.get('offset') or 0
+    pictures, first = osp.join(path, info['filename_tmpl']), info['start_index']
+    first += offset
     return Source(f'{name}+{offset}' if offset else name,
                   pictures.format(first), reader, pictures, first,
                   info['total_frames'])
@@ -71,14 +70,12 @@ def digest_of(source: Source) -> int:
     Raises:
         OSError: The original cannot be read.
     """
-    digest = hashlib.blake2b(
-        f'{source.reader} {source.frames}'.encode(), digest_size=8)
+    header = f'{source.reader} {source.frames}'.encode()
+    digest = hashlib.blake2b(header, digest_size=8)
     paths = [source.path]
     if source.reader == 'frames':
-        paths = [
-            source.pictures.format(source.first + number)
-            for number in _spread(source.frames - 1)
-        ]
+        paths = [source.pictures.format(source.first + number)
+                 for number in _spread(source.frames - 1)]
     for path in paths:
         with open(path, 'rb', buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
@@ -108,13 +105,12 @@ def stored_reader(pipeline: Sequence[Any]) -> str:
     Raises:
         ValueError: Nothing that a store can stand in for.
     """
-    reader = next((rule.decodes
-                   for rule in map(find_rule, pipeline) if rule.decodes), None)
+    decoders = [find_rule(step).decodes for step in pipeline]
+    reader = next(filter(None, decoders), None)
     if reader not in READERS:
         raise ValueError(
             'multigrid.grid_store: the train pipeline opens no videos; it has '
-            'no decoder of '
-            f'{", ".join(READERS)}, as DecordDecode is one of decord')
+            f'no decoder of {", ".join(READERS)}')
     return reader
 
 
@@ -164,8 +160,7 @@ def _configs(dataset: Any) -> Iterator[Dict[str, Any]]:
         yield from _configs(dataset.get('dataset') or dataset.get('datasets') or ())
 
 
-def sources_in(listed: Path,
-               root: Path,
+def sources_in(listed: Path, root: Path,
                delimiter: Optional[str] = None) -> List[Source]:
     """The videos in an annotation file; each once.
 
