@@ -6,6 +6,7 @@ on stderr; ``MMACTION_MULTIGRID_LEAVE_STACK=1`` has the installed stack left as 
 
 import importlib
 import importlib.util
+import io
 import logging
 import multiprocessing
 import os
@@ -227,6 +228,39 @@ def patch_numpy_2() -> bool:
     return True
 
 
+def heal_pyav_counts() -> bool:
+    """Have ``PyAVInit`` count frames where the header holds no number.
+
+    PyAV says 0 for mkv, webm, ts and h264 files, of which MMAction2 then
+    samples the first frame for each of a clip's.
+
+    Returns:
+        bool: True; the transform was changed.
+    """
+    from mmaction.datasets.transforms import PyAVInit
+    open_video = PyAVInit.transform
+
+    def transform(self: PyAVInit, results: dict) -> dict:
+        results = open_video(self, results)
+        if not results['total_frames']:
+            counts = self.__dict__.setdefault('frame_counts', {})
+            name = results['filename']
+            if name not in counts:
+                counts[name] = _count_frames(self.file_client.get(name))
+            results['total_frames'] = counts[name]
+        return results
+
+    PyAVInit.transform = transform
+    _tell('PyAVInit counts the frames of videos whose header does not')
+    return True
+
+
+def _count_frames(content: bytes) -> int:
+    import av
+    with av.open(io.BytesIO(content)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
 def _tell(change: str) -> None:
     """Say on stderr what was changed, without any logging set up; once, and not in data workers and other ranks."""
     ranks = [os.environ.get(name, '0') for name in ('LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK')]
@@ -246,3 +280,4 @@ def prepare() -> None:
         heal_metafiles()
         serve_configs()
         patch_numpy_2()
+        heal_pyav_counts()

@@ -2,13 +2,24 @@
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Mapping, Optional
 
 from mmaction.registry import DATA_SAMPLERS, DATASETS
 from mmengine.dist import get_world_size
 from mmengine.registry import DefaultScope
 
-from ..schedule import AUTO, COST, BaseTraining, Settings, auto_settings, is_count, read_batch_factors, type_name
+from ..schedule import (
+    AUTO,
+    COST,
+    BaseTraining,
+    Settings,
+    auto_settings,
+    is_count,
+    read_batch_factors,
+    read_list,
+    type_name,
+)
 from .sections import section
 
 # Variables that tell a process of a launcher how many there are.
@@ -31,9 +42,15 @@ def count_clips(dataloader: Mapping) -> Optional[int]:
 
     Args:
         dataloader: The ``train_dataloader`` of a config.
+
+    Raises:
+        ValueError: A list is not UTF-8.
     """
     try:
         return _count(dataloader)
+    except UnicodeDecodeError:
+        _check_encoding(dataloader['dataset'])
+        return None
     except Exception:  # whatever a dataset makes of a list that is not there
         return None
 
@@ -54,6 +71,20 @@ def _count(dataloader: Mapping) -> int:
         if not hasattr(sampler, '__len__'):
             return len(dataset)
         return len(sampler) * get_world_size()  # that of a process
+
+
+def _check_encoding(dataset: Any) -> None:
+    """Read the lists of a dataset for the error that names list and line."""
+    if isinstance(dataset, (list, tuple)):
+        for part in dataset:
+            _check_encoding(part)
+    elif isinstance(dataset, Mapping):
+        path = Path(dataset.get('data_root') or '',
+                    dataset.get('ann_file') or '')
+        if path.is_file() and path.suffix != '.pkl':
+            read_list(path)
+        for key in ('dataset', 'datasets'):
+            _check_encoding(dataset.get(key))
 
 
 def _build(dataset: Any) -> Any:
