@@ -4,19 +4,22 @@ import ctypes
 import gc
 import math
 import time
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from mmaction.registry import MODELS
-from mmaction.structures import ActionDataSample
+from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import nn
 
 from ..models import bfloat16, convert_sub_batch_norm, feature_sides, follow_grid, set_bn_splits, temporal_kernel
 from ..schedule import MultigridSchedule, Shape, norm_groups, type_name
+from .clips import MadeUpClips
 
 ENOUGH_SECONDS = 5.
 
@@ -53,8 +56,28 @@ class Probe:
 
 
 def build_model(config: dict) -> nn.Module:
-    """Build a recognizer with random weights: nothing is downloaded."""
-    return MODELS.build(without_weights(config))
+    """Build a recognizer with random weights: nothing is downloaded.
+
+    Raises:
+        ValueError: It is no recognizer, or cannot be built.
+    """
+    kind = type_name(config.get('type'))
+    package = config.get('_scope_', 'mmaction')
+    if find_spec(package) is None:
+        raise ValueError(f'model.type = {kind!r}: needs {package}, which is '
+                         'not installed here')
+    try:
+        model = MODELS.build(without_weights(config))
+    except ImportError:  # its message says what is missing
+        raise
+    except Exception as error:  # whatever a class makes of its arguments
+        raise ValueError(
+            f'model.type = {kind!r}: cannot be built here: '
+            f'{type(error).__name__}: {error}') from error
+    if not hasattr(model, 'cls_head'):
+        raise ValueError(f'model.type = {kind!r}: has no cls_head; only '
+                         'recognizers can be measured')
+    return model
 
 
 def without_weights(config: Any) -> Any:
@@ -65,26 +88,10 @@ def without_weights(config: Any) -> Any:
     return type(config)(map(without_weights, config)) if isinstance(config, (list, tuple)) else config
 
 
-def synthetic_batch(model: nn.Module, channels: int, clips: int, num_frames: int, crop_size: int) -> dict:
-    """A batch of noise with random labels, as a data loader would yield it."""
-    head = model.cls_head
-    samples = []
-    for _ in range(clips):
-        label = torch.randint(head.num_classes, (1, ))
-        if getattr(head, 'multi_class', False):
-            label = nn.functional.one_hot(label[0], head.num_classes).float()
-        sample = ActionDataSample()
-        (sample.set_gt_label if hasattr(sample, 'set_gt_label') else sample.set_gt_labels)(label)  # the latter in 1.1
-        samples.append(sample)
-    # Colours last in memory, as pipelines leave them: convolutions choose their kernel by it.
-    inputs = [torch.randint(256, (1, num_frames, crop_size, crop_size, channels), dtype=torch.uint8).movedim(-1, 1)
-              for _ in range(clips)]
-    return dict(inputs=inputs, data_samples=samples)
-
-
 def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base_size: int = 8, device: str = 'cpu',
                  repeats: int = 6, one_clip: bool = False, amp: bool = False,
-                 optim_wrapper: Optional[dict] = None, compiled: bool = False) -> Iterator[Probe]:
+                 optim_wrapper: Optional[dict] = None, compiled: bool = False,
+                 pipeline: Sequence[dict] = ()) -> Iterator[Probe]:
     """Run one training step, a few times, at every shape.
 
     Args:
@@ -97,15 +104,22 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
             which allocates and compiles.
         one_clip: Run a single clip instead of the shape's batch, to see only whether the shape works.
         amp: Run in mixed precision, in bfloat16.
-        optim_wrapper: Of a config; its optimizer makes an update in each step, by nothing. None: no update is made.
+        optim_wrapper: Of a config; it makes an update in each step, by
+            nothing. None: no update is made.
         compiled: Compile the backbone, anew for every shape, as ``CompileBackboneHook`` does.
+        pipeline: The config's train pipeline, which says how clips are
+            sampled and formatted. Empty: as for a 3D network.
+
+    Raises:
+        ValueError: The model or its optimizer cannot be built.
     """
     model = build_model(config).to(device).train()
     layers = _prepare(model, compiled)
-    preprocessor = config.get('data_preprocessor') or {}
-    channels = len(preprocessor.get('mean') or ()) or config['backbone'].get('in_channels', 3)
+    made_up = MadeUpClips(config, pipeline)
     kernel = temporal_kernel(model)
-    update = _make_update(model, optim_wrapper) if optim_wrapper else lambda: None
+    wrapper = still_optimizer(model, optim_wrapper, device)
+    step = partial(_step, model, wrapper, amp)
+    warm = repeats < 2
     for shape in shapes:
         clips = 1 if one_clip else batch_size * shape.batch_factor
         for layer in layers:
@@ -115,7 +129,12 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int, bn_base
             times: List[Tuple[float, float]] = []
             while len(times) < repeats and not (
                     len(times) > 1 and sum(whole for _, whole in times[compiled:]) > ENOUGH_SECONDS):
-                times.append(_step(model, channels, probe, torch.device(device), amp, update, not times))
+                data = made_up.batch(model.cls_head, clips, *shape[1:])
+                if not warm:  # what is allocated once is no shape's memory
+                    step(data, probe, torch.device(device), False)
+                    warm = True
+                times.append(step(data, probe, torch.device(device),
+                                  not times))
             forward, whole = zip(*(times[1:] or times))
             probe.forward_seconds, probe.seconds = median(forward), median(whole)
         except Exception as error:  # whatever a model does with a shape that it cannot take
@@ -146,38 +165,59 @@ def probe_schedule(config: dict, schedule: MultigridSchedule, batch_size: int, d
                         **options)
 
 
-def _make_update(model: nn.Module, config: dict) -> Callable[[], None]:
-    """An update of a model by its config's optimizer, at an lr of 0."""
-    options = {key: value for key, value in config['optimizer'].items() if key != 'type'}
-    optimizer = getattr(torch.optim, type_name(config['optimizer'].get('type', 'SGD')), torch.optim.SGD)(
-        model.parameters(), **{**options, 'lr': 0.})
-    clip = config.get('clip_grad') or {}
+def still_optimizer(model: nn.Module, config: Optional[dict],
+                    device: str) -> Optional[OptimWrapper]:
+    """The optimizer wrapper of a config, at an lr of 0.
 
-    def update() -> None:
-        if 'max_norm' in clip:
-            nn.utils.clip_grad_norm_(model.parameters(), clip['max_norm'], clip.get('norm_type', 2))
-        optimizer.step()
-
-    return update
-
-
-def _step(model: nn.Module, channels: int, probe: Probe, device: torch.device, amp: bool,
-          update: Callable[[], None], first: bool) -> Tuple[float, float]:
-    """Make a step; seconds of its forward, and in all. Only the first one's memory is measured: that takes from the
-    process all memory that is free, and getting it back costs the step a third of its time."""
-    seen: List[int] = []
-    hook = model.cls_head.register_forward_pre_hook(lambda _, args: seen.extend(feature_sides(args[0])))
+    Raises:
+        ValueError: It cannot be built.
+    """
+    if not config:
+        return None
+    config = dict(config)
+    config.pop('accumulative_counts', None)  # every step updates
+    if torch.device(device).type == 'cpu' and type_name(
+            config.get('type', '')) == 'AmpOptimWrapper':  # it refuses CPUs
+        config['type'] = 'OptimWrapper'
+        for key in ('loss_scale', 'dtype', 'use_fsdp'):
+            config.pop(key, None)
     try:
-        data = synthetic_batch(model, channels, probe.clips, *probe.shape[1:])
+        wrapper = build_optim_wrapper(model, config)
+    except Exception as error:  # whatever a class makes of its arguments
+        raise ValueError(f'optim_wrapper: cannot be built here: '
+                         f'{type(error).__name__}: {error}') from error
+    for group in wrapper.param_groups:
+        group['lr'] = 0.
+    return wrapper
+
+
+def _step(model: nn.Module, wrapper: Optional[OptimWrapper], amp: bool,
+          data: dict, probe: Probe, device: torch.device,
+          first: bool) -> Tuple[float, float]:
+    """Make a step; seconds of its forward, and in all.
+
+    Only the first one's memory is measured: that takes from the process all
+    memory that is free, and getting it back costs a third of a step's time.
+    """
+    seen: List[int] = []
+    hook = model.cls_head.register_forward_pre_hook(
+        lambda _, args: seen.extend(feature_sides(args[0])))
+    try:
         memory = PeakMemory(device) if first else None
         begin = time.perf_counter()
         data = model.data_preprocessor(data, True)
-        with bfloat16(model) if amp else nullcontext():
+        with ExitStack() as contexts:
+            if wrapper:
+                contexts.enter_context(wrapper.optim_context(model))
+            if amp:
+                contexts.enter_context(bfloat16(model))
             loss, _ = model.parse_losses(model(**data, mode='loss'))
         probe.loss = float(loss.detach())  # waits for the device
         forward = time.perf_counter() - begin
-        loss.backward()
-        update()
+        if wrapper:
+            wrapper.update_params(loss)
+        else:
+            loss.backward()
         if device.type == 'cuda':
             torch.cuda.synchronize(device)
         seconds = time.perf_counter() - begin

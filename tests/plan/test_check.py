@@ -105,7 +105,8 @@ def check_times(path, config, out):
     rows = json.loads(path.read_text())['shapes']
     written = {(row['num_frames'], row['crop_size']): row['batch_factor'] for row in rows}
     cfg = Config.fromfile(config)
-    assert set(written) == {shape[1:] for shape in plan.schedule_shapes(multigrid_schedule(cfg)[0])}
+    shapes = plan.schedule_shapes(multigrid_schedule(cfg)[0])
+    assert set(written) >= {shape[1:] for shape in shapes}
     assert written[16, 48] == 1 and min(written.values()) >= 1
     cfg.multigrid.batch_factors = str(path)
     taken = {shape[1:]: shape[0] for shape in plan.schedule_shapes(multigrid_schedule(cfg)[0])}
@@ -123,12 +124,13 @@ def test_the_command(small_config, tmp_path):
     assert '16 x 4 x 24' in out and '1 x 16 x 48' in out
     assert 'speed-up:' in out and 'left out' not in out
     assert 'forecast for 24 clips on this device' in out
-    rows = {line.strip().split('  ')[0]: line.split() for line in out.splitlines()}
+    rows = {line.strip().split('  ')[0]: line.split()
+            for line in out.splitlines() if line.endswith(' h')}
     assert all(float(rows[name][-4]) > 0 for name in ('training', 'validation', 'checkpoints', 'wall-clock'))
-    assert 'workers that keep up' in out
+    assert 'a process; * more than train_dataloader.num_workers' in out
     lines = out.splitlines()
     begin = next(i for i, line in enumerate(lines) if 'what a cap on the batch costs' in line)
-    caps = [re.split(r'\s{2,}', line.strip()) for line in lines[begin + 2:begin + 8]]
+    caps = [re.split(r'\s{2,}', line.strip()) for line in lines[begin:] if ' h ' in line][:6]
     assert [row[0] for row in caps] == ['None', '8', '4', '2', '1', '1, no short cycle']
     assert caps[0][-1] == 'this config' and caps[-1][-1] == "'auto'"
     # Four epochs: twenty-four updates a cap of 1 leaves of 24 clips each.
