@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..config import apply_multigrid
 from ..schedule import Shape
-from .probe import build_model
+from .build import build_model
 
 CLIPS = 32
 SECONDS = 2.

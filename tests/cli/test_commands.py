@@ -91,7 +91,7 @@ def test_debug_shows_where_an_error_comes_from(capsys):
 def test_a_stack_that_is_left_as_it_is_is_named(capsys, monkeypatch):
     monkeypatch.setenv(LEAVE_STACK, '1')
     error = ModuleNotFoundError("No module named 'mmaction...drn'")
-    monkeypatch.setattr('mmaction_multigrid.plan.probe.MODELS.build',
+    monkeypatch.setattr('mmaction_multigrid.plan.build.MODELS.build',
                         mock.Mock(side_effect=error))
     status, _, err = outcome(capsys, 'check', K400, '--device', 'cpu')
     assert status == 2

@@ -1,4 +1,4 @@
-"""The command check on stock configs of every family, as a user narrows them."""
+"""The command check on stock configs of every family, made small."""
 
 import pytest
 from mmengine.config import Config
@@ -12,7 +12,7 @@ HEAD = """
 _base_ = ['mmaction::{base}.py']
 custom_imports = dict(imports=['mmaction_multigrid'])
 runner_type = 'MultigridRunner'
-multigrid = dict(short_cycle=False)
+multigrid = dict(short_cycle=False, long_cycle_factors=[(.5, .5), (1., 1.)])
 train_dataloader = {loader!r}
 """
 RESNET = 'dict(depth=18, base_channels=8)'
