@@ -30,7 +30,7 @@ def load_config(args: argparse.Namespace) -> Config:
         ValueError: It cannot be read, or has no ``multigrid``.
     """
     with redirect_stdout(sys.stderr):  # where its warnings are in nobody's way
-        MMLogger.get_instance('mmengine', log_level='WARNING')
+        MMLogger.get_current_instance().setLevel('WARNING')
     name = args.config
     if '::' not in name and not Path(name).is_file():
         raise FileNotFoundError(f'{name}: there is no such config')

@@ -1,9 +1,10 @@
 """Made-up clips, in the form in which a train pipeline hands them on."""
 
-from typing import Any, Dict, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 import torch
 from mmaction.registry import TRANSFORMS
+from mmengine.dataset import pseudo_collate
 from torch import nn
 
 from ..schedule import type_name
@@ -37,7 +38,7 @@ class MadeUpClips:
                                    backbone).get('in_channels', 17)
 
     def batch(self, head: nn.Module, clips: int, num_frames: int,
-              crop_size: int) -> Dict[str, list]:
+              crop_size: int) -> dict:
         """Make a batch with random labels.
 
         Args:
@@ -46,9 +47,8 @@ class MadeUpClips:
             num_frames: Frames of a clip; of several modalities the most.
             crop_size: Pixels.
         """
-        packed = [self._clip(head, num_frames, crop_size)
-                  for _ in range(clips)]
-        return {key: [clip[key] for clip in packed] for key in packed[0]}
+        return pseudo_collate([self._clip(head, num_frames, crop_size)
+                               for _ in range(clips)])
 
     def _clip(self, head: nn.Module, num_frames: int, crop_size: int) -> dict:
         lengths, frames = num_frames, dict(imgs=num_frames)

@@ -141,7 +141,7 @@ def test_report(capsys, tmp_path):
     assert 'base 3 175 44 s 87.5 % 45 % 14 % 9 % 11 %' in lines
     assert 'ours 2 75 24 s 75.0 % 42 % 26 % 12 % 21 %' in lines
     assert 'ours / base 0.67 2.33x fewer 1.83x faster -12.5' in lines
-    assert lines[lines.index('time to base ours ours is faster') + 1] == '82.5 % 44 s - -'
+    assert '82.5 % 44 s - -' in lines
     assert (tmp_path / 'report.png').is_file()
 
 
