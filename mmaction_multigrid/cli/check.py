@@ -132,13 +132,14 @@ def clips_of_a_video(dataset: Mapping) -> int:
 
 
 def measure(cfg: Config, schedule: MultigridSchedule, device: str,
-            shapes: Sequence[Shape], batch_size: int) -> List[Probe]:
+            shapes: Sequence[Shape], batch_size: int,
+            repeats: int = 6) -> List[Probe]:
     """Make steps at shapes; each is told on stderr when it is done."""
     bn_clips = schedule.settings.bn_clips(cfg.train_dataloader.batch_size)
     pipeline = next(pipelines(cfg.train_dataloader.dataset))
     found = []
     for probe in probe_shapes(cfg.model, shapes, batch_size, bn_clips, device,
-                              optim_wrapper=cfg.get('optim_wrapper'),
+                              repeats, optim_wrapper=cfg.get('optim_wrapper'),
                               pipeline=pipeline):
         found.append(probe)
         say(f'step {len(found)} of {len(shapes)}: {probe.clips} x '
@@ -161,7 +162,7 @@ def quick_batch(cfg: Config, schedule: MultigridSchedule, device: str,
     batch_size = cfg.train_dataloader.batch_size
     if device != 'cpu' or batch_size <= 2:
         return batch_size
-    base, = measure(cfg, schedule, device, [schedule.base.shape], 2)
+    base, = measure(cfg, schedule, device, [schedule.base.shape], 2, 1)
     quick = base.seconds * batch_size * views / base.clips < QUICK
     return batch_size if quick else 2
 

@@ -9,6 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from mmaction_multigrid import multigrid_schedule, plan
+from mmaction_multigrid.cli import check
 from mmaction_multigrid.plan import Probe, probe_shapes
 from mmaction_multigrid.schedule import Shape
 
@@ -96,6 +97,19 @@ def test_a_model_that_cannot_take_a_shape(tmp_path):
     probe, = probe_shapes(model, [Shape(1, 8, 16)], batch_size=1)
     assert not probe.works
     assert 'RuntimeError' in probe.error
+
+
+def test_the_base_batch_of_a_slow_cpu(tmp_path, monkeypatch):
+    """Two clips: of one, batch norm may have a single value."""
+    cfg = base_config(tmp_path, batch_size=8)
+    schedule, _ = multigrid_schedule(cfg)
+    monkeypatch.setattr(check, 'QUICK', 1e9)
+    assert check.quick_batch(cfg, schedule, 'cpu', 1) == 8
+    monkeypatch.setattr(check, 'QUICK', 0.)
+    assert check.quick_batch(cfg, schedule, 'cuda', 1) == 8
+    assert check.quick_batch(cfg, schedule, 'cpu', 1) == 2
+    cfg.train_dataloader.batch_size = 1
+    assert check.quick_batch(cfg, schedule, 'cpu', 1) == 1
 
 
 def check_times(path, config, out):
