@@ -18,6 +18,7 @@ from mmengine.visualization import Visualizer
 
 import mmaction_multigrid  # noqa: F401  before anything imports mmaction.models
 
+from . import wheel
 from .small import digits, small_config, trained  # noqa: F401  fixtures of many rooms' tests
 
 ROOT = Path(__file__).parent.parent
@@ -56,6 +57,18 @@ def plain_config_text(monkeypatch):
 def reference(request):
     """Input and output of the method's reference implementation, copied as facts into tests/reference."""
     return json.loads((ROOT / 'tests' / 'reference' / f'{request.param}.json').read_text())
+
+
+@pytest.fixture(scope='session')
+def built(tmp_path_factory):
+    """Folder of an sdist, and of the wheel that is built from it."""
+    return wheel.build(tmp_path_factory.mktemp('built'))
+
+
+@pytest.fixture(scope='session')
+def installed(tmp_path_factory, built):
+    """Scripts' folder of an environment that holds the wheel."""
+    return wheel.install(built, tmp_path_factory.mktemp('installed'))
 
 
 @pytest.fixture

@@ -29,10 +29,16 @@ class MultiLabelMAP(BaseMetric):
         """The metric of all clips.
 
         Raises:
+            ImportError: scikit-learn is not installed.
             ValueError: No class has a positive.
         """
-        from sklearn.metrics import average_precision_score
-
+        try:
+            from sklearn.metrics import average_precision_score
+        except ImportError as error:
+            raise ImportError(
+                'MultiLabelMAP: scikit-learn is needed and cannot be '
+                "imported: pip install 'mmaction_multigrid[charades]'"
+            ) from error
         scores, labels = (np.stack(column) for column in zip(*results))
         positive = labels.any(axis=0)
         if not positive.any():

@@ -1,9 +1,6 @@
 """Wheel and sdist, and every command from the wheel in an environment of its own, outside of the repository."""
 
 import json
-import subprocess
-import sys
-import sysconfig
 import tarfile
 from email.parser import Parser
 from pathlib import Path
@@ -17,6 +14,8 @@ from mmaction_multigrid import apply_multigrid
 
 from ..conftest import ROOT
 from ..plan.test_runs import FIRST, RESUMED, write
+from ..wheel import call
+from ..wheel import repository_files as files
 
 K400 = 'recognition/slowfast/slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py'
 TINY = 'recognition/slowfast/slowfast-tiny_1xb8-16x1x1-steplr-4e_moving-digits16-rgb.py'
@@ -30,49 +29,6 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def call(*command, cwd, status=0):
-    result = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True)
-    assert result.returncode == status, result.stdout[-2000:] + result.stderr[-4000:]
-    return result.stdout if status == 0 else result.stderr.splitlines()[-1]
-
-
-def files(*paths):
-    """Those of the repository below these paths, ignored ones left out."""
-    listed = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard', *paths], cwd=ROOT,
-                            capture_output=True, check=True).stdout.decode().split('\0')
-    return {name for name in listed if name and (ROOT / name).exists()}
-
-
-@pytest.fixture(scope='module')
-def built(tmp_path_factory):
-    """The folder of an sdist, and of the wheel that is built from it."""
-    folder = tmp_path_factory.mktemp('built')
-    for name in files():
-        source, copy = ROOT / name, folder / 'source' / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_symlink():
-            copy.symlink_to(source.readlink())
-        else:
-            copy.write_bytes(source.read_bytes())
-    call(sys.executable, '-m', 'build', '--no-isolation', '--outdir', folder / 'dist', folder / 'source', cwd=folder)
-    return folder / 'dist'
-
-
-@pytest.fixture(scope='module')
-def installed(tmp_path_factory, built):
-    """The scripts' folder of an environment that holds the wheel, and of what it stands on what this one holds."""
-    folder = tmp_path_factory.mktemp('installed')
-    call(sys.executable, '-m', 'venv', '--without-pip', folder / 'env', cwd=folder)
-    python = folder / 'env' / 'bin' / 'python'
-    site = Path(call(python, '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))', cwd=folder).strip())
-    # A plain path: the link to this repository, which is in a .pth file there, is not followed.
-    (site / 'stack.pth').write_text(sysconfig.get_path('purelib') + '\n')
-    wheel, = built.glob('*.whl')
-    call(sys.executable, '-m', 'pip', '--disable-pip-version-check', '--python', python, 'install', '--no-deps',
-         '--no-index', '--ignore-installed', wheel, cwd=folder)
-    return folder / 'env' / 'bin'
-
-
 def test_wheel_and_sdist_carry_package_and_mim(built):
     package = {name for name in files('mmaction_multigrid') if not (ROOT / name).is_symlink()}
     tools = {name for name in files('tools') if name.split('/')[1] not in ('README.md', 'benchmark', 'maintain', 'study')}
@@ -84,7 +40,7 @@ def test_wheel_and_sdist_carry_package_and_mim(built):
         about, = (name for name in archive.namelist() if name.endswith('/METADATA'))
         about = Parser().parsestr(archive.read(about).decode())
     assert about['Version'] == mmaction_multigrid.__version__
-    assert {'charades', 'demo', 'dev', 'store'} <= set(about.get_all('Provides-Extra'))
+    assert {'charades', 'dev', 'store', 'tutorial'} <= set(about.get_all('Provides-Extra'))
     needed = [text for text in about.get_all('Requires-Dist') if 'extra' not in text]
     assert needed == ['setuptools<82', 'importlib_metadata']  # no torch, no mm*: they are the user's
     sdist, = built.glob('*.tar.gz')

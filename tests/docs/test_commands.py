@@ -25,6 +25,7 @@ AS_THEY_STAND = {
 # How commands begin that another test runs.
 ELSEWHERE = {
     'make demo': 'tests/tools/test_demo.py',
+    'python stand_in.py': 'tests/stock_paths/test_without_package.py',
     'make test': '.ci/run',
     **dict.fromkeys(('pip install .', 'pip install dist/', 'python -m build', 'mmaction-multigrid'),
                     'tests/cli/test_installed.py'),

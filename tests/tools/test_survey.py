@@ -44,6 +44,19 @@ def test_rows():
     assert tool.row('recognition/x3d/a.py', large).endswith('8 x 112, 8 x 158, 16 x 224 (too large to run here) |')
 
 
+def test_accepted_is_not_walked(monkeypatch):
+    walked = tool.walked_configs()
+    assert len(walked) > 10 and all((tool.STOCK / name).is_file() for name in walked)
+    refused, never = (
+        'recognition/c3d/c3d_sports1m-pretrained_8xb30-16x1x1-45e_ucf101-rgb.py',
+        'detection/slowonly/slowonly_kinetics400-pretrained-r50_8xb16-4x16x1-20e_ava21-rgb.py')
+    monkeypatch.setattr(tool, 'stock_configs', lambda kind: [*walked, refused, never])
+    assert tool.never_walked() == [never]
+    fine = dict(speedup=3., norms='', positions='', lr=0., ran=[], failed=[], too_large=[])
+    assert '| walked |' in tool.row(sorted(walked)[0], fine)
+    assert '| accepted |' in tool.row(never, fine)
+
+
 @pytest.mark.long
 @pytest.mark.filterwarnings('ignore')
 def test_every_stock_config_resolves_or_is_refused():

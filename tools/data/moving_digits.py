@@ -14,15 +14,21 @@ import math
 import multiprocessing
 import os
 import shutil
+import sys
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from rich.progress import track
-from sklearn.datasets import load_digits
+
+try:
+    import av
+    from sklearn.datasets import load_digits
+except ImportError as error:
+    sys.exit(f'{error.name} is needed and cannot be imported: '
+             "pip install 'mmaction_multigrid[tutorial]'")
 
 VERSION = 2  # of what is drawn: raise it when the same settings give other videos
 MANIFEST = 'moving_digits.json'

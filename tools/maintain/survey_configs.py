@@ -1,23 +1,31 @@
 """Try multigrid on every 3D config that the installed MMAction2 ships, and write the table docs/configs.md.
 
     python tools/maintain/survey_configs.py [--out docs/configs.md] [--cache work_dirs/survey.json] [--only PATTERN]
+    python tools/maintain/survey_configs.py --never-walked
 
 Resolves each config and trains one step of one made-up clip at every shape of its schedule; a model and shapes that
 several configs share run once. Nothing is downloaded and no data set is needed. Results are kept in the cache as they
 come, so that a broken-off survey goes on where it was.
+
+A config is walked where tests/stock_paths trains, resumes and tests it by
+MMAction2's own tools. ``--never-walked`` prints all others, of any task, that
+``apply_multigrid`` accepts: nothing is known of them.
 """
 
 import argparse
 import json
 import os
 import resource
+import sys
 from ast import literal_eval
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import redirect_stdout
 from fnmatch import fnmatch
 from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
+from runpy import run_path
 from unittest import mock
 
 import mmaction
@@ -31,7 +39,7 @@ from mmengine.registry import init_default_scope
 from rich.progress import track
 from torch import nn
 
-from mmaction_multigrid import multigrid_schedule
+from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmaction_multigrid.models import FollowsGrid, convert_sub_batch_norm, follow_grid, norm_report
 from mmaction_multigrid.plan import probe_shapes, without_weights
 
@@ -40,16 +48,18 @@ STOCK = Path(mmaction.__file__).parent / '.mim' / 'configs'
 OUT_OF_MEMORY = ("can't allocate memory", 'could not create a primitive')  # torch and oneDNN
 HEADER = """# Stock configs with multigrid
 
-What the three lines of the README make of every train config of a `Recognizer3D` in MMAction2 {mmaction}: accepted, or
-refused for what reason; how many of its batch norms follow the stages, of all (those in evaluation mode are frozen by
-the config); the largest difference between multigrid's lr over the batch factor and mmengine's own at the
-corresponding iteration of base training, in shares of the base lr, after the warm-up; the shapes (frames x crop) at
-which one training step was run on a made-up clip. {accepted} of {total} are accepted, and none of these failed at a
-shape. *Positions*: none; a position embedding that is interpolated to the tokens of the batch; or biases that are
-indexed by the offsets inside of smaller windows (`mmaction_multigrid/models`, tested against networks built for the
-coarse shape). Shapes too large for {memory:.0f} GiB are marked. A single clip shows that a shape works and not what it
-costs: `mmaction-multigrid check` does. Made by `python tools/maintain/survey_configs.py` (torch {torch}, mmengine
-{mmengine}).
+What the three lines of the README make of every train config of a `Recognizer3D` in MMAction2 {mmaction}. *Walked*: a
+test trains it, narrowed, by MMAction2's own tools, on generated videos, through a change of stage; resumes it in
+another process to the same weights; and tests its checkpoint. *Accepted*: its schedule can be computed, and one step
+was run at each of its shapes; whether it trains is not known. *Refused*: for what reason. Then: how many of its batch
+norms follow the stages, of all (those in evaluation mode are frozen by the config); the largest difference between
+multigrid's lr over the batch factor and mmengine's own at the corresponding iteration of base training, in shares of
+the base lr, after the warm-up; the shapes (frames x crop) at which one training step was run on a made-up clip.
+{walked} of {total} are walked, {accepted} more are accepted. *Positions*: none; a position embedding that is
+interpolated to the tokens of the batch; or biases that are indexed by the offsets inside of smaller windows
+(`mmaction_multigrid/models`, tested against networks built for the coarse shape). Shapes too large for {memory:.0f}
+GiB are marked. A single clip shows that a shape works and not what it costs: `mmaction-multigrid check` does. Made by
+`python tools/maintain/survey_configs.py` (torch {torch}, mmengine {mmengine}).
 
 | config | result | norms that follow | positions | lr differs by | predicted speed-up | shapes run |
 |---|---|---|---|---|---|---|
@@ -57,8 +67,9 @@ costs: `mmaction-multigrid check` does. Made by `python tools/maintain/survey_co
 EPOCH_LENGTH = 20  # iterations of a base epoch in which the lr is compared
 
 
-def stock_configs() -> list:
-    """Paths, relative to the wheel's configs, of all train configs of a Recognizer3D."""
+def stock_configs(kind: str = 'Recognizer3D') -> list:
+    """Paths, relative to the wheel's configs, of all train configs of a class
+    of models; of every class where it is ``''``."""
     found = []
     for path in sorted(STOCK.rglob('*.py')):
         if path.is_relative_to(STOCK / '_base_'):
@@ -67,8 +78,31 @@ def stock_configs() -> list:
             cfg = Config.fromfile(path)
         except Exception:  # configs of other tasks may need what is not installed
             continue
-        if cfg.get('model', {}).get('type') == 'Recognizer3D' and 'train_dataloader' in cfg and cfg.get('train_cfg'):
+        if (cfg.get('model', {}).get('type') == (kind or cfg.get('model', {}).get('type'))
+                and 'train_dataloader' in cfg and cfg.get('train_cfg')):
             found.append(str(path.relative_to(STOCK)))
+    return found
+
+
+def walked_configs() -> set:
+    """Paths of the configs that tests/stock_paths walks."""
+    path = ROOT / 'tests' / 'stock_paths' / 'families.py'
+    return {family.base for family in run_path(str(path))['FAMILIES'].values()}
+
+
+def never_walked() -> list:
+    """Paths of the stock configs of any task that ``apply_multigrid`` accepts
+    and no test walks."""
+    found = []
+    for name in sorted(set(stock_configs('')) - walked_configs()):
+        cfg = Config.fromfile(STOCK / name)
+        cfg.multigrid = dict()
+        try:
+            with redirect_stdout(sys.stderr):  # for its warnings
+                apply_multigrid(cfg)
+        except (TypeError, ValueError):
+            continue
+        found.append(name)
     return found
 
 
@@ -155,7 +189,8 @@ def row(name: str, result: dict) -> str:
     short = name[:-len('.py')].split('/', 1)[1].replace('_', '\\_')
     if 'refused' in result:
         return f'| {short} | refused: {result["refused"]} | | | | | |'
-    outcome = 'accepted' if not result['failed'] else 'fails at ' + '; '.join(result['failed'])
+    outcome = 'walked' if name in walked_configs() else 'accepted'
+    outcome = outcome if not result['failed'] else 'fails at ' + '; '.join(result['failed'])
     shapes = result['ran'] + [f'{size} (too large to run here)' for size in result['too_large']]
     return (f'| {short} | {outcome} | {result["norms"]} | {result["positions"]} | {result["lr"]:.0e} | '
             f'{result["speedup"]:.2f} | {", ".join(shapes)} |')
@@ -170,8 +205,13 @@ def main() -> None:
     has = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
     parser.add_argument('--memory', type=float, default=0.7 * has,
                         help='GiB that a step may take; default: 70 %% of what the machine has')
+    parser.add_argument('--never-walked', action='store_true', help='print the accepted configs that no test walks')
     args = parser.parse_args()
     init_default_scope('mmaction')
+    if args.never_walked:
+        names = never_walked()
+        print(*names, f'{len(names)} stock configs are accepted and were never trained with multigrid', sep='\n')
+        return
     results = json.loads(args.cache.read_text()) if args.cache.is_file() else {}
     names = [name for name in stock_configs() if fnmatch(name, args.only)]
     for name in track(names, 'configs'):
@@ -180,10 +220,11 @@ def main() -> None:
             args.cache.parent.mkdir(parents=True, exist_ok=True)
             args.cache.write_text(json.dumps(results, indent=1))
     accepted = sum('refused' not in results[name] and not results[name]['failed'] for name in names)
+    walked = len(walked_configs() & set(names))
     text = HEADER.format(mmaction=mmaction.__version__, torch=torch.__version__, mmengine=mmengine.__version__,
-                         accepted=accepted, total=len(names), memory=args.memory)
+                         accepted=accepted - walked, walked=walked, total=len(names), memory=args.memory)
     args.out.write_text(text + '\n'.join(row(name, results[name]) for name in names) + '\n')
-    print(f'{args.out}: {accepted} of {len(names)} accepted')
+    print(f'{args.out}: {walked} of {len(names)} walked, {accepted - walked} more accepted')
 
 
 if __name__ == '__main__':

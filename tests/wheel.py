@@ -1,0 +1,106 @@
+"""The package as a user has it: built and installed from a wheel."""
+
+import json
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def call(*command, cwd, status=0):
+    """Run a command; its output, or the last line of the error of one that
+    has to fail."""
+    result = subprocess.run(
+        list(map(str, command)), cwd=cwd, capture_output=True, text=True)
+    assert result.returncode == status, (
+        result.stdout[-2000:] + result.stderr[-4000:])
+    return result.stdout if status == 0 else result.stderr.splitlines()[-1]
+
+
+def repository_files(*paths):
+    """Files of the repository below these paths, ignored ones left out."""
+    listed = subprocess.run(
+        ['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard',
+         *paths], cwd=ROOT, capture_output=True, check=True)
+    names = listed.stdout.decode().split('\0')
+    return {name for name in names if name and (ROOT / name).exists()}
+
+
+def build(folder):
+    """Build an sdist, and a wheel from it; the folder that holds both."""
+    for name in repository_files():
+        source, copy = ROOT / name, folder / 'source' / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_symlink():
+            copy.symlink_to(source.readlink())
+        else:
+            copy.write_bytes(source.read_bytes())
+    call(sys.executable, '-m', 'build', '--no-isolation', '--outdir',
+         folder / 'dist', folder / 'source', cwd=folder)
+    return folder / 'dist'
+
+
+def environment(folder):
+    """Make a virtual environment that has what runs the tests, and not this
+    package.
+
+    Returns:
+        Path: The folder of its Python.
+    """
+    call(sys.executable, '-m', 'venv', '--without-pip', folder / 'env',
+         cwd=folder)
+    scripts = folder / 'env' / 'bin'
+    code = 'import sysconfig; print(sysconfig.get_path("purelib"))'
+    site = Path(call(scripts / 'python', '-c', code, cwd=folder).strip())
+    # A plain path: the link to this repository, which a .pth file there
+    # holds, is not followed.
+    (site / 'stack.pth').write_text(sysconfig.get_path('purelib') + '\n')
+    return scripts
+
+
+def install(dist, folder):
+    """Install the wheel into a virtual environment; its Python's folder."""
+    scripts = environment(folder)
+    wheel, = dist.glob('*.whl')
+    call(sys.executable, '-m', 'pip', '--disable-pip-version-check',
+         '--python', scripts / 'python', 'install', '--no-deps', '--no-index',
+         '--ignore-installed', wheel, cwd=folder)
+    return scripts
+
+
+class WarmPython:
+    """Runs scripts as ``python ARGS`` does, without the import of torch.
+
+    Args:
+        python (Path): The interpreter.
+        folder (Path): For the output of the scripts.
+    """
+
+    def __init__(self, python, folder):
+        self.out = folder / 'out.txt'
+        self.process = subprocess.Popen(
+            [python, '-W', 'ignore', ROOT / 'tests' / 'stock_paths' /
+             'warm.py'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, cwd=folder)
+
+    def __call__(self, *args, cwd, status=0):
+        """Run a script in a folder; its output.
+
+        Fails with the end of the output where the exit status is another.
+        """
+        task = dict(cwd=str(cwd), out=str(self.out),
+                    args=list(map(str, args)))
+        self.process.stdin.write(json.dumps(task) + '\n')
+        self.process.stdin.flush()
+        found = int(self.process.stdout.readline())
+        text = self.out.read_text(errors='replace')
+        assert found == status, f'exit status {found}\n{text[-6000:]}'
+        return text
+
+    def close(self):
+        """End the process."""
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
