@@ -1,24 +1,22 @@
 """What the installed stack needs before this package can stand on it.
 
-Everything here acts once, on import, and only where something is missing or unsafe. Every change is told in one line
-on stderr; ``MMACTION_MULTIGRID_LEAVE_STACK=1`` has the installed stack left as it is.
+Everything here acts once, on import, and only where something is missing or
+unsafe. Every change is a line in the log of training, and on stderr with the
+commands' ``--debug``; ``MMACTION_MULTIGRID_LEAVE_STACK=1`` has the installed
+stack left as it is.
 """
 
 import importlib
 import importlib.util
 import io
-import logging
-import multiprocessing
-import os
 import os.path as osp
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Optional, Tuple
-
-logger = logging.getLogger('mmaction_multigrid')
+from typing import List, Optional, Tuple
 
 LEAVE_STACK = 'MMACTION_MULTIGRID_LEAVE_STACK'
+_changes: List[str] = []
 
 # (module, lowest version, what to install). mmcv and mmcv-lite provide the same module and
 # overwrite each other, so this package can declare neither: it checks and says.
@@ -262,11 +260,15 @@ def _count_frames(content: bytes) -> int:
 
 
 def _tell(change: str) -> None:
-    """Say on stderr what was changed, without any logging set up; once, and not in data workers and other ranks."""
-    ranks = [os.environ.get(name, '0') for name in ('LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK')]
-    # A spawned process has its name before it has a parent, and imports this in between.
-    if multiprocessing.current_process().name == 'MainProcess' and set(ranks) == {'0'}:
-        logger.warning('mmaction_multigrid: %s (%s=1 leaves this out)', change, LEAVE_STACK)
+    """Keep what was changed for :func:`change_lines`."""
+    if change not in _changes:
+        _changes.append(change)
+
+
+def change_lines() -> List[str]:
+    """A line for everything that was changed in the installed stack."""
+    return [f'mmaction_multigrid: {change} ({LEAVE_STACK}=1 leaves this out)'
+            for change in _changes]
 
 
 def prepare() -> None:
