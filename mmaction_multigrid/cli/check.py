@@ -1,11 +1,14 @@
 """Measures steps, loading, validation and checkpoints of a config: forecast, advice, warnings."""
 
 import argparse
-from typing import List, Optional, Sequence, Tuple
+import sys
+from functools import partial
+from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from mmengine.config import Config
 
+from ..config.base import pipelines
 from ..plan.advice import Steps, cap_choices, fit_hours, measured_shapes, shapes_to_probe, without_cap
 from ..plan.forecast import Costs, Forecast, forecast, worker_rows
 from ..plan.measure import (
@@ -22,10 +25,12 @@ from ..plan.warnings import shape_warnings
 from ..schedule import (
     MultigridSchedule,
     Settings,
+    Shape,
     auto_settings,
     count_base_updates,
     count_updates,
     data_warnings,
+    type_name,
     write_batch_factors,
 )
 from .check_output import print_batch_factors, print_caps, print_forecast, print_hours, print_loading, print_probes
@@ -43,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--store', metavar='STORE', help="a grid store of them; default: the config's, if it has one")
     parser.add_argument('--workers', type=int, metavar='N', help="data workers of a process; default: the config's")
     parser.add_argument('--batch-size', type=int, metavar='N',
-                        help="base batch; default: the config's, but 1 where a CPU's step takes over two seconds")
+                        help="base batch; default: the config's, but 2 where "
+                        "a CPU's step takes over two seconds")
     parser.add_argument('--clips', type=int, metavar='N', help='clips in the data set; default: as many as it has here')
     parser.add_argument('--processes', type=int, default=1, metavar='N', help='processes that will train; default: 1')
     parser.add_argument('--hours', type=float, help='time that there is: tells the schedule that fits into it')
@@ -64,15 +70,20 @@ def run(args: argparse.Namespace) -> int:
     share = max(1, clips // args.processes) if clips else None
     schedule, _ = load_schedule(cfg, clips, args.processes)
     free = without_cap(schedule, Settings.from_dict(cfg.multigrid).short_cycle)  # as before 'auto' changed it
-    probes = measure_steps(cfg, schedule, free, args)
+    views = clips_of_a_video(cfg.train_dataloader.dataset)
+    probe = partial(measure, cfg, schedule, args.device)
+    if not args.batch_size:
+        args.batch_size = quick_batch(cfg, schedule, args.device, views)
+    batch = args.batch_size * views
+    probes = probe(shapes_to_probe(schedule, free), batch)
     shown = [probe for probe in probes if probe.shape in schedule_shapes(schedule)]
     print_probes(shown, schedule.base.shape)
-    works = all(probe.works for probe in probes)
+    works = all(probe.works for probe in shown)
     if works:
-        print_rounding(cfg, schedule, probes, args)
+        print_rounding(schedule, probes, partial(probe, batch_size=batch))
         if args.write_times:
-            write_times(schedule, Steps(probes, args.batch_size), args)
-        costs, missing = measure_costs(cfg, free, probes, args)
+            write_times(schedule, Steps(probes, batch), args)
+        costs, missing = measure_costs(cfg, schedule, probes, views, args)
         report(cfg, schedule, free, costs, missing, share, args)
     if not clips:
         print('the data set is not here: give --clips for its wall-clock and the warnings about its size')
@@ -111,28 +122,66 @@ def set_data(cfg: Config, args: argparse.Namespace) -> None:
         cfg.train_dataloader.num_workers = args.workers
 
 
-def measure_steps(cfg: Config, schedule: MultigridSchedule, free: MultigridSchedule,
-                  args: argparse.Namespace) -> List[Probe]:
-    """A step at every shape that is needed, on the base batch of ``args`` or one that is found to be quick enough."""
-    batch_size, configured = args.batch_size, cfg.train_dataloader.batch_size
-    if not batch_size:
-        batch_size = configured
-        if args.device == 'cpu' and configured > 1:
-            base, = probe_shapes(cfg.model, [schedule.base.shape], 1, repeats=1)
-            batch_size = configured if base.seconds * configured < QUICK else 1
-    args.batch_size = batch_size
-    return list(probe_shapes(cfg.model, shapes_to_probe(schedule, free), batch_size,
-                             schedule.settings.bn_clips(batch_size), args.device, optim_wrapper=cfg.get('optim_wrapper')))
+def clips_of_a_video(dataset: Mapping) -> int:
+    """Clips that a train data set yields of a video at once."""
+    while 'dataset' in dataset:
+        dataset = dataset['dataset']
+    if type_name(dataset.get('type', '')) == 'RepeatAugDataset':
+        return dataset.get('num_repeats', 4)
+    return 1
 
 
-def print_rounding(cfg: Config, schedule: MultigridSchedule, probes: Sequence[Probe], args: argparse.Namespace) -> None:
-    """Measure crops beside those that the network's stride divides, and print what is worth it."""
-    stride = total_stride(next(probe for probe in probes if probe.shape == schedule.base.shape))
+def measure(cfg: Config, schedule: MultigridSchedule, device: str,
+            shapes: Sequence[Shape], batch_size: int,
+            repeats: int = 6) -> List[Probe]:
+    """Make steps at shapes; each is told on stderr when it is done."""
+    bn_clips = schedule.settings.bn_clips(cfg.train_dataloader.batch_size)
+    pipeline = next(pipelines(cfg.train_dataloader.dataset))
+    found = []
+    for probe in probe_shapes(cfg.model, shapes, batch_size, bn_clips, device,
+                              repeats, optim_wrapper=cfg.get('optim_wrapper'),
+                              pipeline=pipeline):
+        found.append(probe)
+        say(f'step {len(found)} of {len(shapes)}: {probe.clips} x '
+            f'{probe.shape.num_frames} x {probe.shape.crop_size}: '
+            + (f'{probe.seconds:.3f} s' if probe.works else 'failed'))
+    return found
+
+
+def say(text: str) -> None:
+    """Tell what is being done, on stderr, where it is in nobody's way."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def quick_batch(cfg: Config, schedule: MultigridSchedule, device: str,
+                views: int) -> int:
+    """The config's base batch, but 2 where that takes a CPU too long.
+
+    Not 1: batch norm takes no single clip of a single position.
+    """
+    batch_size = cfg.train_dataloader.batch_size
+    if device != 'cpu' or batch_size <= 2:
+        return batch_size
+    base, = measure(cfg, schedule, device, [schedule.base.shape], 2, 1)
+    quick = base.seconds * batch_size * views / base.clips < QUICK
+    return batch_size if quick else 2
+
+
+def print_rounding(
+        schedule: MultigridSchedule, probes: Sequence[Probe],
+        probe: Callable[[Sequence[Shape]], List[Probe]]) -> None:
+    """Print which crops had better be multiples of the network's stride.
+
+    The crops beside those of the schedule are measured, too.
+    """
+    base = next(probe for probe in probes
+                if probe.shape == schedule.base.shape)
+    stride = total_stride(base)
     pairs = rounded_shapes(schedule, stride) if stride else {}
     if pairs:
-        even = probe_shapes(cfg.model, list(pairs.values()), args.batch_size, schedule.settings.bn_clips(args.batch_size),
-                            args.device, optim_wrapper=cfg.get('optim_wrapper'))
-        print(*rounding_advice(stride, pairs, [*probes, *even]), sep='\n')
+        even = probe(list(pairs.values()))
+        for line in rounding_advice(stride, pairs, [*probes, *even]):
+            print(line)
 
 
 def write_times(schedule: MultigridSchedule, steps: Steps, args: argparse.Namespace) -> None:
@@ -143,18 +192,23 @@ def write_times(schedule: MultigridSchedule, steps: Steps, args: argparse.Namesp
     print(f"multigrid.batch_factors = '{args.write_times}'")
 
 
-def measure_costs(cfg: Config, schedule: MultigridSchedule, probes: Sequence[Probe],
+def measure_costs(cfg: Config, schedule: MultigridSchedule,
+                  probes: Sequence[Probe], views: int,
                   args: argparse.Namespace) -> Tuple[Costs, List[str]]:
-    """What a run is made of, in seconds, and what of it could not be measured."""
-    missing, configured, receiving = [], cfg.train_dataloader.batch_size, 0.
+    """What a run is made of, in seconds, and what could not be measured."""
+    configured = cfg.train_dataloader.batch_size * views
+    missing, receiving = [], 0.
+    say('loading')
     try:
-        loads, receiving = load_seconds(cfg, schedule), receive_seconds(cfg)
+        loads = load_seconds(cfg, [probe.shape for probe in probes])
+        receiving = receive_seconds(cfg)
     except Exception as error:  # whatever a data set makes of files that are not there
         if args.list or args.root or args.store:
             raise ValueError(f'no clip can be loaded: {type(error).__name__}: {error}') from error
         loads = {}
         missing.append('loading')
     workers = cfg.train_dataloader.get('num_workers', 0)
+    say('validation and checkpoints')
     evaluation = evaluation_seconds(cfg, args.device, workers)
     if evaluation is None and cfg.get('val_cfg'):
         missing.append('validation')
@@ -169,7 +223,9 @@ def report(cfg: Config, schedule: MultigridSchedule, free: MultigridSchedule, co
     """Print the forecast, the workers, the caps and the schedule that fits a budget."""
     batch_size = cfg.train_dataloader.batch_size
 
-    def take(other: MultigridSchedule) -> Forecast:
+    def take(other: MultigridSchedule) -> Optional[Forecast]:
+        if not all(shape in costs.steps for shape in schedule_shapes(other)):
+            return None  # of a shape that does not work
         return forecast(other, costs, batch_size, clips, args.processes, base_evaluations(cfg), base_checkpoints(cfg))
 
     print_forecast(schedule, take(schedule), clips and clips * args.processes, missing)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Optional, Tuple
 
 from mmengine.config import Config, DictAction
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 from ..config import multigrid_schedule
 from ..config.completed import count_clips
-from ..schedule import MultigridSchedule
+from ..schedule import AUTO, MultigridSchedule, Settings
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,8 @@ def load_config(args: argparse.Namespace) -> Config:
         FileNotFoundError: There is no such config.
         ValueError: It cannot be read, or has no ``multigrid``.
     """
+    with redirect_stdout(sys.stderr):  # where its warnings are in nobody's way
+        MMLogger.get_current_instance().setLevel('WARNING')
     name = args.config
     if '::' not in name and not Path(name).is_file():
         raise FileNotFoundError(f'{name}: there is no such config')
@@ -51,6 +54,14 @@ def known_clips(cfg: Config, args: argparse.Namespace) -> Optional[int]:
 
 def load_schedule(cfg: Config, clips: Optional[int] = None,
                   processes: Optional[int] = None) -> Tuple[MultigridSchedule, Optional[int]]:
-    """Schedule and frame interval of a config, with its warnings on stderr, where they are in nobody's way."""
-    with redirect_stdout(sys.stderr):
-        return multigrid_schedule(cfg, clips, processes)
+    """Schedule and frame interval of a config.
+
+    Raises:
+        TypeError, ValueError: It has none, or its clips cannot be counted.
+    """
+    cap = Settings.from_dict(cfg.multigrid).max_batch_factor
+    if cap == AUTO and not clips:
+        raise ValueError(
+            "multigrid.max_batch_factor = 'auto': needs to know how many "
+            'clips there are, and the data set is not here; give --clips')
+    return multigrid_schedule(cfg, clips, processes)

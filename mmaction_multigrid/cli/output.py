@@ -1,34 +1,37 @@
 """Tables for people, and for what comes behind a pipe."""
 
 import sys
+import textwrap
 from typing import Iterable, Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
 PIPED_WIDTH = 400  # columns: nothing is cut off
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = '', left: Sequence[str] = ()) -> None:
-    """Print a table; without lines and as wide as it has to be where no terminal is.
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]],
+                title: str = '', left: Sequence[str] = ()) -> None:
+    """Print a table, no wider than its cells make it.
 
     Args:
         columns: Headings.
-        rows: Texts of the cells; an empty row draws a line.
+        rows: Texts of the cells; an empty row is an empty line.
         title: Above the table.
-        left: Columns that are aligned to the left; the others are numbers.
+        left: Columns that are aligned to the left; others are numbers.
     """
-    terminal = sys.stdout.isatty()
-    console = Console(width=None if terminal else PIPED_WIDTH, markup=False, highlight=False, emoji=False)
-    table = Table(box=box.HEAVY_HEAD if terminal else None, pad_edge=terminal)
-    for column in columns:
-        table.add_column(column, justify='left' if column in left else 'right')
+    rows = list(rows)
+    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH,
+                      markup=False, highlight=False, emoji=False)
+    table = Table(box=None, pad_edge=False)
+    for i, column in enumerate(columns):
+        cells = [len(row[i]) for row in rows if row]
+        words = [len(word) for word in column.split()]
+        table.add_column(
+            textwrap.fill(column, max([1, *cells, *words])),
+            justify='left' if column in left else 'right', vertical='bottom')
     for row in rows:
-        if row:
-            table.add_row(*row)
-        else:
-            table.add_section()
+        table.add_row(*row)
     if title:
         console.print(title)
     console.print(table)

@@ -47,12 +47,15 @@ def print_runs(runs: List[Run], title: str = '') -> None:
 def _row(run: Run) -> tuple:
     shares = (f'{100 * part / max(run.seconds, 1e-9):.0f} %'
               for part in (run.training, run.waiting, run.evaluating, run.saving))
-    return (run.name, str(run.end.epoch), str(run.end.iterations), _seconds(run.end.seconds), f'{run.end.score:.1f} %',
-            *shares)
+    return (run.name, str(run.end.epoch or '-'), str(run.end.iterations),
+            _seconds(run.end.seconds), f'{run.end.score:.1f} %', *shares)
 
 
 def _ratio(base: Run, other: Run) -> tuple:
-    return (f'{other.name} / {base.name}', f'{other.end.epoch / base.end.epoch:.2f}',
+    epochs = '-'
+    if other.end.epoch and base.end.epoch:
+        epochs = f'{other.end.epoch / base.end.epoch:.2f}'
+    return (f'{other.name} / {base.name}', epochs,
             f'{base.end.iterations / max(1, other.end.iterations):.2f}x fewer',
             f'{_times_faster(base.end.seconds, other.end.seconds)} faster', f'{other.end.score - base.end.score:+.1f}',
             '', '', '', '')

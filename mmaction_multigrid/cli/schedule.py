@@ -43,9 +43,11 @@ def print_stages(info: dict, batch_size: int, gain: str) -> None:
         # The last point before the stage is in force at its start, unless one is on it.
         factors = [f for epoch, f in info['lr_factors'] if epoch <= stage['begin']][-1:]
         factors += [f for epoch, f in info['lr_factors'] if stage['begin'] < epoch < stage['end']]
-        shapes = ',  '.join(f'{factor * batch_size} x {frames} x {crop}' for factor, frames, crop in stage['shapes'])
+        shapes = ' '.join(f'{factor * batch_size}x{frames}x{crop}'
+                          for factor, frames, crop in stage['shapes'])
         rows.append((f'{stage["begin"] + 1}-{stage["end"]}', str(stage['lr_step']), shapes, interval,
-                     str(stage['bn_splits']), ', then '.join(f'{factor:.4g}' for factor in factors)))
+                     str(stage['bn_splits']),
+                     ', '.join(f'{factor:.4g}' for factor in factors)))
     batches = 'batches per GPU, clips x frames x crop'
     print_table(('epochs', 'lr step', batches, 'frame interval', 'BN splits', 'lr factor'), rows, left=(batches, ),
                 title=f'{info["max_epochs"]} epochs, {info["predicted_speedup"]:.2f}x {gain} than the base')

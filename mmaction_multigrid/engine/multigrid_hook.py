@@ -12,6 +12,7 @@ from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
+from ..compat import change_lines
 from ..models import SubBatchNorm, check_sizes, convert_sub_batch_norm, follow_grid, norm_report, set_bn_splits
 from ..schedule import Settings, Stage, Waiting, check_count, is_count, norm_groups
 from .dist import bn_process_group
@@ -66,6 +67,8 @@ class MultigridHook(Hook):
         self.layers = convert_sub_batch_norm(model)
         followed = follow_grid(model)
         self._check_sizes(runner, model)
+        for line in change_lines():
+            runner.logger.info(line)
         for line in plan_lines(runner, self.about):
             runner.logger.info(f'Multigrid: {line}')
         self._log_norms(runner, model)

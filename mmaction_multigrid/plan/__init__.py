@@ -1,7 +1,8 @@
 """What a user wants to know beforehand, and afterwards: probe, forecast, advice, warnings, drawings, runs."""
 
+from .build import build_model, without_weights
 from .forecast import Costs, Forecast, Hours, forecast, step_seconds, worker_rows
-from .probe import Probe, build_model, probe_schedule, probe_shapes, schedule_shapes, without_weights
+from .probe import Probe, probe_schedule, probe_shapes, schedule_shapes
 from .runs import Point, Run, compare, read_run
 from .warnings import shape_warnings
 

@@ -9,6 +9,7 @@ from .forecast import Forecast, count_evaluations, step_seconds
 from .probe import Probe, schedule_shapes
 
 MUCH = 0.1  # of the time, for validation
+MANY = 10**4  # epochs, of which no stage is rounded away
 EPOCH_FACTORS = [n / 20 for n in range(80, 1, -1)]  # 4 down to 0.1
 
 
@@ -37,25 +38,41 @@ def without_cap(schedule: MultigridSchedule, short_cycle: Optional[bool] = None)
     return with_settings(schedule, max_batch_factor=None, short_cycle=short_cycle)
 
 
-def shapes_to_probe(schedule: MultigridSchedule, free: Optional[MultigridSchedule] = None) -> List[Shape]:
-    """The schedule's shapes, and those from whose times :class:`Steps` tells a step's at any other batch: those of
-    ``free``, by default the schedule without a cap, and these at the base batch."""
-    whole = schedule_shapes(free or without_cap(schedule))
-    wanted = {*schedule_shapes(schedule), *whole, *(shape._replace(batch_factor=1) for shape in whole)}
-    return sorted(wanted, key=lambda shape: (shape.num_frames, shape.crop_size, -shape.batch_factor))
+def shapes_to_probe(schedule: MultigridSchedule,
+                    free: Optional[MultigridSchedule] = None) -> List[Shape]:
+    """The shapes from whose times :class:`Steps` tells any other's.
+
+    Those of the schedule, and, large and at the base batch, all that a cap or
+    more epochs may bring: a short schedule rounds stages away.
+
+    Args:
+        schedule: The schedule.
+        free: Without a cap. Defaults to the schedule without one.
+    """
+    free = free or without_cap(schedule)
+    if free.settings.stages is None:
+        free = with_settings(free, epoch_factor=MANY / free.base.max_epochs)
+    whole = schedule_shapes(free)
+    wanted = {*schedule_shapes(schedule), *whole,
+              *(shape._replace(batch_factor=1) for shape in whole)}
+    return sorted(wanted, key=lambda shape: (
+        shape.num_frames, shape.crop_size, -shape.batch_factor))
 
 
 class Steps(Mapping[Shape, float]):
     """Seconds of a step at any batch factor of the shapes that were probed, along a line between the measured ones.
 
     Args:
-        probes: Of every (frames, crop) one or more, with different batch factors.
+        probes: Of a (frames, crop) one or more, with different batch
+            factors. Those that failed are left out.
         batch_size: Base batch.
     """
 
     def __init__(self, probes: Sequence[Probe], batch_size: int) -> None:
         self._points: Dict[Tuple[int, int], Dict[int, float]] = {}
-        for (factor, *shape), seconds in step_seconds(probes, batch_size).items():
+        for (factor, *shape), seconds in step_seconds(
+                [probe for probe in probes if probe.error is None],
+                batch_size).items():
             self._points.setdefault(tuple(shape), {})[factor] = seconds
 
     def __getitem__(self, shape: Shape) -> float:
@@ -93,25 +110,30 @@ def measured_shapes(steps: Steps, base: Shape) -> List[Shape]:
 
 
 def cap_choices(schedule: MultigridSchedule, batch_size: int, clips: int,
-                take: Callable[[MultigridSchedule], Forecast]) -> List[Choice]:
+                take: Callable[[MultigridSchedule], Optional[Forecast]]
+                ) -> List[Choice]:
     """The schedule under every cap that changes it, without one first, and as ``'auto'`` has it.
 
     Args:
         schedule: The schedule, without a cap.
         batch_size: Base batch per process.
         clips: Clips of one process.
-        take: Makes the forecast of a schedule.
+        take: Makes the forecast of a schedule; None where one of its shapes
+            does not work.
     """
     found: Dict[tuple, Choice] = {}
     choices = [with_settings(schedule, max_batch_factor=cap) for cap in CAPS]
     auto = MultigridSchedule(schedule.base, auto_settings(schedule.base, schedule.settings, batch_size, clips))
     for choice in [*choices, auto]:
-        found.setdefault(choice.stages, Choice(choice, count_updates(choice, batch_size, clips), take(choice)))
+        if choice.stages not in found and (taken := take(choice)):
+            updates = count_updates(choice, batch_size, clips)
+            found[choice.stages] = Choice(choice, updates, taken)
     return list(found.values())
 
 
 def fit_hours(schedule: MultigridSchedule, batch_size: int, clips: int, hours: float,
-              take: Callable[[MultigridSchedule], Forecast]) -> Optional[Choice]:
+              take: Callable[[MultigridSchedule], Optional[Forecast]]
+              ) -> Optional[Choice]:
     """The longest schedule that fits into a budget, under the cap that ``'auto'`` sets; None: none does.
 
     The arguments are those of :func:`cap_choices`, and ``hours``, the budget.
@@ -123,7 +145,7 @@ def fit_hours(schedule: MultigridSchedule, batch_size: int, clips: int, hours: f
                 schedule.base, replace(settings, epoch_factor=factor), batch_size, clips))
         except ValueError:  # no epoch is left
             return None
-        if (found := take(choice)).hours <= hours:
+        if (found := take(choice)) and found.hours <= hours:
             return Choice(choice, count_updates(choice, batch_size, clips), found)
     return None
 

@@ -4,7 +4,7 @@ import io
 import random
 import time
 from statistics import median
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
 import torch
 from mmaction.registry import DATASETS
@@ -13,16 +13,19 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader, Dataset
 
 from ..config import apply_multigrid
-from ..schedule import MultigridSchedule
-from .probe import build_model, schedule_shapes
+from ..schedule import Shape
+from .build import build_model
 
 CLIPS = 32
 SECONDS = 2.
 FORWARDS = 8  # clips
 
 
-def load_seconds(cfg: Config, schedule: MultigridSchedule) -> Dict[Optional[Tuple[int, int]], float]:
-    """Seconds that one process takes to load a clip of each (frames, crop); under None, one of base training.
+def load_seconds(cfg: Config, shapes: Iterable[Shape]
+                 ) -> Dict[Optional[Tuple[int, int]], float]:
+    """Seconds that one process takes to load a clip of each (frames, crop).
+
+    Under None, one of base training.
 
     The mean over up to 32 clips, or as many as two seconds are enough for.
 
@@ -33,7 +36,7 @@ def load_seconds(cfg: Config, schedule: MultigridSchedule) -> Dict[Optional[Tupl
     ours = DATASETS.build(apply_multigrid(cfg).train_dataloader.dataset)
     order = random.Random(0).choices(range(len(stock)), k=CLIPS + 1)
     loaders = {None: stock.__getitem__}
-    loaders.update((shape[1:], lambda index, shape=shape: ours[index, shape]) for shape in schedule_shapes(schedule))
+    loaders.update((shape[1:], lambda index, shape=shape: ours[index, shape]) for shape in shapes)
     return {shape: _mean_seconds(load, order) for shape, load in loaders.items()}
 
 

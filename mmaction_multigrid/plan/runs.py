@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 LINE = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - mmengine - \w+ - (.*)$')
-PROGRESS = re.compile(r'^Epoch\((train|val)\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\]\s+(.*)$')
+# By iterations (log_processor.by_epoch = False) without the epoch.
+PROGRESS = re.compile(r'^(?:Epoch|Iter)\((train|val)\)\s+(?:\[(\d+)\])?'
+                      r'\[\s*(\d+)/(\d+)\]\s+(.*)$')
 NUMBER = re.compile(r'(\S+): ([-+.\deE]+|nan|inf)(?=\s|$)')
 STAGE = re.compile(r'^Multigrid stage \d+/\d+, epochs (\d+) to \d+: ')
+SAVED = re.compile(r'^Saving checkpoint at (\d+) epochs')
+RESUMED_AT = re.compile(r'^resumed epoch: (\d+), iter: (\d+)')
 BEGIN, RESUMED, SAVING = 'Checkpoints will be saved to ', 'resumed epoch: ', 'Saving checkpoint at '
 NO_METRICS = ('time', 'data_time', 'eta', 'memory')
 MARGINS = (5., 2., 1., 0.5, 0.)  # points below the first run's end
@@ -21,8 +25,10 @@ class Point:
 
     Attributes:
         seconds (float): Wall-clock since training began, of all the times that the run was resumed.
-        epoch (int): Epochs finished.
-        iterations (int): Iterations made.
+        epoch (int): Epochs finished; in a log by iterations those of the
+            last checkpoint, 0 before the first.
+        iterations (int): Iterations made; in a log by iterations as far as
+            they were logged.
         score (float): The metric, in percent where it is a share.
     """
     seconds: float
@@ -110,6 +116,7 @@ class _Reader:
     def __init__(self, run: Run, metric: Optional[str]) -> None:
         self.run, self.metric = run, metric
         self.lengths: Dict[int, int] = {}  # iterations of each epoch
+        self.saved = 0  # epochs of the last checkpoint
         self.before = 0.  # seconds of the logs before this one
 
     def read(self, log: Sequence[Tuple[datetime, str]]) -> None:
@@ -122,22 +129,34 @@ class _Reader:
             self.run.seconds = now
             if STAGE.match(text):
                 self.run.stages.append(now)
+            elif match := RESUMED_AT.match(text):
+                self._resume(*map(int, match.groups()))
             elif text.startswith(SAVING):
                 self.saving_since = now
+                if match := SAVED.match(text):
+                    self.saved = int(match.group(1))
             elif match := PROGRESS.match(text):
                 self._progress(now, *match.groups())
         self._finish_epoch()
         self.before = self.run.seconds
 
-    def _progress(self, now: float, mode: str, epoch: str, done: str, length: str, rest: str) -> None:
-        epoch, done, length = int(epoch), int(done), int(length)
+    def _resume(self, epoch: int, iterations: int) -> None:
+        """Forget what is made again."""
+        self.run.points = [point for point in self.run.points
+                           if point.iterations <= iterations]
+        self.last, self.saved = (0, iterations, {}), epoch
+
+    def _progress(self, now: float, mode: str, epoch: Optional[str], done: str,
+                  length: str, rest: str) -> None:
+        epoch, done, length = int(epoch or 0), int(done), int(length)
         figures = {name: float(value) for name, value in NUMBER.findall(rest)}
         if mode == 'train':
             if epoch != self.last[0]:
                 self._finish_epoch()
-            self._finish_saving(now - done * figures.get('time', 0.))
+            count = done - (self.last[1] if epoch == self.last[0] else 0)
+            self._finish_saving(now - count * figures.get('time', 0.))
             self.lengths[epoch] = length
-            self._add(done - (self.last[1] if epoch == self.last[0] else 0), figures)
+            self._add(count, figures)
             self.last = epoch, done, figures
             return
         metrics = {name: value for name, value in figures.items() if name not in NO_METRICS}
@@ -170,10 +189,13 @@ class _Reader:
 
     def _add_point(self, now: float, epoch: int, name: str, value: float) -> None:
         self.run.metric = name
-        iterations = sum(self.lengths.get(i, 0) for i in range(1, epoch + 1))
+        iterations = self.last[1]
+        if epoch:
+            iterations = sum(self.lengths.get(i, 0)
+                             for i in range(1, epoch + 1))
         share = 100. if 0 <= value <= 1 else 1.
-        self.run.points = [point for point in self.run.points if point.epoch < epoch]  # made again after a resume
-        self.run.points.append(Point(now, epoch, iterations, share * value))
+        self.run.points.append(
+            Point(now, epoch or self.saved, iterations, share * value))
 
 
 def compare(runs: Sequence[Run], margins: Sequence[float] = MARGINS) -> List[Tuple[float, List[Optional[float]]]]:

@@ -75,7 +75,7 @@ def test_the_shipped_kinetics_config_by_hand():
 def test_table_and_picture(tmp_path):
     table = run(PRINT, K400, '--png', tmp_path / 'schedule.png')
     assert '358 epochs, 3.42x fewer iterations' in table
-    assert '128 x 8 x 112,  64 x 8 x 158,  64 x 8 x 158' in table
+    assert '128x8x112 64x8x158 64x8x158' in table
     assert (tmp_path / 'schedule.png').read_bytes().startswith(b'\x89PNG')
 
 

@@ -80,6 +80,7 @@ def test_it_is_in_the_log(tmp_path):
     log, = tmp_path.rglob('*.log')
     text = log.read_text()
     assert 'INFO - Multigrid: 3 epochs in 2 stages, 60 iterations; base training: 6 epochs' in text
+    assert 'INFO - mmaction_multigrid: mmengine loads checkpoints by' in text
     assert 'WARNING - Multigrid: the schedule has 60 updates, base training 240' in text
 
 

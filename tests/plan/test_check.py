@@ -9,6 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from mmaction_multigrid import multigrid_schedule, plan
+from mmaction_multigrid.cli import check
 from mmaction_multigrid.plan import Probe, probe_shapes
 from mmaction_multigrid.schedule import Shape
 
@@ -98,6 +99,19 @@ def test_a_model_that_cannot_take_a_shape(tmp_path):
     assert 'RuntimeError' in probe.error
 
 
+def test_the_base_batch_of_a_slow_cpu(tmp_path, monkeypatch):
+    """Two clips: of one, batch norm may have a single value."""
+    cfg = base_config(tmp_path, batch_size=8)
+    schedule, _ = multigrid_schedule(cfg)
+    monkeypatch.setattr(check, 'QUICK', 1e9)
+    assert check.quick_batch(cfg, schedule, 'cpu', 1) == 8
+    monkeypatch.setattr(check, 'QUICK', 0.)
+    assert check.quick_batch(cfg, schedule, 'cuda', 1) == 8
+    assert check.quick_batch(cfg, schedule, 'cpu', 1) == 2
+    cfg.train_dataloader.batch_size = 1
+    assert check.quick_batch(cfg, schedule, 'cpu', 1) == 1
+
+
 def check_times(path, config, out):
     """The file has a batch factor for every shape of the config, and the config's schedule takes them."""
     assert 'batches that take as long as the base batch' in out
@@ -105,7 +119,8 @@ def check_times(path, config, out):
     rows = json.loads(path.read_text())['shapes']
     written = {(row['num_frames'], row['crop_size']): row['batch_factor'] for row in rows}
     cfg = Config.fromfile(config)
-    assert set(written) == {shape[1:] for shape in plan.schedule_shapes(multigrid_schedule(cfg)[0])}
+    shapes = plan.schedule_shapes(multigrid_schedule(cfg)[0])
+    assert set(written) >= {shape[1:] for shape in shapes}
     assert written[16, 48] == 1 and min(written.values()) >= 1
     cfg.multigrid.batch_factors = str(path)
     taken = {shape[1:]: shape[0] for shape in plan.schedule_shapes(multigrid_schedule(cfg)[0])}
@@ -123,12 +138,13 @@ def test_the_command(small_config, tmp_path):
     assert '16 x 4 x 24' in out and '1 x 16 x 48' in out
     assert 'speed-up:' in out and 'left out' not in out
     assert 'forecast for 24 clips on this device' in out
-    rows = {line.strip().split('  ')[0]: line.split() for line in out.splitlines()}
+    rows = {line.strip().split('  ')[0]: line.split()
+            for line in out.splitlines() if line.endswith(' h')}
     assert all(float(rows[name][-4]) > 0 for name in ('training', 'validation', 'checkpoints', 'wall-clock'))
-    assert 'workers that keep up' in out
+    assert 'a process; * more than train_dataloader.num_workers' in out
     lines = out.splitlines()
     begin = next(i for i, line in enumerate(lines) if 'what a cap on the batch costs' in line)
-    caps = [re.split(r'\s{2,}', line.strip()) for line in lines[begin + 2:begin + 8]]
+    caps = [re.split(r'\s{2,}', line.strip()) for line in lines[begin:] if ' h ' in line][:6]
     assert [row[0] for row in caps] == ['None', '8', '4', '2', '1', '1, no short cycle']
     assert caps[0][-1] == 'this config' and caps[-1][-1] == "'auto'"
     # Four epochs: twenty-four updates a cap of 1 leaves of 24 clips each.

@@ -135,6 +135,40 @@ def test_a_budget():
     assert fit_hours(ours, 2, 80, 1e-9, take) is None
 
 
+@pytest.mark.parametrize('epochs', [3, 5, 8])
+def test_what_is_asked_for_was_measured(epochs):
+    """Caps and other lengths have stages that this one rounds away."""
+    ours = MultigridSchedule(BaseTraining(8, 64, epochs), Settings())
+    measured = shapes_to_probe(ours)
+    probes = [plan.Probe(shape, shape.batch_factor, seconds=1.)
+              for shape in measured]
+    costs = plan.Costs(Steps(probes, 1))
+    asked = []
+
+    def take(other):
+        asked.append(other)
+        return plan.forecast(other, costs, 2, 80)
+
+    assert cap_choices(ours, 2, 80, take)
+    assert fit_hours(ours, 2, 80, 1e9, take)
+    fit_hours(ours, 2, 80, 1e-9, take)
+    shapes = {shape[1:] for other in asked for stage in other.stages
+              for shape in stage.shapes}
+    assert shapes == {shape[1:] for shape in measured}
+
+
+def test_a_choice_whose_shape_fails_is_left_out():
+    ours = MultigridSchedule(BaseTraining(8, 16, 60, (20, 40)), Settings())
+
+    def take_caps(other):
+        return take(other) if other.settings.max_batch_factor else None
+
+    choices = cap_choices(ours, 2, 80, take_caps)
+    assert [choice.schedule.settings.max_batch_factor
+            for choice in choices] == [8, 4, 2, 1, 1]
+    assert fit_hours(ours, 2, 80, 1e9, lambda other: None) is None
+
+
 def test_a_budget_for_stages_that_set_their_own_lengths():
     ours = schedule()
     whole = take(ours).hours

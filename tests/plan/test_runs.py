@@ -1,5 +1,7 @@
 """What a run did, read from a log of mmengine's."""
 
+import re
+
 import pytest
 
 from mmaction_multigrid.plan import compare, read_run
@@ -69,6 +71,32 @@ def test_a_resumed_run_counts_together(tmp_path):
         (15., 1, 50), (24., 2, 75), (44., 3, 175)]
     assert run.stages == [0., 24., 29.]
     assert run.seconds == 44.
+
+
+def by_iterations(begin, *lines):
+    """What ``log_processor.by_epoch = False`` makes of lines."""
+    def change(match):
+        epoch, done, length, rest = match.groups()
+        before = dict(zip('123', (0, 50, 75)))[epoch]
+        return f'Iter(train) [{before + int(done):>3}/175]{rest}'
+
+    return [begin, *(re.sub(r'Epoch\(val\)\s+\[\d+\]', 'Iter(val) ', re.sub(
+        r'Epoch\(train\)  \[(\d+)\]\[ *(\d+)/(\d+)\](.*)', change, line))
+        for line in lines)]
+
+
+def test_a_run_whose_log_counts_iterations(tmp_path):
+    """Iterations as far as they are logged, epochs of the checkpoints."""
+    run = read_run(write(tmp_path, by_iterations(*FIRST),
+                         by_iterations(*RESUMED)))
+    assert run.metric == 'acc/top1'
+    assert [(point.seconds, point.epoch, point.iterations, point.score)
+            for point in run.points] == [
+        (15., 1, 40, 50.), (24., 2, 70, 75.), (44., 2, 175, 87.5)]
+    assert run.stages == [0., 24., 29.]
+    # 40 iterations of 0.2 s, 30 of 0.25 s and 100 of 0.1 s.
+    assert run.training + run.waiting == pytest.approx(8 + 7.5 + 10)
+    assert run.evaluating == pytest.approx(4)
 
 
 def test_a_run_that_began_anew_is_not_the_one_before(tmp_path):

@@ -22,7 +22,7 @@ from mmaction_multigrid.config.completed import count_clips
 from mmaction_multigrid.plan.advice import Steps, shapes_to_probe
 from mmaction_multigrid.plan.forecast import Costs, Hours, forecast
 from mmaction_multigrid.plan.measure import checkpoint_seconds, load_seconds, receive_seconds
-from mmaction_multigrid.plan.probe import probe_shapes
+from mmaction_multigrid.plan.probe import probe_shapes, schedule_shapes
 
 
 def predict(model: str, data: str, variant: str, conditions: dict) -> Hours:
@@ -37,7 +37,8 @@ def predict(model: str, data: str, variant: str, conditions: dict) -> Hours:
     probes = list(probe_shapes(cfg.model, shapes_to_probe(schedule), size, schedule.settings.bn_clips(size),
                                optim_wrapper=cfg.optim_wrapper))
     base = next(probe for probe in probes if probe.shape == schedule.base.shape)
-    costs = Costs(Steps(probes, size), base.forward_seconds, load_seconds(cfg, schedule), receive_seconds(cfg), 1, 0.,
+    loads = load_seconds(cfg, schedule_shapes(schedule))
+    costs = Costs(Steps(probes, size), base.forward_seconds, loads, receive_seconds(cfg), 1, 0.,
                   checkpoint_seconds(cfg.model, cfg.optim_wrapper))
     found = forecast(schedule, costs, size, count_clips(cfg.train_dataloader))
     return found.ours if multigrid else found.base
