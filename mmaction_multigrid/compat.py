@@ -8,6 +8,7 @@ stack left as it is.
 
 import importlib
 import importlib.util
+import io
 import os.path as osp
 import sys
 from pathlib import Path
@@ -192,6 +193,72 @@ def heal_multimodal() -> bool:
     return True
 
 
+def patch_numpy_2() -> bool:
+    """Let mmaction2's transforms do in numpy 2 what they do in numpy 1.
+
+    ``PoseCompact`` and ``MMCompact`` ask for ``np.Inf``: their module alone
+    gets it. ``ColorJitter`` adds negative ints to 8 bit hues, which numpy 1
+    widens to 16 bit; positive ones wrap around at 256 in both.
+
+    Returns:
+        bool: Whether numpy is that new.
+    """
+    import cv2
+    import numpy as np
+    from mmaction.datasets.transforms import ColorJitter, pose_transforms
+    if hasattr(pose_transforms.np, 'Inf'):
+        return False
+
+    def adjust_hue(img: np.ndarray, factor: float) -> np.ndarray:
+        img = np.clip(img, 0, 255).astype(np.uint8)
+        hsv = cv2.cvtColor(img, cv2.COLOR_RGB2HSV)
+        offset = int(factor * 255)
+        hsv[..., 0] = (hsv[..., 0] + (np.int16(offset) if offset < 0
+                                      else offset)) % 180
+        return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
+
+    ColorJitter.adjust_hue = staticmethod(adjust_hue)
+    pose_transforms.np = ModuleType('numpy')
+    pose_transforms.np.__getattr__ = lambda name: getattr(np, name)
+    pose_transforms.np.Inf = np.inf
+    _tell("mmaction2's PoseCompact, MMCompact and ColorJitter fail in numpy 2 "
+          'and are mended')
+    return True
+
+
+def heal_pyav_counts() -> bool:
+    """Have ``PyAVInit`` count frames where the header holds no number.
+
+    PyAV says 0 for mkv, webm, ts and h264 files, of which MMAction2 then
+    samples the first frame for each of a clip's.
+
+    Returns:
+        bool: True; the transform was changed.
+    """
+    from mmaction.datasets.transforms import PyAVInit
+    open_video = PyAVInit.transform
+
+    def transform(self: PyAVInit, results: dict) -> dict:
+        results = open_video(self, results)
+        if not results['total_frames']:
+            counts = self.__dict__.setdefault('frame_counts', {})
+            name = results['filename']
+            if name not in counts:
+                counts[name] = _count_frames(self.file_client.get(name))
+            results['total_frames'] = counts[name]
+        return results
+
+    PyAVInit.transform = transform
+    _tell('PyAVInit counts the frames of videos whose header does not')
+    return True
+
+
+def _count_frames(content: bytes) -> int:
+    import av
+    with av.open(io.BytesIO(content)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
 def _tell(change: str) -> None:
     """Keep what was changed for :func:`change_lines`."""
     if change not in _changes:
@@ -214,3 +281,5 @@ def prepare() -> None:
         heal_checkpoint_loading()
         heal_metafiles()
         serve_configs()
+        patch_numpy_2()
+        heal_pyav_counts()

@@ -1,12 +1,20 @@
 """The train configs that the installed MMAction2 ships, as ``tools/maintain/survey_configs.py`` finds them."""
 
+import re
 from functools import lru_cache
 
+from mmaction import registry
 from mmengine.config import Config
 
 from mmaction_multigrid import multigrid_schedule
 
 from .small import load_tool
+
+REGISTRIES = (registry.MODELS, registry.DATASETS, registry.TRANSFORMS,
+              registry.DATA_SAMPLERS, registry.HOOKS, registry.LOOPS,
+              registry.METRICS, registry.OPTIMIZERS,
+              registry.PARAM_SCHEDULERS, registry.VISUALIZERS,
+              registry.VISBACKENDS)
 
 
 @lru_cache(maxsize=None)
@@ -22,3 +30,20 @@ def accepted_configs():
             continue
         accepted[name] = cfg
     return accepted
+
+
+def find(name):
+    """The class of a registered name, or None."""
+    found = (entry.get(name) for entry in REGISTRIES)
+    return next(filter(None, found), None)
+
+
+def import_types(cfg):
+    """The text of a config that imports its types instead of naming them."""
+    text = re.sub(r"\n *_scope_='mmaction',?", '', Config(cfg).pretty_text)
+    types = {name: kind for name in re.findall(r"type='(\w+)'", text)
+             if (kind := find(name))}
+    for name, kind in types.items():
+        text = f'from {kind.__module__} import {kind.__name__}\n' + (
+            text.replace(f"type='{name}'", f'type={name}'))
+    return text

@@ -7,9 +7,12 @@ import sys
 import types
 from pathlib import Path
 
+import cv2
 import mmaction
+import numpy as np
 import pytest
 import torch
+from mmaction.datasets.transforms import ColorJitter
 from mmengine.config import Config, config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
@@ -105,6 +108,33 @@ def test_multimodal_models_are_left_out_beside_a_new_transformers(tmp_path, sour
     last = result.stderr.strip().splitlines()[-1]
     assert ('requires extra multi-modal dependencies' in last) == healed
     assert 'ImportError' in last or 'ModuleNotFoundError' in last  # the empty package has no BertModel to offer
+
+
+@pytest.mark.parametrize('offset', [-127, -26, -1, 1, 26, 100, 127])
+def test_color_jitter_turns_hues_as_numpy_1_does(offset):
+    """Down in 16 bit, up in 8 bit, which wraps around at 256."""
+    hues = np.arange(0, 180, 4, dtype=np.uint8)
+    hsv = np.stack([hues, np.full_like(hues, 255), np.full_like(hues, 255)],
+                   axis=-1)[None]
+    image = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+    wide = hsv[..., 0].astype(int) + offset
+    hsv[..., 0] = (wide if offset < 0 else wide % 256) % 180
+    expected = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    turned = ColorJitter.adjust_hue(image, (offset + 0.5 * np.sign(offset))
+                                    / 255)
+    assert turned.dtype == np.float32
+    assert (turned == expected).all()
+
+
+def test_numpy_keeps_its_names():
+    """Only the module that asks for an old one gets it."""
+    from mmaction.datasets.transforms import pose_transforms
+    assert pose_transforms.np.Inf == np.inf
+    assert pose_transforms.np.min is np.min
+    assert hasattr(np, 'Inf') == (np.lib.NumpyVersion(np.__version__)
+                                  < '2.0.0')
+    assert compat.patch_numpy_2() is False
 
 
 def test_bases_are_found_beside_a_metafile_that_mmengine_cannot_read(monkeypatch):

@@ -8,8 +8,10 @@ from mmengine.config import Config
 from mmaction_multigrid import apply_multigrid
 
 from .conftest import ROOT
+from .stock import import_types
 
 README = (ROOT / 'README.md').read_text()
+STOCK = re.search('^_base_ = .*', README, flags=re.MULTILINE)[0]
 
 
 def blocks(language):
@@ -19,6 +21,10 @@ def blocks(language):
 @pytest.mark.parametrize('text', blocks('python'))
 def test_configs_train(text, tmp_path):
     (tmp_path / 'config.py').write_text(text)
+    if 'read_base' in text:
+        (tmp_path / 'stock.py').write_text(STOCK)
+        stock = Config.fromfile(tmp_path / 'stock.py').to_dict()
+        (tmp_path / 'mine.py').write_text(import_types(stock))
     resolved = apply_multigrid(Config.fromfile(tmp_path / 'config.py'))
     assert resolved.train_cfg == dict(type='MultigridTrainLoop', max_epochs=384, eval_freq=3)  # 1.5 x 256
     stages = resolved.train_dataloader.batch_sampler.stages

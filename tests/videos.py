@@ -95,3 +95,17 @@ def mutate(data, kind, generator: random.Random):
             choice = generator.randrange(3)
             damaged[begin:begin + (0 if choice == 1 else length)] = inserted[choice]
     return bytes(damaged)
+
+
+def encode_colours(path, colours, width=64, height=48, codec='libx264'):
+    """A frame of each colour, (R, G, B)."""
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = width, height, 'yuv420p'
+        for colour in colours:
+            picture = np.full((height, width, 3), colour, np.uint8)
+            container.mux(
+                stream.encode(
+                    av.VideoFrame.from_ndarray(picture, format='rgb24')))
+        container.mux(stream.encode())
+    return path

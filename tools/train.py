@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid  # heals and registers before a config asks for anything
 from mmaction_multigrid.datasets import check_train_data
+from mmaction_multigrid.schedule import type_name
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -47,7 +48,7 @@ def load_config(args: argparse.Namespace) -> Config:
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
-        kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+        kind = type_name(cfg.optim_wrapper.get('type', 'OptimWrapper'))
         if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
             raise ValueError(f'--amp: optim_wrapper.type = {kind!r} has no mixed precision; OptimWrapper has')
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
@@ -70,7 +71,7 @@ def load_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     """Train."""
     cfg = load_config(parse_args())
-    if cfg.get('runner_type') == 'MultigridRunner':
+    if type_name(cfg.get('runner_type')) == 'MultigridRunner':
         cfg = apply_multigrid(cfg)
     check_train_data(cfg)  # a wrong path is told at once, and not after the model is built
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)

@@ -34,7 +34,7 @@ class CharadesDataset(BaseActionDataset):
 
     def load_data_list(self) -> List[dict]:
         """Read the annotation file."""
-        with open(self.ann_file, newline='', encoding='utf-8') as file:
+        with open(self.ann_file, newline='', encoding='utf-8-sig') as file:
             rows = csv.DictReader(file)
             missing = set(COLUMNS) - set(rows.fieldnames or ())
             if missing:

@@ -14,7 +14,7 @@ from ..store.copying import Settings
 from ..store.index import Index
 from ..store.info import check_store, store_info
 from ..store.log import FAILED
-from ..store.sources import Source, read_list, sources_of
+from ..store.sources import Source, sources_in, sources_of
 
 EXAMPLE = 'store build train.txt STORE --root data/videos --config CONFIG'
 
@@ -22,11 +22,16 @@ EXAMPLE = 'store build train.txt STORE --root data/videos --config CONFIG'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the three commands and their arguments."""
     commands = parser.add_subparsers(dest='store_command', metavar='build|check|info', required=True)
-    builder = commands.add_parser('build', help='write the copies that are missing; goes on where it was broken off')
+    text = ('write the copies that are missing; goes on where it was broken '
+            'off (exit status 1 if a video could not be copied)')
+    builder = commands.add_parser('build', help=text)
     builder.add_argument('list', metavar='LIST', type=Path, nargs='?', help="annotation file; default: the config's")
     builder.add_argument('store', metavar='STORE', type=Path, help='folder of the store')
     builder.add_argument('--root', type=Path, help="folder of the videos, data_prefix; default: the config's")
     builder.add_argument('--config', help='multigrid config: what its shapes need, from what its pipeline reads')
+    builder.add_argument(
+        '--delimiter',
+        help='between path and label, without --config; default: white space')
     builder.add_argument('--sides', type=int, nargs='+', help="short sides in pixels; default: the config's")
     builder.add_argument('--full', action='store_true', help='the size of the full grid, too')
     builder.add_argument('--quality', type=int, default=Settings.quality, help='of the JPEGs; default: %(default)s')
@@ -54,10 +59,19 @@ def _build(args: argparse.Namespace) -> int:
         raise ValueError('--config is missing: it tells videos and sizes; or give LIST and --sides')
     if args.full and args.sides:
         raise ValueError('--full adds a size to those of the config, and --sides names all')
+    if args.delimiter and args.config:
+        raise ValueError(
+            f'--delimiter {args.delimiter!r}: the list is read as the data '
+            'set of --config reads it; set the delimiter there')
     Settings(args.sides or (2**15, ), args.quality, args.frame_stride)  # what is wrong is said before the list is read
-    sources = _find_sources(cfg, args.list, args.root)
+    sources = _find_sources(cfg, args.list, args.root, args.delimiter)
     settings = Settings(tuple(args.sides or choose_sides(cfg, sources, args.full)), args.quality, args.frame_stride)
     result = build(sources, args.store, settings, args.processes, part)
+    if result['failed'] and not result['videos']:
+        hint = '' if cfg else '; are --root and --delimiter right?'
+        raise ValueError(
+            f'{args.store}: none of these {len(sources)} videos could be '
+            f'copied. The first: {min(result["failed"].values())}{hint}')
     print(f'{args.store}: {result["videos"]} of these {len(sources)} videos with short sides of '
           f'{", ".join(map(str, settings.sides))} pixels, {result["bytes"] / 2**30:.3g} GiB')
     if result['failed']:
@@ -65,7 +79,7 @@ def _build(args: argparse.Namespace) -> int:
               + (f': {args.store / FAILED}' if result['finished'] else ''))
     if not result['finished']:
         print(f'part {args.part} is done; the store can be used when all parts are')
-    return 0
+    return 1 if result['failed'] else 0
 
 
 def _read_part(text: str) -> Tuple[int, int]:
@@ -75,9 +89,11 @@ def _read_part(text: str) -> Tuple[int, int]:
     return int(part), int(parts)
 
 
-def _find_sources(cfg: Optional[Config], listed: Optional[Path], root: Optional[Path]) -> List[Source]:
+def _find_sources(cfg: Optional[Config], listed: Optional[Path],
+                  root: Optional[Path],
+                  delimiter: Optional[str]) -> List[Source]:
     if cfg is None:
-        return read_list(listed, root or Path())
+        return sources_in(listed, root or Path(), delimiter)
     init_default_scope(cfg.get('default_scope') or 'mmaction')
     return sources_of(cfg, listed, root)
 

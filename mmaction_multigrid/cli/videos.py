@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.progress import track
 
+from ..schedule import read_list, video_path
 from ..survival.videos import check_videos
 
 EXAMPLE = 'videos train.txt --root data/videos --out clean.txt   (exit status 1 if a video is bad)'
@@ -27,8 +28,11 @@ def run(args: argparse.Namespace) -> int:
     for name in ('processes', 'timeout'):
         if getattr(args, name) <= 0:
             raise ValueError(f'--{name} {getattr(args, name):g}: must be above 0')
-    lines = [line for line in args.list.read_text(encoding='utf-8').splitlines() if line.strip()]
-    paths = [str(args.root / line.strip().split(args.delimiter)[0]) for line in lines]
+    lines = read_list(args.list)
+    paths = [
+        video_path(str(args.root / line.strip().split(args.delimiter)[0]))
+        for line in lines
+    ]
     kinds: Counter = Counter()
     fine = []
     found = track(check_videos(paths, args.timeout, args.processes), 'opening', len(paths),

@@ -5,13 +5,13 @@ import logging
 from typing import Any, Mapping, Optional, Tuple
 
 from mmaction.registry import TRANSFORMS
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 
 from ..schedule import MultigridSchedule, Settings, check_count, clamped_frames, stages_to_config, type_name
-from .base import read_base
+from .base import position_warnings, read_base
 from .completed import complete
-from .sections import section
+from .sections import name_types, section
 
 PACKAGE = 'mmaction_multigrid'
 LOADER_TIMEOUT = 600  # seconds for one batch
@@ -33,14 +33,19 @@ def multigrid_schedule(cfg: Config, clips: Optional[int] = None,
     base, frame_interval = read_base(cfg)
     schedule = MultigridSchedule(base, complete(settings, base, cfg, clips, processes))
     for wanted, got in clamped_frames(schedule):
-        print_log(f'multigrid: clips of {wanted} frames have {got}: the network takes multiples of {base.frame_multiple}',
-                  logger='current', level=logging.WARNING)
+        _warn(f'clips of {wanted} frames have {got}: the network takes multiples of {base.frame_multiple}')
+    backbone = section(section(cfg, 'model'), 'backbone', 'model.')
+    for text in position_warnings(backbone, *base.shape[1:]):
+        _warn(text)
     if schedule.dropped:
         stages = schedule.dropped + len(schedule.stages)
-        print_log(f'multigrid: {schedule.dropped} of {stages} stages are shorter than half an epoch and left out, with '
-                  'an lr decay that begins in one; more epochs, or a larger multigrid.epoch_factor, keep them',
-                  logger='current', level=logging.WARNING)
+        _warn(f'{schedule.dropped} of {stages} stages are shorter than half an epoch and left out, with an lr decay '
+              'that begins in one; more epochs, or a larger multigrid.epoch_factor, keep them')
     return schedule, frame_interval
+
+
+def _warn(text: str) -> None:
+    print_log(f'multigrid: {text}', logger='current', level=logging.WARNING)
 
 
 def apply_multigrid(cfg: Config) -> Config:
@@ -59,15 +64,17 @@ def apply_multigrid(cfg: Config) -> Config:
         TypeError, ValueError: A setting is wrong or the base config cannot be trained with multigrid. The message
             names the key, its value and what is allowed.
     """
-    cfg = copy.deepcopy(cfg) if isinstance(cfg, Config) else Config(copy.deepcopy(dict(cfg)))
+    cfg = copy.copy(cfg) if isinstance(cfg, Config) else Config(dict(cfg))
+    # The text of a config, which checkpoints hold, cannot have classes in it.
+    content = ConfigDict(name_types(cfg.to_dict()))
+    object.__setattr__(cfg, '_cfg_dict', content)
     if type_name(cfg.get('runner_type', '')) == 'MultigridRunner':
         cfg.pop('runner_type')
     if 'multigrid' not in cfg:
         return cfg
     settings = Settings.from_dict(cfg['multigrid'])
     if not settings.active:
-        print_log('multigrid: both long_cycle and short_cycle are off; the base config is trained as it is',
-                  logger='current', level=logging.WARNING)
+        _warn('both long_cycle and short_cycle are off; the base config is trained as it is')
         cfg.pop('multigrid')
         return cfg
     schedule, _ = multigrid_schedule(cfg)
@@ -76,12 +83,16 @@ def apply_multigrid(cfg: Config) -> Config:
     base_shape = (schedule.base.num_frames, schedule.base.crop_size)
     drop_last = bool(cfg['train_dataloader'].get('drop_last', False))
     cfg['train_dataloader'] = _resolve_dataloader(cfg['train_dataloader'], schedule, base_shape)
+    for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        _drop_scopes(cfg.get(key))
     cfg['train_cfg'] = dict(type='MultigridTrainLoop', max_epochs=schedule.max_epochs, eval_freq=settings.eval_freq)
     cfg['param_scheduler'] = [_resolve_lr(schedule, drop_last)]
     cfg['custom_hooks'] = _resolve_hooks(cfg.get('custom_hooks'), schedule, base_shape) + _resolve_compile(
         cfg.pop('compile', None))
     cfg['default_hooks'] = _resolve_default_hooks(section(cfg, 'default_hooks'))
     cfg['custom_imports'] = _resolve_imports(section(cfg, 'custom_imports'))
+    if not cfg.get('default_scope'):
+        cfg['default_scope'] = 'mmaction'  # in whose registries our parts are
     return cfg
 
 
@@ -101,6 +112,17 @@ def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule, base_shap
         dataloader['persistent_workers'] = True
         dataloader.setdefault('timeout', LOADER_TIMEOUT)  # a decoder that hangs would hold the run up for ever
     return dataloader
+
+
+def _drop_scopes(dataloader: Optional[dict]) -> None:
+    """Drop ``_scope_`` where mmengine would hand it to a function.
+
+    Dicts that are inherited through ``mmaction::`` have it. Registries take it
+    out; a data loader's functions are called with the dict as it is.
+    """
+    for key in ('collate_fn', 'worker_init_fn'):
+        if isinstance(dataloader, dict) and isinstance(dataloader.get(key), dict):
+            dataloader[key].pop('_scope_', None)
 
 
 def _resolve_dataset(dataset: Any, settings: Settings) -> Any:

@@ -12,6 +12,13 @@ from .sections import section
 FIXED_SHAPE = dict(C3D='its first fully connected layer takes the features of one clip shape')
 # Backbones whose position embedding follows the grid (models/positions.py), and the side of their patches by default.
 PATCHES = dict(TimeSformer=None, UniFormerV2=16, VisionTransformer=16)
+# Names and defaults of the arguments that hold frames and crop of the clips
+# that a backbone's positions are made for.
+CLIP_ARGUMENTS = dict(
+    TimeSformer=dict(num_frames=None, img_size=None),
+    UniFormerV2=dict(t_size=8, input_resolution=224),
+    VisionTransformer=dict(num_frames=16, img_size=224),
+    MViT=dict(temporal_size=16, spatial_size=224))
 
 
 def read_epochs(train_cfg: Optional[Mapping]) -> int:
@@ -31,16 +38,38 @@ def read_epochs(train_cfg: Optional[Mapping]) -> int:
     return epochs
 
 
-def pipelines(dataset: Any) -> Iterator[List]:
-    """Every pipeline in the config of a data set, those of wrapped data sets among them."""
+def with_pipelines(dataset: Any) -> Iterator[Mapping]:
+    """Every data set that has a pipeline in a config, wrapped ones among them.
+    """
     if isinstance(dataset, Mapping):
         if isinstance(dataset.get('pipeline'), (list, tuple)) and dataset['pipeline']:
-            yield dataset['pipeline']
+            yield dataset
         for key in ('dataset', 'datasets'):
-            yield from pipelines(dataset.get(key))
+            yield from with_pipelines(dataset.get(key))
     elif isinstance(dataset, (list, tuple)):
         for entry in dataset:
-            yield from pipelines(entry)
+            yield from with_pipelines(entry)
+
+
+def pipelines(dataset: Any) -> List[List]:
+    """Every pipeline in the config of a data set."""
+    return [entry['pipeline'] for entry in with_pipelines(dataset)]
+
+
+def check_flow(dataset: Mapping) -> None:
+    """Refuse optical flow whose frames are channels of a 2D network.
+
+    Raises:
+        ValueError: They are: FormatShape puts them there.
+    """
+    formats = [step.get('input_format') for step in dataset['pipeline']
+               if type_name(step.get('type')) == 'FormatShape']
+    if dataset.get('modality') == 'Flow' and 'NCHW' in formats:
+        raise ValueError(
+            "train_dataloader.dataset.modality = 'Flow', with "
+            "FormatShape.input_format = 'NCHW': the frames of a clip are "
+            "channels of the network's first convolution, which takes one "
+            "number of them. Multigrid trains flow in 3D networks ('NCTHW')")
 
 
 def read_clip(train_dataloader: Optional[Mapping]) -> Tuple[int, int, Optional[int]]:
@@ -52,10 +81,13 @@ def read_clip(train_dataloader: Optional[Mapping]) -> Tuple[int, int, Optional[i
     if not isinstance(train_dataloader, Mapping):
         raise ValueError(f'train_dataloader is of type {type(train_dataloader).__name__}: multigrid needs a dict, the '
                          'train_dataloader of a base config')
-    found = list(pipelines(train_dataloader.get('dataset')))
+    found = list(with_pipelines(train_dataloader.get('dataset')))
     if not found:
         raise ValueError('train_dataloader.dataset has no pipeline: multigrid needs a base config with a train pipeline')
-    clips = {TRANSFORMS.get('MultigridTransform').base_shape(pipeline) for pipeline in found}
+    for dataset in found:
+        check_flow(dataset)
+    base_shape = TRANSFORMS.get('MultigridTransform').base_shape
+    clips = {base_shape(dataset['pipeline']) for dataset in found}
     if len(clips) > 1:
         raise ValueError(f'train_dataloader.dataset has pipelines for clips of different (frames, crop, interval): '
                          f'{sorted(clips, key=str)}; multigrid needs one')
@@ -82,6 +114,33 @@ def read_multiples(backbone: Mapping, num_frames: int, crop_size: int) -> Tuple[
         pixels = backbone.get('patch_size', PATCHES[kind])
         check_count('model.backbone.patch_size', pixels)
     return 1 if num_frames % frames else frames, 1 if crop_size % pixels else pixels
+
+
+def position_warnings(backbone: Mapping, num_frames: int,
+                      crop_size: int) -> List[str]:
+    """Warn of positions that are made for other clips than the base clips.
+
+    Args:
+        backbone: Its config.
+        num_frames: Frames of the base clips.
+        crop_size: Their crop.
+    """
+    found = []
+    kind = type_name(backbone.get('type', ''))
+    arguments = CLIP_ARGUMENTS.get(kind, {})
+    # MViT interpolates by itself, and so tests what it has trained on.
+    tested = '' if kind == 'MViT' else (
+        ', and the stock network may fail to test them')
+    sizes = ((num_frames, 'frames'), (crop_size, 'pixels'))
+    for (name, default), (size, unit) in zip(arguments.items(), sizes):
+        value = backbone.get(name, default)
+        built_for = min(value) if isinstance(value, (list, tuple)) else value
+        if built_for not in (None, size):
+            found.append(
+                f'model.backbone.{name} = {value!r}, and the base clips have '
+                f'{size} {unit}: positions are interpolated for full clips '
+                f'too{tested}. Set model = dict(backbone=dict({name}={size}))')
+    return found
 
 
 def read_base(cfg: Mapping) -> Tuple[BaseTraining, Optional[int]]:

@@ -5,9 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Mapping, Optional
 
-from mmaction.registry import DATASETS
+from mmaction.registry import DATA_SAMPLERS, DATASETS
+from mmengine.dist import get_world_size
+from mmengine.registry import DefaultScope
 
-from ..schedule import AUTO, COST, BaseTraining, Settings, auto_settings, is_count, read_batch_factors, type_name
+from ..schedule import (
+    AUTO,
+    COST,
+    BaseTraining,
+    Settings,
+    auto_settings,
+    is_count,
+    read_batch_factors,
+    read_list,
+    type_name,
+)
 from .sections import section
 
 # Variables that tell a process of a launcher how many there are.
@@ -24,23 +36,72 @@ def count_processes(cfg: Mapping) -> int:
 
 
 def count_clips(dataloader: Mapping) -> Optional[int]:
-    """Clips in a train data set: lines of its lists, or what it counts itself; None where it is not here."""
-    dataset, times = dataloader['dataset'], 1
-    while 'dataset' in dataset:
-        times *= dataset.get('times', 1)
-        dataset = dataset['dataset']
-    parts = [_count_part(part) for part in dataset.get('datasets', [dataset])]
-    return None if None in parts else sum(parts) * times
+    """Clips of an epoch of training; None where their list is not here.
 
+    Nothing is decoded.
 
-def _count_part(dataset: Mapping) -> Optional[int]:
-    path = Path(dataset.get('data_root') or '', dataset.get('ann_file') or '')
-    if path.suffix in ('.txt', '.csv') and 'indices' not in dataset:  # of one line a clip
-        return sum(1 for line in path.read_text().splitlines() if line.strip()) if path.is_file() else None
+    Args:
+        dataloader: The ``train_dataloader`` of a config.
+
+    Raises:
+        ValueError: A list is not UTF-8.
+    """
     try:
-        return len(DATASETS.build(dict(dataset, pipeline=[])))
-    except Exception:  # whatever a data set makes of a list that is not there
+        return _count(dataloader)
+    except UnicodeDecodeError:
+        _check_encoding(dataloader['dataset'])
         return None
+    except Exception:  # whatever a dataset makes of a list that is not there
+        return None
+
+
+def _count(dataloader: Mapping) -> int:
+    """As many as the sampler has, of the dataset without its transforms."""
+    scope = DefaultScope.get_current_instance()
+    name = scope.scope_name if scope else 'mmaction'
+    with DefaultScope.overwrite_default_scope(name):
+        dataset, sampler = dataloader['dataset'], dataloader.get('sampler')
+        try:
+            dataset = _build(_without_transforms(dataset))
+        except (AssertionError, LookupError):  # it looks at its transforms
+            dataset = _build(dataset)
+        if isinstance(sampler, Mapping):
+            sampler = DATA_SAMPLERS.build(
+                dict(sampler), default_args=dict(dataset=dataset, seed=0))
+        if not hasattr(sampler, '__len__'):
+            return len(dataset)
+        return len(sampler) * get_world_size()  # that of a process
+
+
+def _check_encoding(dataset: Any) -> None:
+    """Read the lists of a dataset for the error that names list and line."""
+    if isinstance(dataset, (list, tuple)):
+        for part in dataset:
+            _check_encoding(part)
+    elif isinstance(dataset, Mapping):
+        path = Path(dataset.get('data_root') or '',
+                    dataset.get('ann_file') or '')
+        if path.is_file() and path.suffix != '.pkl':
+            read_list(path)
+        for key in ('dataset', 'datasets'):
+            _check_encoding(dataset.get(key))
+
+
+def _build(dataset: Any) -> Any:
+    built = DATASETS.build(dataset) if isinstance(dataset, Mapping) else dataset
+    if hasattr(built, 'full_init'):
+        built.full_init()
+    return built
+
+
+def _without_transforms(dataset: Any) -> Any:
+    if isinstance(dataset, (list, tuple)):
+        return [_without_transforms(part) for part in dataset]
+    if not isinstance(dataset, Mapping):
+        return dataset
+    return {key: [] if key == 'pipeline' else
+            _without_transforms(value) if key in ('dataset', 'datasets') else
+            value for key, value in dataset.items()}
 
 
 def lr_rule(optim_wrapper: Any) -> str:
@@ -57,7 +118,7 @@ def complete(settings: Settings, base: BaseTraining, cfg: Mapping, clips: Option
         settings: The checked ``multigrid`` key.
         base: The base config's training.
         cfg: The config.
-        clips: Clips in the data set. None: those of its lists are counted.
+        clips: Clips of an epoch. None: they are counted.
         processes: Processes that train. None: :func:`count_processes`.
 
     Raises:
@@ -72,9 +133,13 @@ def complete(settings: Settings, base: BaseTraining, cfg: Mapping, clips: Option
     settings = replace(settings, lr_scaling=settings.lr_scaling or lr_rule(section(cfg, 'optim_wrapper')))
     if settings.max_batch_factor != AUTO:
         return settings
-    clips = clips or count_clips(cfg['train_dataloader'])
-    if not clips:
-        raise ValueError("multigrid.max_batch_factor = 'auto': needs to know how many clips there are, and "
-                         'train_dataloader.dataset has no list of one line a clip that is here; give an integer, or None')
+    try:
+        clips = clips or _count(cfg['train_dataloader'])
+    except Exception as error:  # whatever a dataset makes of a missing list
+        raise ValueError(
+            "multigrid.max_batch_factor = 'auto': needs to know how many "
+            'clips there are, and train_dataloader.dataset cannot be built '
+            f'here ({type(error).__name__}: {error}); give an integer or '
+            'None, or --clips of the command `schedule`') from error
     share = max(1, clips // (processes or count_processes(cfg)))
     return auto_settings(base, settings, batch_size, share)

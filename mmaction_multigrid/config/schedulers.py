@@ -46,7 +46,7 @@ def _check_scheduler(config: Any, max_epochs: int) -> dict:
     if not isinstance(config, Mapping) or 'type' not in config:
         raise TypeError(f'param_scheduler holds {config!r}: must be a dict with a type')
     kind = type_name(config['type'])
-    found = config['type'] if isinstance(config['type'], type) else PARAM_SCHEDULERS.get(kind)
+    found = config['type'] if isinstance(config['type'], type) else PARAM_SCHEDULERS.get(config['type'])
     if not isinstance(found, type) or not issubclass(found, LRSchedulerMixin) or kind == 'ReduceOnPlateauLR':
         raise ValueError(f'param_scheduler: multigrid cannot follow {kind}; it can follow the schedulers of the lr that '
                          'mmengine has, but ReduceOnPlateauLR, and those that are derived from them')
@@ -60,7 +60,7 @@ def _check_scheduler(config: Any, max_epochs: int) -> dict:
     if config.get('begin', 0) >= config.get('end', max_epochs):
         raise ValueError(f'param_scheduler: {kind}.begin = {config.get("begin", 0)!r}: must be before its end, '
                          f'{config.get("end", max_epochs)!r}')
-    return {**config, 'type': kind if PARAM_SCHEDULERS.get(kind) is found else found}
+    return {**config, 'type': kind if PARAM_SCHEDULERS.get(kind) is found else config['type']}
 
 
 def _is_warmup(config: Mapping) -> bool:

@@ -44,10 +44,13 @@ class MultigridBatchSampler(Sampler):
         for stage in self.stages:
             if not self.num_batches(stage.begin):
                 size = batch_size * stage.shapes[0].batch_factor
+                smaller = ("set multigrid.max_batch_factor = 'auto', or "
+                           if self.num_clips >= batch_size else '')
                 raise ValueError(
-                    f'the {self.num_clips} clips of a process do not fill one batch of {size}, the first of the stage '
-                    f'from epoch {stage.begin} on ({stage.shapes[0]}); lower train_dataloader.batch_size = '
-                    f'{batch_size} or use coarse shapes with a smaller batch')
+                    f'the {self.num_clips} clips of a process do not fill one '
+                    f'batch of {size}, the first of the stage from epoch '
+                    f'{stage.begin} on ({stage.shapes[0]}); {smaller}lower '
+                    f'train_dataloader.batch_size = {batch_size}')
 
     @property
     def num_clips(self) -> int:

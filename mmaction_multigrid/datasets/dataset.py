@@ -8,10 +8,11 @@ from mmaction.registry import DATASETS
 
 from ..schedule import Shape, is_count
 from ..survival import Crashes, Tally
-from .broken import is_of_the_file
+from .broken import describe_mistake, is_of_the_file, is_of_the_machine
 from .copies import watch_copies
 from .grid import Grid, open_grid
-from .missing import build_dataset
+from .labels import check_classes, keeps_labels
+from .missing import build_dataset, leaves
 from .seed import seeded
 
 MAX_TRIES = 100
@@ -34,7 +35,10 @@ class MultigridDataset:
 
     Raises:
         FileNotFoundError: The list is missing, or all of the first clips are.
-        RuntimeError: When a clip is loaded: a hundred in a row cannot be.
+        ValueError: The list has a line without a class number, or a class
+            beyond those of a multi-label dataset.
+        RuntimeError: When a clip is loaded: a hundred in a row cannot be, or
+            something other than its file is at fault.
     """
 
     def __init__(self, dataset: Union[dict, Any], base_shape: Tuple[int, int]) -> None:
@@ -62,6 +66,18 @@ class MultigridDataset:
         self._report = path
         self._bad_copies.clear()
         self._tally = Tally(num_workers)
+
+    def check_classes(self, num_classes: int) -> None:
+        """Look for clips of a class that the head has not.
+
+        Not where a transform of the user's own may give a clip another one.
+
+        Raises:
+            ValueError: There is one.
+        """
+        for leaf in leaves(self.dataset):
+            if keeps_labels(leaf) and not getattr(leaf, 'multi_class', True):
+                check_classes(leaf, num_classes, 'model.cls_head.num_classes')
 
     @property
     def tries(self) -> Tuple[int, int]:
@@ -113,8 +129,11 @@ class MultigridDataset:
                 self._tally.add(failed=False)
                 return clip
             except Exception as error:  # whatever a decoder makes of a broken file
-                if not is_of_the_file(error):
+                if is_of_the_machine(error):
                     raise
+                if not is_of_the_file(error):
+                    raise RuntimeError(describe_mistake(
+                        error, self.dataset, self._name(index))) from error
                 self._tally.add(failed=True)
                 name = self._name(index)
                 self._tell(name, error, 'another clip took its place')

@@ -6,6 +6,8 @@ from typing import Union
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from ..schedule import video_path
+
 
 @TRANSFORMS.register_module()
 class InsideRoot(BaseTransform):
@@ -31,7 +33,9 @@ class InsideRoot(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Let the clip pass, or refuse it."""
         name = results['filename'] if 'filename' in results else results['frame_dir']
-        if self.root not in Path(name).resolve().parents:
+        # DecordInit opens NAME.mp4 for a name without an extension.
+        if any(self.root not in Path(path).resolve().parents
+               for path in {name, video_path(name)}):
             raise ValueError(f'{name!r}: lies outside of root = {str(self.root)!r}')
         return results
 

@@ -1,13 +1,18 @@
 """A list that is not there, or clips that are not where it says: one error, before training."""
 
+import logging
 import os.path as osp
-from typing import Any, Iterator, List, Mapping, Optional
+from typing import Any, Iterator, Mapping, Optional, Sequence
 
+from mmaction.datasets import BaseActionDataset
 from mmaction.registry import DATASETS
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
+from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 
-from .rules import OPENERS, transform_name
+from ..schedule import BYTE_ORDER_MARK, read_list
+from .labels import check_classes, check_list
+from .rules import clip_path, find_reader, transform_name
 
 FIRST_CLIPS = 10
 
@@ -34,23 +39,43 @@ def build_dataset(dataset: Any) -> Any:
 
     Raises:
         FileNotFoundError: The list is missing, or all first clips of a data set, one of several among them.
+        ValueError: A line has no class number, or a class beyond those of a
+            multi-label dataset; or the list is not UTF-8, or
+            begins with a byte-order mark.
     """
     try:
         built = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
         if hasattr(built, 'full_init'):
             built.full_init()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         for config in _configs(dataset):
-            name, root = config.get('ann_file'), config.get('data_root')
-            path = osp.join(root or '', name) if isinstance(name, str) else ''
-            if path and '://' not in path and not osp.isfile(path):
-                where = f' in data_root = {root!r}' if root else ''
-                raise FileNotFoundError(f'{transform_name(config)}.ann_file = {name!r}: there is no such file'
-                                        f'{where}; train_dataloader.dataset needs its list of clips') from error
+            _check_list(config, error)
+        raise
+    except ValueError:
+        for config in _configs(dataset):
+            check_list(config)
         raise
     for leaf in leaves(built):
+        if isinstance(leaf, BaseActionDataset) and leaf.multi_class:
+            check_classes(leaf, leaf.num_classes,
+                          f'{type(leaf).__name__}.num_classes')
         _check_first_clips(leaf)
     return built
+
+
+def _check_list(config: Mapping, error: Exception) -> None:
+    name, root = config.get('ann_file'), config.get('data_root')
+    path = osp.join(root or '', name) if isinstance(name, str) else ''
+    if not path or '://' in path:
+        return
+    if not osp.isfile(path):
+        where = f' in data_root = {root!r}' if root else ''
+        raise FileNotFoundError(
+            f'{transform_name(config)}.ann_file = {name!r}: there is no such '
+            f'file{where}; train_dataloader.dataset needs its list of clips'
+        ) from error
+    if isinstance(error, UnicodeDecodeError) and not path.endswith('.pkl'):
+        read_list(path)  # its error names the list and the line
 
 
 def _configs(dataset: Any) -> Iterator[Mapping]:
@@ -76,14 +101,27 @@ def leaves(dataset: Any) -> Iterator[Any]:
 
 
 def _check_first_clips(dataset: Any) -> None:
+    if not hasattr(dataset, 'get_data_info'):
+        return
+    indices = range(min(FIRST_CLIPS, len(dataset)))
+    infos = [dataset.get_data_info(index) for index in indices]
+    first = infos and (infos[0].get('filename') or infos[0].get('frame_dir'))
+    if isinstance(first, str) and BYTE_ORDER_MARK in first:
+        raise ValueError(
+            f'ann_file = {getattr(dataset, "ann_file", None)!r}: begins with '
+            'a byte-order mark, which MMAction2 takes for a part of the first '
+            'name; save the list as UTF-8 without one')
     steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
     stores = [step for step in steps if hasattr(step, 'holds')]
     steps = [getattr(step, 'original', step) for step in steps]
-    key = _file_key(steps)
-    if key is None or any(getattr(step, 'io_backend', 'disk') not in ('disk', 'local') for step in steps):
+    reader = find_reader(steps)
+    if reader is None or any(
+            getattr(step, 'io_backend', 'disk') not in ('disk', 'local')
+            for step in steps):
         return
-    infos = [dataset.get_data_info(index) for index in range(min(FIRST_CLIPS, len(dataset)))]
-    names = [info.get(key) for info in infos]
+    names = [clip_path(info, reader) for info in infos]
+    if reader == 'pyav':
+        _warn_of_no_count(dataset, names)
     if not names or any(not isinstance(name, str) or '://' in name or osp.exists(name) for name in names):
         return
     if any(step.holds(info) for step in stores for info in infos):
@@ -97,9 +135,22 @@ def _check_first_clips(dataset: Any) -> None:
         f'{", ".join(map(repr, names[:3]))}; is data_prefix = {prefix!r} the folder that the list is for?')
 
 
-def _file_key(steps: List[Any]) -> Optional[str]:
-    """Where a stock pipeline finds the name of the file, or of the folder of frames, that it reads."""
-    names = {transform_name(step) for step in steps}
-    if names & {*OPENERS, 'PIMSInit'}:
-        return 'filename'
-    return 'frame_dir' if 'RawFrameDecode' in names else None
+def _warn_of_no_count(dataset: Any, names: Sequence[Optional[str]]) -> None:
+    """Say once for a data set that PyAV cannot tell its numbers of frames."""
+    import av  # PyAVInit needs it, and nothing else here
+    for name in filter(None, names):
+        try:
+            with av.open(name) as container:
+                counted = container.streams.video[0].frames > 0
+        except Exception:  # of a broken file, reported when it is loaded
+            continue
+        if not counted:
+            print_log(
+                f'{type(dataset).__name__}: the header of {name!r} holds no '
+                'number of frames. The frames of such files are counted by '
+                'decoding, which takes time; MMAction2 without this package '
+                f'reads their first frame only. `ffmpeg -i {name} -c copy '
+                'NEW.mp4` writes a header that holds it',
+                logger='current',
+                level=logging.WARNING)
+            return

@@ -6,12 +6,14 @@ One call of :func:`register_transform_rule`, in a module named in ``custom_impor
 
 from dataclasses import dataclass
 from math import isinf
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from ..schedule import frame_interval_range, type_name
+from ..schedule import frame_interval_range, type_name, video_path
 from .grid import Grid
 
-OPENERS = ('DecordInit', 'PyAVInit', 'OpenCVInit')  # the transforms that open results['filename']
+# What numbers the frames that a grid store holds copies of.
+VIDEO_READERS = ('decord', 'pyav', 'opencv')
+READERS = (*VIDEO_READERS, 'frames')
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class TransformRule:
         crops (bool): Whether the (last) argument in pixels is the size of what comes out.
         lazy (bool): Whether the stock transform can leave its work to MMAction2's ``Fuse``.
         reads (bool): Whether it opens, samples or decodes the file: an error of any type in it is then a broken file's.
+        opens (str, optional): Reader that it opens the video with, and that
+            numbers the frames: one of ``VIDEO_READERS``, or ``'pims'``.
+        decodes (str, optional): Reader of the images that it leaves behind,
+            without key points: one of ``READERS`` (``'frames'``: a folder of
+            pictures), or ``'images'`` for any other source.
     """
     pixels: Tuple[str, ...] = ()
     frames: Tuple[str, ...] = ()
@@ -34,6 +41,18 @@ class TransformRule:
     crops: bool = False
     lazy: bool = False
     reads: bool = False
+    opens: Optional[str] = None
+    decodes: Optional[str] = None
+
+    def __post_init__(self) -> None:
+        for key, known in (('opens', (*VIDEO_READERS, 'pims')),
+                           ('decodes', (*READERS, 'images'))):
+            value = getattr(self, key)
+            if value is not None and value not in known:
+                raise ValueError(f'{key} = {value!r}: must be one of '
+                                 f'{", ".join(known)}')
+            if value is not None:
+                object.__setattr__(self, 'reads', True)
 
     @property
     def depends_on_shape(self) -> bool:
@@ -103,9 +122,20 @@ RULES: Dict[str, TransformRule] = dict(
     **dict.fromkeys(('Flip', 'ColorJitter', 'RandomErasing', 'PytorchVideoWrapper', 'FormatShape',
                      'PackActionInputs', 'Transpose', 'Fuse', 'LoadHVULabel', 'PoseCompact', 'MMCompact', 'FuseOnGrid'),
                     _ANY_SHAPE),
-    **dict.fromkeys(('DecordInit', 'DecordDecode', 'PyAVInit', 'PyAVDecode', 'OpenCVInit', 'OpenCVDecode', 'PIMSInit',
-                     'PIMSDecode', 'RawFrameDecode', 'ArrayDecode', 'ImageDecode', 'PoseDecode', 'DecompressPose',
-                     'MMDecode', 'GridStoreInit', 'GridStoreDecode', 'InsideRoot'), TransformRule(reads=True)),
+    DecordInit=TransformRule(opens='decord'),
+    DecordDecode=TransformRule(decodes='decord'),
+    PyAVInit=TransformRule(opens='pyav'),
+    PyAVDecode=TransformRule(decodes='pyav'),
+    OpenCVInit=TransformRule(opens='opencv'),
+    OpenCVDecode=TransformRule(decodes='opencv'),
+    PIMSInit=TransformRule(opens='pims'),
+    PIMSDecode=TransformRule(decodes='images'),
+    RawFrameDecode=TransformRule(decodes='frames'),
+    **dict.fromkeys(('ImageDecode', 'ArrayDecode', 'GridStoreDecode'),
+                    TransformRule(decodes='images')),
+    **dict.fromkeys(('PoseDecode', 'DecompressPose',
+                     'MMDecode', 'GridStoreInit', 'InsideRoot'),
+                    TransformRule(reads=True)),
     # Its sigma is in pixels and stays: a narrower peak would fall between the points of a heatmap.
     GeneratePoseTarget=_ANY_SHAPE)
 
@@ -115,7 +145,8 @@ def register_transform_rule(name: str,
                             frames: Sequence[str] = (),
                             frame_interval: Optional[str] = None,
                             crops: bool = False,
-                            reads: bool = False) -> None:
+                            reads: bool = False, opens: Optional[str] = None,
+                            decodes: Optional[str] = None) -> None:
     """Say what a transform of your own does with pixels and frames, so that multigrid can train with it.
 
     Args:
@@ -124,16 +155,21 @@ def register_transform_rule(name: str,
         frames: Its arguments in frames.
         frame_interval: Its argument that a clip of fewer frames draws anew.
         crops: Whether the last argument in pixels is the size of what comes out.
-        reads: Whether it opens, samples or decodes the file. A clip on which it raises is replaced by another, whatever
-            the error's type; elsewhere a TypeError or the like is a mistake in the code, and ends the run.
+        reads: Whether it opens, samples or decodes the file. A clip on which
+            it raises is replaced by another, whatever the error's type; an
+            error of any other transform ends the run.
+        opens: What it finds the same frames in a file as: ``'decord'``,
+            ``'pyav'`` or ``'opencv'``.
+        decodes: The same of a step that leaves images: also ``'frames'``, as
+            ``RawFrameDecode``, and ``'images'``, for none of these, which no
+            grid store stands in for.
 
     Raises:
-        TypeError: An argument has the wrong type.
+        TypeError, ValueError: An argument has the wrong type, or is no reader.
 
     Examples:
         >>> register_transform_rule('MyBlur', pixels=['radius'])
-        >>> register_transform_rule('MyColorShift')  # the same on every grid
-        >>> register_transform_rule('MyDecoder', reads=True)
+        >>> register_transform_rule('MyDecode', decodes='decord')
     """
     if not isinstance(name, str) or not name:
         raise TypeError(f'name = {name!r}: must be the registered name of a transform')
@@ -142,7 +178,9 @@ def register_transform_rule(name: str,
             raise TypeError(f'{key} = {value!r}: must be a list of argument names')
     if not isinstance(reads, bool):
         raise TypeError(f'reads = {reads!r}: must be True or False')
-    RULES[name] = TransformRule(tuple(pixels), tuple(frames), frame_interval, crops=crops, reads=reads)
+    RULES[name] = TransformRule(
+        tuple(pixels), tuple(frames), frame_interval, crops=crops,
+        reads=reads, opens=opens, decodes=decodes)
 
 
 def transform_name(step: Any) -> str:
@@ -163,3 +201,35 @@ def find_rule(step: Any) -> TransformRule:
             f'frames. Say so once, in a module that custom_imports names: mmaction_multigrid.'
             f'register_transform_rule({name!r}, pixels=[...], frames=[...]), both empty if it has none')
     return RULES[name]
+
+
+def find_reader(pipeline: Sequence[Any]) -> Optional[str]:
+    """Find what opens the clips of a pipeline, of configs or of objects.
+
+    Returns:
+        str, optional: ``opens`` or ``decodes`` of the first rule that has
+        one. None: no step has.
+    """
+    for step in pipeline:
+        rule = RULES.get(transform_name(step), _ANY_SHAPE)
+        if rule.opens or rule.decodes:
+            return rule.opens or rule.decodes
+    return None
+
+
+def clip_path(info: Mapping, reader: Optional[str]) -> Optional[str]:
+    """Find the file, or the folder of pictures, that a reader opens.
+
+    Args:
+        info (Mapping): What a data set says about a clip.
+        reader (str, optional): See :func:`find_reader`.
+
+    Returns:
+        str, optional: None: the reader opens no file, or the clip has none.
+    """
+    if reader == 'frames':
+        return info.get('frame_dir')
+    if reader not in (*VIDEO_READERS, 'pims') or not info.get('filename'):
+        return None
+    path = info['filename']
+    return video_path(path) if reader == 'decord' else path

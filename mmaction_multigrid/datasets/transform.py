@@ -11,10 +11,6 @@ from ..schedule import is_count
 from .grid import Grid, current_grid
 from .rules import find_rule, transform_name
 
-# Transforms after which there are images and no key points, which cannot be cropped lazily.
-DECODERS = ('DecordDecode', 'PyAVDecode', 'OpenCVDecode', 'PIMSDecode', 'RawFrameDecode', 'ImageDecode', 'ArrayDecode',
-            'GridStoreDecode')
-
 
 @TRANSFORMS.register_module()
 class FuseOnGrid(Fuse):
@@ -91,7 +87,11 @@ class MultigridTransform(BaseTransform):
         Raises:
             ValueError: A transform has no rule.
         """
-        begin = next((i for i, step in enumerate(pipeline) if transform_name(step) in DECODERS), -2) + 1
+        # Behind it there are images, and no key points, which cannot be
+        # cropped lazily.
+        begin = next(
+            (i for i, step in enumerate(pipeline) if find_rule(step).decodes),
+            -2) + 1
         end = begin
         while 0 < end < len(pipeline) and find_rule(pipeline[end]).lazy and 'lazy' not in pipeline[end]:
             end += 1

@@ -13,7 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 from ..compat import change_lines
-from ..models import SubBatchNorm, convert_sub_batch_norm, follow_grid, norm_report, set_bn_splits
+from ..models import SubBatchNorm, check_sizes, convert_sub_batch_norm, follow_grid, norm_report, set_bn_splits
 from ..schedule import Settings, Stage, Waiting, check_count, is_count, norm_groups
 from .dist import bn_process_group
 from .fingerprint import check_resume, fingerprint
@@ -57,7 +57,8 @@ class MultigridHook(Hook):
 
         Raises:
             TypeError: The train loop has no exact clock.
-            ValueError: The network has a position embedding, and no rule says how that follows the grid.
+            ValueError: The network has a position embedding, and no rule says how that follows the grid; or it cannot
+                take the smallest clips.
         """
         loop = runner.train_loop
         if not hasattr(loop, 'epoch_at'):
@@ -65,6 +66,7 @@ class MultigridHook(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self.layers = convert_sub_batch_norm(model)
         followed = follow_grid(model)
+        self._check_sizes(runner, model)
         for line in change_lines():
             runner.logger.info(line)
         for line in plan_lines(runner, self.about):
@@ -176,6 +178,16 @@ class MultigridHook(Hook):
             loader = loop.dataloader
             text = loop.waiting.text(loader.num_workers, store_command(runner.cfg, loader.dataset))
             runner.logger.info(f'Multigrid stage {stages.index(self._stage) + 1}/{len(stages)} is trained: {text}')
+
+    @staticmethod
+    def _check_sizes(runner, model: torch.nn.Module) -> None:
+        if not hasattr(model, 'backbone'):
+            return
+        stages = runner.train_loop.dataloader.batch_sampler.stages
+        sizes = {shape[1:] for stage in stages for shape in stage.shapes}
+        base = getattr(runner.train_loop.dataloader.dataset, 'base_shape',
+                       max(sizes))
+        check_sizes(model, list(sizes), base)
 
     @staticmethod
     def _log_norms(runner, model: torch.nn.Module) -> None:

@@ -1,5 +1,6 @@
 """From a base schedule and the ``multigrid`` settings to stages and learning rates (paper, section 3)."""
 
+from itertools import accumulate
 from typing import List, Optional, Sequence, Tuple
 
 from .base import NEARLY, BaseTraining
@@ -49,8 +50,11 @@ class MultigridSchedule:
         self.stages = tuple(stage for stage in stages if stage.epochs)
         self.dropped = len(stages) - len(self.stages)
         if not self.stages:
-            raise ValueError(f'multigrid.epoch_factor = {self.settings.epoch_factor}: no epoch is left of the base '
-                             f"config's {base.max_epochs}; it must be larger")
+            factor = self.settings.epoch_factor
+            raise ValueError(
+                f'multigrid.epoch_factor = {factor}: leaves no epoch of '
+                f'train_cfg.max_epochs = {base.max_epochs}; it takes at least '
+                f'{self._least_epochs()} epochs')
         self.lr = PiecewiseLR(
             points=tuple(step_points(points, self.max_epochs)),
             warmup_epochs=base.warmup_epochs,
@@ -108,11 +112,13 @@ class MultigridSchedule:
         shape, crop, weight = self._long_cycle_shape((1., 1.))
         pieces.append((len(steps) - 1, shape, crop, (base.max_epochs - steps[-1]) / saving * weight))
         stretch = base.max_epochs * self.settings.epoch_factor / sum(piece[-1] for piece in pieces)
-        stages, ends = [], [(0, 0.)]
-        begin, total, base_epoch = 0, 0., 0.
-        for lr_step, shape, crop, epochs in pieces:
-            total += epochs * stretch
-            end = int(round(total))
+        totals = accumulate(piece[-1] * stretch for piece in pieces)
+        *rounded, max_epochs = [int(round(total)) for total in totals]
+        # The last epoch is at the full shape, however short the run.
+        rounded = [max(0, min(end, max_epochs - 1)) for end in rounded]
+        stages, ends, begin, base_epoch = [], [(0, 0.)], 0, 0.
+        for piece, end in zip(pieces, [*rounded, max_epochs]):
+            lr_step, shape, crop, epochs = piece
             stages.append(self._stage(begin, end, shape, crop, lr_step))
             base_epoch += epochs
             ends.append((end, base_epoch))
@@ -161,6 +167,13 @@ class MultigridSchedule:
             points.append((begin, factors[begin] * base.decay(done)))
             points += [(span.epoch(base.milestones[i]), factors[begin] * base.decay(i + 1)) for i in range(done, after)]
         return points, clock
+
+    def _least_epochs(self) -> int:
+        """Epochs of base training of which ``epoch_factor`` leaves one."""
+        factor = self.settings.epoch_factor
+        least = 0.5 + NEARLY if self.settings.long_cycle else 1.
+        epochs = int(least / factor)
+        return epochs if epochs * factor >= least else epochs + 1
 
     def _long_cycle_shape(self, factor: Tuple[float, float]) -> Tuple[Shape, float, float]:
         """A shape of the long cycle, its crop before rounding, and its weight in epochs.

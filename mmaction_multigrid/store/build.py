@@ -9,22 +9,36 @@ import json
 import os
 import random
 import shutil
-from dataclasses import asdict
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, TextIO, Tuple
+from typing import (
+    Callable,
+    Collection,
+    Dict,
+    List,
+    Optional,
+    Sequence,
+    TextIO,
+    Tuple,
+)
 
 from mmengine.config import Config
 from rich.progress import track
 
 from .avi import pyav
 from .copying import Result, Settings, copy_video, run
-from .index import MANIFEST, VERSION, Index, copy_path, read_manifest, write_manifest
+from .frames import open_frames
+from .index import MANIFEST, VERSION, Index, read_manifest, write_manifest
 from .log import merge, open_log, read_logs, to_line
+from .names import copy_path, split_key
 from .sizes import sides_of
-from .sources import Source, open_frames
+from .sources import Source, digest_of
 
+LOOKERS = 16  # threads that wait for the disk while originals are looked at
 SAMPLE = 16  # videos copied first, to tell the room and the time of all
 
 
@@ -44,7 +58,7 @@ def choose_sides(cfg: Config, sources: Sequence[Source], full: bool) -> Tuple[in
     found = []
     for source in random.Random(0).sample(list(sources), len(sources)):
         try:
-            found.append(min(next(open_frames(source)[1]).shape[:2]))
+            found.append(min(next(open_frames(source)[2]).shape[:2]))
         except Exception:  # whatever a decoder makes of a broken file
             continue
         if len(found) == SAMPLE:
@@ -66,26 +80,26 @@ def prepare(out: Path, settings: Settings) -> None:
         if found != wanted:
             raise ValueError(f'{out}: holds a store of other settings, {found}; give another folder')
         return
+    if out.is_file():
+        raise ValueError(
+            f'{out}: is a file; give the folder of the store after the list')
     if out.exists() and any(path.name != f'{MANIFEST}.part' for path in out.iterdir()):
         raise ValueError(f'{out}: must be new, an empty folder or a grid store')
     out.mkdir(parents=True, exist_ok=True)
     write_manifest(out, wanted)
 
 
-def read_done(out: Path, settings: Settings) -> Dict[str, Tuple[int, int]]:
-    """Of each video whose copies are all there, and of the size that was written: their bytes, and its original's."""
-    found: Dict[str, Tuple[List[int], int]] = {}
+def read_done(out: Path, settings: Settings) -> Dict[str, int]:
+    """Bytes of the copies of each video that has them all, whole; by key."""
+    found: Dict[str, List[int]] = {}
     if read_manifest(str(out)).get('index'):
         index = Index(str(out))
-        found = {index.name(row): (index.copies['size'][row].tolist(), int(index.videos['original'][row]))
-                 for row in range(len(index))}
-    found.update((name, told[1:]) for name, told in read_logs(out)[0].items())
-    return {name: (sum(sizes), original) for name, (sizes, original) in found.items()
-            if all(_size(copy_path(str(out), side, name)) == size for side, size in zip(settings.sides, sizes))}
-
-
-def _is_done(source: Source, done: Dict[str, Tuple[int, int]]) -> bool:
-    return source.name in done and _size(source.path) in (-1, done[source.name][1])
+        found = {key: index.copies['size'][row].tolist()
+                 for key, row in index.rows().items()}
+    found.update((key, sizes) for key, (_, sizes) in read_logs(out)[0].items())
+    return {key: sum(sizes) for key, sizes in found.items()
+            if all(_size(copy_path(str(out), side, key)) == size
+                   for side, size in zip(settings.sides, sizes))}
 
 
 def _size(path: str) -> int:
@@ -93,6 +107,33 @@ def _size(path: str) -> int:
         return os.stat(path).st_size
     except OSError:
         return -1
+
+
+def identify(sources: Sequence[Source], done: Collection[str]) -> List[Source]:
+    """Look at the originals: the same sources with their digests.
+
+    Args:
+        sources: The originals.
+        done: Keys of videos with copies. One that is the only of its name is
+            taken for the copy of an original that is not here any more.
+    """
+    names: Dict[bytes, List[int]] = {}
+    for name, digest in map(split_key, done):
+        names.setdefault(name, []).append(digest)
+
+    def look(source: Source) -> Source:
+        try:
+            return replace(source, digest=digest_of(source))
+        except OSError:
+            digests = names.get(split_key(source.key)[0], ())
+            if len(digests) != 1:
+                return source
+            return replace(source, digest=digests[0])
+
+    with ThreadPoolExecutor(LOOKERS) as pool:
+        found = pool.map(look, sources)
+        return list(track(found, 'originals', total=len(sources),
+                          disable=not sys.stdout.isatty()))
 
 
 def build(sources: Sequence[Source], out: Path, settings: Settings, processes: Optional[int] = None,
@@ -108,8 +149,9 @@ def build(sources: Sequence[Source], out: Path, settings: Settings, processes: O
         part: Which part of the originals to copy, from 1, of how many.
 
     Returns:
-        dict: ``videos`` of these with copies, their ``bytes``, the names that ``failed`` with their errors (of this part
-        while others are missing), and whether the store is ``finished``.
+        dict: ``videos``: how many of these have copies; their ``bytes``;
+        errors of those that ``failed``, by their keys (of this part while
+        others are missing); and whether the store is ``finished``.
 
     Raises:
         ImportError: PyAV is not installed.
@@ -118,24 +160,26 @@ def build(sources: Sequence[Source], out: Path, settings: Settings, processes: O
     """
     pyav()  # without it every video would fail, one after the other
     prepare(out, settings)
-    names = {source.name for source in sources}
-    mine = sorted(sources, key=lambda source: source.name)[part[0] - 1::part[1]]
     with open_log(out, part) as log:
         done = read_done(out, settings)
-        todo = [source for source in mine if not _is_done(source, done)]
+        sources = identify(sources, done)
+        unique = {source.key: source for source in sources}
+        mine = sorted(unique)[part[0] - 1::part[1]]
+        todo = [unique[key] for key in mine if key not in done]
         random.Random(0).shuffle(todo)  # so that the first tell the size of all, and the time that remains
         work = partial(copy_video, out=out, settings=settings)
         failed = _copy_all(todo, work, processes or os.cpu_count() or 1, out, log, done)
-    merged = merge(out, lambda tried: part[1] == 1 or names <= tried)
+    merged = merge(out, lambda tried: part[1] == 1 or unique.keys() <= tried)
     if merged is not None:
-        failed = {name: error for name, error in merged.items() if name in names}
-    copied = [name for name in names if name in done]
-    return dict(videos=len(copied), bytes=sum(done[name][0] for name in copied), failed=failed,
-                finished=merged is not None)
+        failed = {key: error for key, error in merged.items() if key in unique}
+    return dict(videos=sum(source.key in done for source in sources),
+                bytes=sum(done[key] for key in unique if key in done),
+                failed=failed, finished=merged is not None)
 
 
-def _copy_all(todo: List[Source], work: Callable[[Source], Result], processes: int, out: Path, log: TextIO,
-              done: Dict[str, Tuple[int, int]]) -> Dict[str, str]:
+def _copy_all(todo: List[Source], work: Callable[[Source], Result],
+              processes: int, out: Path, log: TextIO,
+              done: Dict[str, int]) -> Dict[str, str]:
     """Copy videos, and write down how it went, as it goes; the errors of those that could not be copied."""
     failed: Dict[str, str] = {}
     seconds: List[float] = []
@@ -144,12 +188,13 @@ def _copy_all(todo: List[Source], work: Callable[[Source], Result], processes: i
     for title, number in (('first videos', min(SAMPLE, len(todo))), ('videos', max(0, len(todo) - SAMPLE))):
         for result in track(islice(results, number), title, total=number, disable=not number):
             if result.video is None:
-                failed[result.name] = result.error
-                print(json.dumps([result.name, result.error]), file=log, flush=True)
+                failed[result.key] = result.error
+                line = json.dumps([result.key, result.error])
+                print(line, file=log, flush=True)
             else:
                 print(to_line(result.video), file=log, flush=True)
                 written.append(sum(copy.size for copy in result.video.copies))
-                done[result.name] = written[-1], result.video.original
+                done[result.key] = written[-1]
             seconds.append(result.seconds)
         if title == 'first videos' and written:
             check_room(out, written, seconds, len(todo), processes)

@@ -13,9 +13,11 @@ import cv2
 
 from ..schedule import is_count
 from .avi import Writer, copy_size
-from .index import Video, copy_path
+from .frames import container_rate, open_frames
+from .index import Video
+from .names import copy_path
 from .sizes import check_sides
-from .sources import Source, container_rate, open_frames, original_size
+from .sources import Source
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -43,7 +45,7 @@ class Settings:
 
 class Result(NamedTuple):
     """Of copying one video: all about it, or the error; and CPU seconds."""
-    name: str
+    key: str
     video: Optional[Video]
     error: str
     seconds: float
@@ -60,34 +62,37 @@ def copy_video(source: Source, out: Path, settings: Settings) -> Result:
     writers: List[Writer] = []
     try:
         video = _copy(source, out, settings, writers)
-        return Result(source.name, video, '', time.process_time() - begin)
+        return Result(source.key, video, '', time.process_time() - begin)
     except Exception as error:  # whatever a decoder makes of a broken file
         for writer in writers:
             writer.discard()
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             raise
         text = f'{type(error).__name__}: {str(error).strip() or "no message"}'.splitlines()[0].replace('\t', ' ')
-        return Result(source.name, None, text, time.process_time() - begin)
+        return Result(source.key, None, f'{source.path}: {text}',
+                      time.process_time() - begin)
 
 
 def _copy(source: Source, out: Path, settings: Settings, writers: List[Writer]) -> Video:
-    if source.name.split('/')[0] in ('..', ''):
-        raise ValueError('lies outside of the folder of the videos')
-    size, number, width, height = original_size(source.path), -1, 0, 0
-    fps, frames = open_frames(source)
+    number, width, height = -1, 0, 0
+    fps, announced, frames = open_frames(source)
     rate = container_rate(fps) / settings.frame_stride
     for number, frame in enumerate(frames):
         if not writers:
             height, width = frame.shape[:2]
-            writers += [Writer(Path(copy_path(str(out), side, source.name)), copy_size(width, height, side), rate,
-                               settings.quality) for side in settings.sides]
+            for side in settings.sides:
+                path = Path(copy_path(str(out), side, source.key))
+                size = copy_size(width, height, side)
+                writers.append(Writer(path, size, rate, settings.quality))
         if number % settings.frame_stride == 0:
             for writer in writers:
                 writer.write(frame)
     if not writers:
         raise ValueError('has no frames')
     copies = tuple(writer.close() for writer in writers)
-    return Video(source.name, number + 1, width, height, fps, source.reader, size, copies)
+    # The number that a pipeline samples from, even if fewer can be decoded.
+    return Video(source.name, announced or number + 1, width, height, fps,
+                 source.reader, source.digest, copies)
 
 
 def run(work: Callable[[Source], Result], sources: Sequence[Source], processes: int) -> Iterator[Result]:
@@ -116,6 +121,7 @@ def run(work: Callable[[Source], Result], sources: Sequence[Source], processes: 
                 raise
             if alone:
                 source, = tasks.values()
-                yield Result(source.name, None, 'crash: it ended the process that read it', 0.)
+                error = 'crash: it ended the process that read it'
+                yield Result(source.key, None, f'{source.path}: {error}', 0.)
             else:
                 suspects = list(tasks.values())

@@ -9,21 +9,26 @@ import os
 import os.path as osp
 import shutil
 import zlib
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from ..datasets.rules import READERS
 from .avi import FRAME, Copy
+from .names import video_key
 
 MANIFEST = 'grid_store.json'
-VERSION = 2  # of what is written: raise it when the same settings give other copies, or the index another form
-READERS = ('decord', 'pyav', 'opencv', 'frames')  # what numbers the frames of an original
-VIDEO = np.dtype([('name_end', '<u8'), ('frames', '<u4'), ('width', '<u4'), ('height', '<u4'), ('reader', '<u4'),
-                  ('fps', '<f8'), ('original', '<u8')])
-COPY = np.dtype([('size', '<u8'), ('begin', '<u8'), ('crc', '<u4')])
+# Of what is written: raise it when the same settings give other copies, or
+# the index another form.
+VERSION = 3
+VIDEO = np.dtype([('name_end', '<u8'), ('frames', '<u4'), ('width', '<u4'),
+                  ('height', '<u4'), ('reader', '<u4'), ('fps', '<f8'),
+                  ('digest', '<u8')])
+COPY = np.dtype([('size', '<u8'), ('begin', '<u8'), ('rows', '<u4'),
+                 ('crc', '<u4')])
 ARRAYS = ('names', 'videos', 'copies', 'frames')
 
 
@@ -31,12 +36,13 @@ class Video(NamedTuple):
     """A video in a store.
 
     Attributes:
-        name (str): Path below the folder of the originals; see ``sources.clip_name``.
-        frames (int): Of the original.
+        name (str): Path below the folder of the originals; see :func:`.names.clip_name`.
+        frames (int): Of the original, as its reader counts them.
         width, height (int): Of the original, in pixels.
         fps (float): Of the original; 0 where nobody knows it.
         reader (str): One of ``READERS``.
-        original (int): Bytes of the original, or of the first of its pictures, when it was copied.
+        digest (int): What tells the original from other files of that name;
+            see ``sources.digest_of``.
         copies (tuple[Copy]): One for each side of the store.
     """
     name: str
@@ -45,13 +51,8 @@ class Video(NamedTuple):
     height: int
     fps: float
     reader: str
-    original: int
+    digest: int
     copies: Tuple[Copy, ...]
-
-
-def copy_path(store: str, side: int, name: str) -> str:
-    """Path of the copy, with a short side of ``side`` pixels, of the video ``name``."""
-    return osp.join(store, str(side), f'{name}.avi')
 
 
 def read_manifest(store: str, where: str = 'grid store') -> Dict[str, Any]:
@@ -105,7 +106,9 @@ class Index:
         self.store, self.where = str(store), where
         manifest = self.manifest = read_manifest(self.store, where)
         if not manifest.get('index'):
-            raise ValueError(f'{where} = {self.store!r}: is not finished; run `mmaction-multigrid store build` again')
+            raise ValueError(
+                f'{where} = {self.store!r}: is not finished, or holds no '
+                'copies; run `mmaction-multigrid store build` again')
         self.sides: Tuple[int, ...] = tuple(manifest['sides'])
         folder = Path(store) / manifest['index']
         try:
@@ -132,23 +135,42 @@ class Index:
         begin = self.videos['name_end'][row - 1] if row else 0
         return self.names[begin:self.videos['name_end'][row]].tobytes()
 
-    def find(self, name: str) -> Optional[int]:
-        """Row of a video; None: it is not in the store."""
+    def key(self, row: int) -> str:
+        """What the store calls a video."""
+        return video_key(self.name(row), int(self.videos['digest'][row]))
+
+    def rows(self) -> Dict[str, int]:
+        """Row of every video, by its key."""
+        return {self.key(row): row for row in range(len(self))}
+
+    def find(self, name: str) -> range:
+        """Rows of the videos of a name."""
         key = name.encode('utf-8', 'surrogateescape')
-        row = bisect_left(self, key)
-        return row if row < len(self) and self[row] == key else None
+        return range(bisect_left(self, key), bisect_right(self, key))
+
+    def match(self, name: str, digest: int) -> Optional[int]:
+        """Row of a file's copies, first of those of its name; None: none."""
+        digests = self.videos['digest']
+        for row in self.find(name):
+            if digests[row] == digest:
+                return row
+        # The file has another path than when it was copied.
+        rows = np.flatnonzero(digests == digest)
+        return int(rows[0]) if len(rows) else None
 
     def copy(self, row: int, side: int) -> Copy:
         """The copy of a video with the ``side``-th of the store's sides."""
-        size, begin, crc = self.copies[row, side].tolist()
-        kept = -(-int(self.videos['frames'][row]) // self.manifest['frame_stride'])
-        return Copy(size, crc, self.frames[begin:begin + kept + 1])
+        size, begin, rows, crc = self.copies[row, side].tolist()
+        return Copy(size, crc, self.frames[begin:begin + rows])
 
     def video(self, row: int) -> Video:
         """All about a video."""
-        _, frames, width, height, reader, fps, original = self.videos[row].tolist()
+        _, frames, width, height, reader, fps, digest = self.videos[
+            row].tolist()
         copies = tuple(self.copy(row, side) for side in range(len(self.sides)))
-        return Video(self.name(row), frames, width, height, fps, READERS[reader], original, copies)
+        return Video(
+            self.name(row), frames, width, height, fps, READERS[reader],
+            digest, copies)
 
     def __reduce__(self) -> tuple:
         return open_index, (self.store, self.where)
@@ -175,7 +197,7 @@ def write_index(store: Path, videos: Iterator[Video], settings: Dict[str, Any], 
 
     Args:
         store: Folder of the store.
-        videos: In the order of the bytes of their names.
+        videos: In the order of :func:`split_key`.
         settings: The rest of the manifest.
         count: Number of videos.
         rows: Entries of ``Copy.frames`` of all their copies.
@@ -204,10 +226,10 @@ def _write_arrays(folder: Path, videos: Iterator[Video], shape: Tuple[int, int],
     for row, video in enumerate(videos):
         names.append(video.name.encode('utf-8', 'surrogateescape'))
         end += len(names[-1])
-        table[row] = (end, video.frames, video.width, video.height, READERS.index(video.reader), video.fps,
-                      video.original)
+        table[row] = (end, video.frames, video.width, video.height,
+                      READERS.index(video.reader), video.fps, video.digest)
         for side, copy in enumerate(video.copies):
-            copies[row, side] = (copy.size, begin, copy.crc)
+            copies[row, side] = (copy.size, begin, len(copy.frames), copy.crc)
             frames[begin:begin + len(copy.frames)] = copy.frames
             begin += len(copy.frames)
     frames.flush()

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Iterator, Tuple
 
-from .index import Index, copy_path, read_manifest
+from .index import Index, read_manifest
 from .log import log_files, read_failed, read_logs
+from .names import copy_path
 
 BLOCK = 2**20
 
@@ -47,7 +48,7 @@ def check_store(store: Path, threads: int = 1) -> Iterator[Tuple[str, str]]:
 
     def check(number: int) -> Tuple[str, str]:
         row, side = divmod(number, len(index.sides))
-        path = copy_path(str(store), index.sides[side], index.name(row))
+        path = copy_path(str(store), index.sides[side], index.key(row))
         return path, _check(path, *index.copies[row, side][['size', 'crc']].tolist())
 
     with ThreadPoolExecutor(threads) as pool:

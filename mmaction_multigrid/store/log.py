@@ -9,17 +9,18 @@ import json
 import os
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Set, TextIO, Tuple
+from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Sequence, Set, TextIO, Tuple
 
 import numpy as np
 
 from .avi import FRAME, Copy
 from .index import Index, Video, read_manifest, write_index
+from .names import split_key, video_key
 
 LOGS = 'log'  # folder
-FAILED = 'failed.txt'  # a line a video: name, error
-# Where a line is (log, byte), bytes of each copy, bytes of the original.
-Told = Tuple[Tuple[Path, int], List[int], int]
+FAILED = 'failed.txt'  # a line a video: key, path and error
+# Where a line is (log, byte), bytes of each copy.
+Told = Tuple[Tuple[Path, int], List[int]]
 
 
 def to_line(video: Video) -> str:
@@ -100,9 +101,13 @@ def read_logs(store: Path) -> Tuple[Dict[str, Told], Dict[str, str]]:
                 if fields and len(fields) == 2:
                     failed[fields[0]] = fields[1]
                 elif fields:
-                    done[fields[0]] = (path, begin), [copy[0] for copy in fields[-1]], fields[-2]
+                    key = video_key(fields[0], fields[-2])
+                    done[key] = (path, begin), [copy[0] for copy in fields[-1]]
                 begin += len(line)
-    return done, {name: error for name, error in failed.items() if name not in done}
+    return done, {
+        key: error
+        for key, error in failed.items() if key not in done
+    }
 
 
 def merge(store: Path, is_finished: Callable[[Set[str]], bool]) -> Optional[Dict[str, str]]:
@@ -110,7 +115,8 @@ def merge(store: Path, is_finished: Callable[[Set[str]], bool]) -> Optional[Dict
 
     Args:
         store: Folder of the store.
-        is_finished: Whether these names, of all videos that were tried, are all that there are to be.
+        is_finished: Whether these keys, of all videos that were tried, are
+            all that there are to be.
 
     Returns:
         dict: The videos that failed, each with its error. None: others are still at work, and will merge.
@@ -126,8 +132,8 @@ def merge(store: Path, is_finished: Callable[[Set[str]], bool]) -> Optional[Dict
         manifest = read_manifest(str(store))
         index = Index(str(store)) if manifest.get('index') else None
         logged, failed = read_logs(store)
-        old = {index.name(row) for row in range(len(index))} if index else set()
-        failed = {**{name: error for name, error in read_failed(store).items() if name not in logged}, **failed}
+        old = index.rows() if index else {}
+        failed = {**_earlier(store, [*logged, *failed]), **failed}
         if not is_finished({*old, *logged, *failed}):
             return None
         if logged:
@@ -138,6 +144,13 @@ def merge(store: Path, is_finished: Callable[[Set[str]], bool]) -> Optional[Dict
         with suppress(OSError):  # not there, or another part has begun
             (store / LOGS).rmdir()
     return failed
+
+
+def _earlier(store: Path, tried: Sequence[str]) -> Dict[str, str]:
+    """Failures of earlier builds, of names that were not tried again."""
+    names = {split_key(key)[0] for key in tried}
+    return {key: error for key, error in read_failed(store).items()
+            if split_key(key)[0] not in names}
 
 
 def log_files(store: Path) -> List[Path]:
@@ -152,27 +165,28 @@ def read_failed(store: Path) -> Dict[str, str]:
     return dict(line.rsplit('\t', 1) for line in lines if '\t' in line)
 
 
-def _write(store: Path, manifest: Dict[str, Any], index: Optional[Index], logged: dict, old: Set[str]) -> None:
-    names = sorted({*old, *logged}, key=lambda name: name.encode('utf-8', 'surrogateescape'))
+def _write(store: Path, manifest: Dict[str, Any], index: Optional[Index],
+           logged: dict, old: Dict[str, int]) -> None:
+    keys = sorted({*old, *logged}, key=split_key)
 
     def videos() -> Iterator[Video]:
         with ExitStack() as stack:
             files = {path: stack.enter_context(open(path, 'rb')) for path in {told[0][0] for told in logged.values()}}
-            for name in names:
-                if name in logged:
-                    path, begin = logged[name][0]
+            for key in keys:
+                if key in logged:
+                    path, begin = logged[key][0]
                     files[path].seek(begin)
                     yield from_line(files[path].readline())
                 else:
-                    yield index.video(index.find(name))
+                    yield index.video(old[key])
 
     settings = {key: value for key, value in manifest.items() if key not in ('index', 'videos')}
     rows = sum(len(copy.frames) for video in videos() for copy in video.copies)
-    write_index(store, videos(), settings, len(names), rows)
+    write_index(store, videos(), settings, len(keys), rows)
 
 
 def _write_failed(store: Path, failed: Dict[str, str]) -> None:
-    lines = [f'{name}\t{error}\n' for name, error in sorted(failed.items())]
+    lines = [f'{key}\t{error}\n' for key, error in sorted(failed.items())]
     if not lines:
         (store / FAILED).unlink(missing_ok=True)
         return

@@ -4,7 +4,7 @@ Two transforms take the place of those that open and decode. What they cannot re
 """
 
 import os.path as osp
-from typing import List, Mapping, NamedTuple, Optional
+from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 from mmaction.registry import TRANSFORMS
@@ -12,12 +12,13 @@ from mmcv.transforms import BaseTransform
 
 from ..datasets.copies import copy_failed
 from ..datasets.grid import Grid, current_grid
-from ..datasets.rules import transform_name
+from ..datasets.rules import READERS, find_rule, transform_name
 from ..schedule import is_count
 from .avi import read_frames
-from .index import READERS, copy_path, open_index
+from .index import open_index
+from .names import copy_path
 from .sizes import find_side, read_short_side, side_on_grid
-from .sources import DECODERS, OPENERS, clip_name, find_reader, find_root, original_size, source_of
+from .sources import Source, digest_of, find_root, source_of, stored_reader
 
 KEY = 'grid_copy'  # in results, between the two transforms
 FULL_GRID = ('originals', 'store')
@@ -86,13 +87,14 @@ class GridStoreInit(BaseTransform):
         self.store, self.root, self.short_side, self.full_grid = store, root, short_side, full_grid
         self.index = open_index(store, 'multigrid.grid_store')
         self.original = TRANSFORMS.build(original) if original else None
-        self.reader = OPENERS[transform_name(original)] if original else 'frames'
+        self.reader = find_rule(original).opens if original else 'frames'
         needed = short_side or int(np.minimum(self.index.videos['width'], self.index.videos['height']).min())
         if full_grid == 'store' and self.index.sides[-1] < needed:
             raise ValueError(f'multigrid.grid_store_full = True: the largest copies in {store!r} have a short side of '
                              f'{self.index.sides[-1]} pixels, and full clips need {needed}; '
                              '`mmaction-multigrid store build --full` makes them')
-        self._same = bytearray(len(self.index))  # originals that were compared with what was copied, in this process
+        # Of the originals that this process has looked at.
+        self._rows: Dict[Tuple[str, int], int] = {}
 
     def transform(self, results: dict) -> dict:
         """Find the copy, or open the original."""
@@ -102,18 +104,15 @@ class GridStoreInit(BaseTransform):
             return self._open_original(results)
         path = self.store
         try:
-            name = path = clip_name(results, self.root)
-            row = self.index.find(name)
-            if row is None:
-                raise FileNotFoundError(f'{name}: is not in the grid store')
+            source = source_of(results, self.root, self.reader)
+            path = source.name
+            row = self._find_row(source)
             video = self.index.videos[row]
             side = self._find_side(grid, min(int(video['width']), int(video['height'])))
             if side is None:
                 return self._open_original(results)
-            path = copy_path(self.store, self.index.sides[side], name)
-            if not self._same[row]:
-                self._compare(results, row)
-                self._same[row] = 1
+            path = copy_path(self.store, self.index.sides[side],
+                             self.index.key(row))
         except (OSError, ValueError) as error:
             copy_failed(path, error)
             return self._open_original(results)
@@ -127,9 +126,10 @@ class GridStoreInit(BaseTransform):
 
     def holds(self, info: Mapping) -> bool:
         """Whether there is a copy of a clip."""
-        name = clip_name(info, self.root)
-        return self.index.find(name) is not None and any(
-            osp.isfile(copy_path(self.store, side, name)) for side in self.index.sides)
+        rows = self.index.find(source_of(info, self.root, self.reader).name)
+        return any(
+            osp.isfile(copy_path(self.store, side, self.index.key(row)))
+            for row in rows for side in self.index.sides)
 
     def _find_side(self, grid: Grid, original: int) -> Optional[int]:
         return find_side(self.index.sides, side_on_grid(self.short_side or original, grid))
@@ -137,19 +137,28 @@ class GridStoreInit(BaseTransform):
     def _open_original(self, results: dict) -> dict:
         return self.original(results) if self.original is not None else results
 
-    def _compare(self, results: dict, row: int) -> None:
-        """Whether the original is what was copied, as far as a look at it tells; it may be gone."""
-        video = self.index.videos[row]
-        if READERS[video['reader']] != self.reader:
-            raise ValueError(f'its frames were numbered by {READERS[video["reader"]]}, the pipeline uses {self.reader}')
-        if self.reader == 'frames' and results['total_frames'] != video['frames']:
-            raise ValueError(f'the clip has {results["total_frames"]} frames, and had {video["frames"]} when copied')
-        try:
-            size = original_size(source_of(results, self.root, self.reader).path)
-        except OSError:
-            return
-        if size != video['original']:
-            raise ValueError(f'the original has {size} bytes, and had {video["original"]} when copied')
+    def _find_row(self, source: Source) -> int:
+        """Row of a clip's copies; once for each original.
+
+        Raises:
+            FileNotFoundError: The store has none of this file.
+        """
+        known = source.path, source.frames
+        if known not in self._rows:
+            rows = self.index.find(source.name)
+            readers = {READERS[self.index.videos['reader'][row]] for row in rows}
+            try:
+                row = self.index.match(source.name, digest_of(source))
+            except OSError:  # it is not here, and its name has to do
+                unique = len(rows) == 1 and readers == {source.reader}
+                row = rows[0] if unique else None
+            if row is None:
+                others = (f', which has {len(rows)} other files of its name, '
+                          f'read by {", ".join(readers)}') if rows else ''
+                raise FileNotFoundError(
+                    f'{source.path}: is not in the grid store{others}')
+            self._rows[known] = row
+        return self._rows[known]
 
     @classmethod
     def insert(cls, dataset: Mapping, store: str, full: bool = False) -> List[dict]:
@@ -163,21 +172,26 @@ class GridStoreInit(BaseTransform):
         Raises:
             ValueError: The pipeline decodes nothing that a store can hold, or see :func:`.sizes.read_short_side`.
         """
-        steps = list(dataset['pipeline'])
-        names = [transform_name(step) for step in steps]
-        reader = find_reader(steps)
+        pipeline = dataset['pipeline']
+        steps = list(pipeline)
+        rules = [find_rule(step) for step in steps]
+        reader = stored_reader(steps)
         if transform_name(dataset) == 'RepeatAugDataset':
             raise ValueError('multigrid.grid_store: RepeatAugDataset opens and decodes videos by itself')
-        at = next(i for i, name in enumerate(names) if name in DECODERS)
+        at = next(i for i, rule in enumerate(rules) if rule.decodes)
         init = dict(type=cls.__name__, store=store, root=find_root(dataset), short_side=read_short_side(steps),
                     full_grid=FULL_GRID[bool(full)])
         steps[at] = dict(type=GridStoreDecode.__name__, original=steps[at])
         if reader == 'frames':
             return [*steps[:at], init, *steps[at:]]
-        opens = next((i for i, name in enumerate(names[:at]) if OPENERS.get(name) == reader), None)
+        opens = next(
+            (i for i, rule in enumerate(rules[:at]) if rule.opens == reader),
+            None)
         if opens is None:
-            raise ValueError(f'multigrid.grid_store: the train pipeline has {names[at]}, and nothing before it opens its '
-                             'videos')
+            raise ValueError(
+                'multigrid.grid_store: the train pipeline has '
+                f'{transform_name(pipeline[at])}, and nothing before it '
+                'opens its videos')
         steps[opens] = dict(init, original=steps[opens])
         return steps
 
@@ -200,7 +214,7 @@ class GridStoreDecode(BaseTransform):
 
     def __init__(self, original: dict) -> None:
         self.original = TRANSFORMS.build(original)
-        self.by_start = DECODERS[transform_name(original)] == 'frames'
+        self.by_start = find_rule(original).decodes == 'frames'
 
     def transform(self, results: dict) -> dict:
         """Decode."""

@@ -1,27 +1,24 @@
 """What a store is made from: videos and folders of pictures, and what numbers their frames."""
 
 import copy
+import hashlib
 import os
 import os.path as osp
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
-import cv2
-import decord
-import numpy as np
-from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.fileio import join_path
 from mmengine.utils import is_abs
 
-from ..datasets import leaves
-from ..datasets.rules import transform_name
-from .avi import pyav
+from ..datasets import build_dataset, leaves
+from ..datasets.rules import READERS, clip_path, find_rule
+from ..schedule import read_list
+from .names import clip_name, video_key
 
-OPENERS = dict(DecordInit='decord', PyAVInit='pyav', OpenCVInit='opencv')
-DECODERS = dict(DecordDecode='decord', PyAVDecode='pyav', OpenCVDecode='opencv', RawFrameDecode='frames')
+BLOCK = 2**14  # bytes that are looked at in one place of an original
+LOOKS = 4  # such places in a file, and pictures of a folder
 
 
 @dataclass(frozen=True)
@@ -29,11 +26,12 @@ class Source:
     """An original.
 
     Attributes:
-        name (str): What the store calls it.
+        name (str): Its path below the folder of the clips.
         path (str): Of the file, or of the first picture.
         reader (str): ``decord``, ``pyav`` or ``opencv``, whose frame numbers the pipeline means; ``frames``: pictures.
         pictures (str, optional): Path of a picture, with ``{}`` or the like for its number.
         first, frames (int): Number of the first picture, and how many there are.
+        digest (int): See :func:`digest_of`. 0: the original is not here.
     """
     name: str
     path: str
@@ -41,27 +39,55 @@ class Source:
     pictures: Optional[str] = None
     first: int = 1
     frames: int = 0
+    digest: int = 0
 
-
-def clip_name(info: Mapping, root: str) -> str:
-    """Name, in a store, of the clip that a data set describes: its path below the data set's folder."""
-    path = info['filename'] if 'filename' in info else info['frame_dir']
-    prefix = root if root.endswith('/') or not root else f'{root}/'
-    name = path[len(prefix):] if prefix and path.startswith(prefix) else osp.relpath(path, root or '.')
-    name = osp.normpath(name)
-    return f'{name}+{info["offset"]}' if info.get('offset') else name
+    @property
+    def key(self) -> str:
+        """What the store calls it."""
+        return video_key(self.name, self.digest)
 
 
 def source_of(info: Mapping, root: str, reader: str) -> Source:
     """The original of the clip that a data set describes."""
-    name = clip_name(info, root)
-    if reader == 'frames':
-        pictures, first = osp.join(info['frame_dir'], info['filename_tmpl']), info['start_index'] + info.get('offset', 0)
-        return Source(name, pictures.format(first), reader, pictures, first, info['total_frames'])
-    path = info['filename']
-    if reader == 'decord' and not osp.splitext(path)[1]:  # as DecordInit does
-        path += '.mp4'
-    return Source(name, path, reader)
+    path = clip_path(info, reader)
+    name = clip_name(path, root)
+    if reader != 'frames':
+        return Source(name, path, reader)
+    offset = info.get('offset') or 0
+    pictures, first = osp.join(path, info['filename_tmpl']), info['start_index']
+    first += offset
+    return Source(f'{name}+{offset}' if offset else name,
+                  pictures.format(first), reader, pictures, first,
+                  info['total_frames'])
+
+
+def digest_of(source: Source) -> int:
+    """Compute a number that tells an original from other files.
+
+    It follows from the reader, the size and a few blocks of the content: of
+    the file, or of a few of its pictures and their number.
+
+    Raises:
+        OSError: The original cannot be read.
+    """
+    header = f'{source.reader} {source.frames}'.encode()
+    digest = hashlib.blake2b(header, digest_size=8)
+    paths = [source.path]
+    if source.reader == 'frames':
+        paths = [source.pictures.format(source.first + number)
+                 for number in _spread(source.frames - 1)]
+    for path in paths:
+        with open(path, 'rb', buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            digest.update(size.to_bytes(8, 'little'))
+            for begin in _spread(size - BLOCK):
+                digest.update(os.pread(file.fileno(), BLOCK, begin))
+    return int.from_bytes(digest.digest(), 'little') or 1
+
+
+def _spread(last: int) -> List[int]:
+    """Numbers from 0 to ``last``, at most ``LOOKS`` of them."""
+    return sorted({max(0, last) * i // (LOOKS - 1) for i in range(LOOKS)})
 
 
 def find_root(dataset: Mapping) -> str:
@@ -73,17 +99,19 @@ def find_root(dataset: Mapping) -> str:
     return join_path(data_root, prefix) if data_root and not is_abs(prefix) else prefix
 
 
-def find_reader(pipeline: Sequence[Any]) -> str:
-    """What numbers the frames that a pipeline decodes.
+def stored_reader(pipeline: Sequence[Any]) -> str:
+    """Find what numbers the frames that a pipeline decodes.
 
     Raises:
         ValueError: Nothing that a store can stand in for.
     """
-    for step in pipeline:
-        if transform_name(step) in DECODERS:
-            return DECODERS[transform_name(step)]
-    raise ValueError('multigrid.grid_store: the train pipeline opens no videos; it has none of '
-                     f'{", ".join(DECODERS)}')
+    decoders = [find_rule(step).decodes for step in pipeline]
+    reader = next(filter(None, decoders), None)
+    if reader not in READERS:
+        raise ValueError(
+            'multigrid.grid_store: the train pipeline opens no videos; it has '
+            f'no decoder of {", ".join(READERS)}')
+    return reader
 
 
 def sources_of(cfg: Config, listed: Optional[Path] = None, root: Optional[Path] = None) -> List[Source]:
@@ -99,25 +127,26 @@ def sources_of(cfg: Config, listed: Optional[Path] = None, root: Optional[Path] 
     """
     dataset = copy.deepcopy(cfg['train_dataloader']['dataset'])
     configs = list(_configs(dataset))
-    key = 'img' if find_reader(configs[0]['pipeline']) == 'frames' else 'video'
+    reader = stored_reader(configs[0]['pipeline'])
+    key = 'img' if reader == 'frames' else 'video'
     if listed is not None:
         configs[0]['ann_file'] = osp.abspath(listed)
     if root is not None:
         configs[0]['data_prefix'] = {key: osp.abspath(root)}
-    readers = [(find_root(config), find_reader(config['pipeline'])) for config in configs]
+    readers = [(find_root(config), stored_reader(config['pipeline']))
+               for config in configs]
     for config in configs:
         if config.get('modality', 'RGB') != 'RGB':
             raise ValueError(f'dataset.modality = {config["modality"]!r}: a grid store holds RGB')
         config['pipeline'] = []
-    found: Dict[str, Source] = {}
-    built = DATASETS.build(dataset)
+    found: Dict[Source, None] = {}
+    built = build_dataset(dataset)
     for data, (folder, reader) in zip(leaves(built), readers):
         for index in range(len(data)):
-            source = source_of(data.get_data_info(index), folder, reader)
-            found.setdefault(source.name, source)
+            found[source_of(data.get_data_info(index), folder, reader)] = None
     if not found:
         raise ValueError('train_dataloader.dataset: names no video')
-    return list(found.values())
+    return list(found)
 
 
 def _configs(dataset: Any) -> Iterator[Dict[str, Any]]:
@@ -131,66 +160,21 @@ def _configs(dataset: Any) -> Iterator[Dict[str, Any]]:
         yield from _configs(dataset.get('dataset') or dataset.get('datasets') or ())
 
 
-def read_list(path: Path, root: Path) -> List[Source]:
+def sources_in(listed: Path, root: Path,
+               delimiter: Optional[str] = None) -> List[Source]:
     """The videos in an annotation file; each once.
 
+    Args:
+        listed: The annotation file.
+        root: Folder that its paths are relative to.
+        delimiter: Between path and label. Defaults to white space.
+
     Raises:
-        ValueError: It names none.
+        FileNotFoundError, ValueError: See :func:`..schedule.read_list`; or
+            it names no video.
     """
-    names = dict.fromkeys(line.split()[0] for line in path.read_text(encoding='utf-8').splitlines() if line.strip())
+    names = dict.fromkeys(line.strip().split(delimiter)[0]
+                          for line in read_list(listed))
     if not names:
-        raise ValueError(f'{path}: names no video')
+        raise ValueError(f'{listed}: names no video')
     return [source_of(dict(filename=osp.join(root, name)), str(root), 'decord') for name in names]
-
-
-def original_size(path: str) -> int:
-    """Bytes of an original; of its first picture."""
-    return os.stat(path).st_size
-
-
-def open_frames(source: Source) -> Tuple[float, Iterator[np.ndarray]]:
-    """Frames a second of an original (0: nobody knows), and its frames: BGR, uint8, (H, W, 3)."""
-    if source.reader == 'frames':
-        return 0., (_picture(source.pictures.format(source.first + i)) for i in range(source.frames))
-    if source.reader == 'decord':
-        video = decord.VideoReader(source.path, num_threads=1)
-        return video.get_avg_fps(), (cv2.cvtColor(video[i].asnumpy(), cv2.COLOR_RGB2BGR) for i in range(len(video)))
-    if source.reader == 'opencv':
-        video = cv2.VideoCapture(source.path)
-        return video.get(cv2.CAP_PROP_FPS), _opencv_frames(video)
-    return _open_pyav(source.path)
-
-
-def _opencv_frames(video: cv2.VideoCapture) -> Iterator[np.ndarray]:
-    while True:
-        there, frame = video.read()
-        if not there:
-            return
-        yield frame
-
-
-def _open_pyav(path: str) -> Tuple[float, Iterator[np.ndarray]]:
-    av = pyav()
-    with av.open(path) as container:
-        rate = container.streams.video[0].average_rate
-
-    def frames() -> Iterator[np.ndarray]:
-        with av.open(path) as container:
-            for frame in container.decode(video=0):
-                yield cv2.cvtColor(frame.to_rgb().to_ndarray(), cv2.COLOR_RGB2BGR)
-
-    return float(rate or 0), frames()
-
-
-def _picture(path: str) -> np.ndarray:
-    content = np.fromfile(path, np.uint8)
-    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    if picture is None:
-        raise ValueError(f'{path}: is no picture')
-    return picture
-
-
-def container_rate(fps: float) -> Fraction:
-    """Frames a second as a file says it; 25 where nobody knows."""
-    rate = Fraction(fps).limit_denominator(1001) if 0 < fps < float('inf') else Fraction(25)
-    return rate if rate > 0 else Fraction(25)

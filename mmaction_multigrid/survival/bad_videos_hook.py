@@ -9,6 +9,7 @@ from typing import Dict, List, Tuple
 from mmaction.registry import HOOKS
 from mmengine.dist import get_rank, get_world_size, is_main_process
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 
 from ..schedule import check_count
 
@@ -49,10 +50,20 @@ class BadVideosHook(Hook):
         self._begin = 0  # bytes of this process' report that an earlier part of the run wrote
 
     def before_train(self, runner) -> None:
-        """Tell the data set where to report to, before its workers start."""
+        """Tell the data set where to report to, before its workers start.
+
+        Raises:
+            ValueError: A clip is of a class that the head has not.
+        """
         dataloader, folder = runner.train_loop.dataloader, Path(runner.work_dir)
         if not hasattr(dataloader.dataset, 'report_to'):
             return
+        model = runner.model.module if is_model_wrapper(runner.model) \
+            else runner.model
+        head = getattr(model, 'cls_head', None)
+        if type(getattr(head, 'loss_cls', None)).__name__ == \
+                'CrossEntropyLoss':  # a GPU would not name the clip
+            dataloader.dataset.check_classes(head.num_classes)
         report, crashed = folder / REPORT.format(get_rank()), folder / CRASHED.format(get_rank())
         if runner._resume:
             self._begin = _lines(report, 0)[1]

@@ -1,8 +1,16 @@
 """What a config leaves to be read from the rest of it: norm statistics, lr rule, 'auto'."""
 
+import copy
+
 import pytest
+from mmaction.datasets import VideoDataset
+from mmaction.registry import DATA_SAMPLERS, DATASETS
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+from torch.utils.data import Sampler
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
+from mmaction_multigrid.config.apply import LOADER_TIMEOUT
 from mmaction_multigrid.config.completed import count_clips, count_processes, lr_rule
 
 from ..toy import base_config
@@ -65,6 +73,23 @@ def test_auto_without_data_is_refused(tmp_path):
     assert multigrid_schedule(cfg, clips=64)[0].settings.max_batch_factor == 1
 
 
+@pytest.mark.parametrize(('clips', 'cure'), [
+    (10, "set multigrid.max_batch_factor = 'auto', or lower"), (7, 'lower')])
+def test_a_batch_of_more_clips_than_there_are(tmp_path, clips, cure):
+    """The message names ``'auto'`` where that works."""
+    cfg = base_config(tmp_path, num_clips=clips, batch_size=8)
+
+    def build():
+        return Runner.build_dataloader(apply_multigrid(cfg).train_dataloader)
+
+    with pytest.raises(ValueError, match='clips of a process do not fill one '
+                       rf'batch of \d+, .*\); {cure} train_dataloader.batch'):
+        build()
+    cfg.multigrid.max_batch_factor = 'auto'
+    if clips >= 8:
+        build()
+
+
 @pytest.mark.parametrize(('launcher', 'variable', 'expected'), [
     ('none', 'WORLD_SIZE', 1), (None, 'WORLD_SIZE', 1), ('pytorch', 'WORLD_SIZE', 4), ('slurm', 'SLURM_NTASKS', 4),
     ('mpi', 'OMPI_COMM_WORLD_SIZE', 4), ('slurm', 'WORLD_SIZE', 1)])
@@ -75,13 +100,70 @@ def test_processes_of_a_launcher(monkeypatch, launcher, variable, expected):
     assert count_processes(dict(launcher=launcher)) == expected
 
 
-def test_clips_of_nested_data_sets(tmp_path):
-    (tmp_path / 'list.txt').write_text('a 0\nb 1\n\nc 2\n')
-    part = dict(ann_file='list.txt', data_root=str(tmp_path))
-    assert count_clips(dict(dataset=part)) == 3
-    nested = dict(type='RepeatDataset', times=4, dataset=dict(type='ConcatDataset', datasets=[part, part]))
-    assert count_clips(dict(dataset=nested)) == 24
-    assert count_clips(dict(dataset=dict(type='VideoDataset', ann_file='nowhere.txt', pipeline=[]))) is None
-    # Before a Runner sets the scope nobody finds the transforms of a pipeline, and none is needed to count.
-    some = dict(type='VideoDataset', ann_file=str(tmp_path / 'list.txt'), pipeline=[dict(type='Nowhere')], indices=2)
-    assert count_clips(dict(dataset=some)) == 2
+@DATASETS.register_module()
+class CategoriesDataset(VideoDataset):
+    """One that tells categories, for ``ClassBalancedDataset``."""
+
+    def get_cat_ids(self, idx):
+        return [self.get_data_info(idx)['label']]
+
+
+@DATA_SAMPLERS.register_module()
+class ThriceSampler(Sampler):
+    """One of a user's own."""
+
+    def __init__(self, dataset, seed):
+        self.labels = [dataset.get_data_info(i)['label']
+                       for i in range(len(dataset))]
+
+    def __len__(self):
+        return 3 * len(self.labels)
+
+
+PART = dict(type='VideoDataset', ann_file='list.txt',
+            pipeline=[dict(type='Nowhere')])  # no transform is needed to count
+REPEATED = dict(type='RepeatDataset', times=4, dataset=PART)
+RARE = dict(type='ClassBalancedDataset', oversample_thr=0.5,
+            dataset=dict(PART, type='CategoriesDataset'))
+AUGMENTED = dict(PART, type='RepeatAugDataset', pipeline=[
+    dict(type='DecordInit'), dict(type='SampleFrames', clip_len=8),
+    dict(type='DecordDecode')])
+EPOCHS = [
+    (PART, None, 3), (REPEATED, None, 12), (RARE, None, 4),
+    *([(AUGMENTED, None, 3)] if DATASETS.get('RepeatAugDataset') else []),
+    (dict(PART, indices=2), None, 2),
+    (dict(PART, ann_file='nowhere.txt'), None, None),
+    (dict(type='ConcatDataset', datasets=[REPEATED, PART]), None, 15),
+    (dict(type='RepeatDataset', times=2, dataset=REPEATED), None, 24),
+    (PART, dict(type='ThriceSampler'), 9),
+    (RARE, dict(type='DefaultSampler', shuffle=True), 4)]
+
+
+@pytest.mark.parametrize('scope', ['mmaction', None])
+@pytest.mark.parametrize(('dataset', 'sampler', 'clips'), EPOCHS)
+def test_clips_of_an_epoch(tmp_path, monkeypatch, scope, dataset, sampler,
+                           clips):
+    """As many as a run has, of a stock config and before its Runner."""
+    (tmp_path / 'list.txt').write_text('a 0\nb 1\nc 0\n')
+    monkeypatch.chdir(tmp_path)
+    dataset = copy.deepcopy(dataset)
+    if scope is None:
+        DefaultScope._instance_dict.clear()
+    else:  # as in what comes through mmaction::
+        dataset['_scope_'] = scope
+    before = copy.deepcopy(dataset)
+    assert count_clips(dict(dataset=dataset, sampler=sampler)) == clips
+    assert dataset == before
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_a_users_loader_is_kept(tmp_path, workers):
+    cfg = base_config(tmp_path, workers=workers)
+    assert apply_multigrid(cfg).train_dataloader.get('timeout') == (
+        LOADER_TIMEOUT if workers else None)
+    own = dict(timeout=30, prefetch_factor=3, pin_memory=False,
+               collate_fn=dict(type='default_collate'))
+    cfg.train_dataloader.update(own)
+    loader = apply_multigrid(cfg).train_dataloader
+    assert {key: loader[key] for key in own} == own
+    assert apply_multigrid(cfg).val_dataloader == cfg.val_dataloader

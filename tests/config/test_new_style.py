@@ -1,81 +1,95 @@
-"""Configs in which types are classes and not names."""
+"""Configs that import their types, through MMAction2's own tools."""
+
+import re
+from unittest.mock import MagicMock
 
 import pytest
+from mmaction.evaluation import AccMetric
 from mmengine.config import Config
-from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid
 
-from ..toy import RecordHook, base_config, new_name
+from ..small import STOCK_TOOLS, load_tool, run, scalars
+from ..stock import import_types
 
-TEXT = """
-from mmaction.datasets import CenterCrop, FormatShape, PackActionInputs, RandomCrop, Resize, SampleFrames
-from mmaction.engine.hooks import VisualizationHook
-from mmaction.evaluation import AccMetric
-from mmaction.models import ActionDataPreprocessor, I3DHead, Recognizer3D
-from mmaction.visualization import ActionVisualizer
-from mmengine.dataset import DefaultSampler
-from mmengine.hooks import CheckpointHook, LoggerHook
-from mmengine.optim.scheduler import LinearLR, MultiStepLR
-from mmengine.runner import EpochBasedTrainLoop, ValLoop
-from mmengine.visualization import LocalVisBackend
-from torch.optim import SGD
+CONFIG = """
+from mmengine.config import read_base
+
+with read_base():
+    from .base import *
 
 from mmaction_multigrid import MultigridRunner
-from tests.toy import RecordHook, ToyBackbone, ToyDataset, ToyDecode
 
-pipeline = [
-    dict(type=SampleFrames, clip_len=8, frame_interval=2, num_clips=1), dict(type=ToyDecode),
-    dict(type=Resize, scale=(-1, 18)), dict(type=RandomCrop, size=16), dict(type=FormatShape, input_format='NCTHW'),
-    dict(type=PackActionInputs, meta_keys=('img_shape', 'sample_idx'))]
-val_pipeline = [
-    dict(type=SampleFrames, clip_len=8, frame_interval=2, num_clips=1, test_mode=True), dict(type=ToyDecode),
-    dict(type=Resize, scale=(-1, 18)), dict(type=CenterCrop, crop_size=16),
-    dict(type=FormatShape, input_format='NCTHW'), dict(type=PackActionInputs, meta_keys=('img_shape', 'sample_idx'))]
 runner_type = MultigridRunner
-multigrid = dict(precise_bn=2)
-default_scope = 'mmaction'
-env_cfg = dict(dist_cfg=dict(backend='nccl'))
-model = dict(
-    type=Recognizer3D, backbone=dict(type=ToyBackbone),
-    cls_head=dict(type=I3DHead, num_classes=2, in_channels=4, dropout_ratio=0., average_clips='prob'),
-    data_preprocessor=dict(type=ActionDataPreprocessor, mean=[100.] * 3, std=[50.] * 3, format_shape='NCTHW'))
-train_dataloader = dict(
-    batch_size=2, num_workers=0, persistent_workers=False, sampler=dict(type=DefaultSampler, shuffle=True),
-    dataset=dict(type=ToyDataset, num_clips=64, pipeline=pipeline, test_mode=False))
-val_dataloader = dict(
-    batch_size=2, num_workers=0, persistent_workers=False, sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(type=ToyDataset, num_clips=8, pipeline=val_pipeline, test_mode=True))
-val_evaluator = dict(type=AccMetric)
-val_cfg = dict(type=ValLoop)
-train_cfg = dict(type=EpochBasedTrainLoop, max_epochs=6, val_begin=1, val_interval=1)
-optim_wrapper = dict(optimizer=dict(type=SGD, lr=0.01, momentum=0.9))
-param_scheduler = [
-    dict(type=LinearLR, start_factor=0.1, begin=0, end=2, by_epoch=True, convert_to_iter_based=True),
-    dict(type=MultiStepLR, milestones=[3, 5], gamma=0.1, by_epoch=True, begin=0, end=6)]
-default_hooks = dict(checkpoint=dict(type=CheckpointHook, interval=1), logger=dict(type=LoggerHook, interval=1))
-custom_hooks = [dict(type=RecordHook)]
-visualizer = dict(type=ActionVisualizer, vis_backends=[dict(type=LocalVisBackend)])
-randomness = dict(seed=1)
+multigrid = dict(eval_freq=1, precise_bn=1, epoch_factor=1.)
+default_hooks.checkpoint.update(max_keep_ckpts=-1)
 """
 
 
-@pytest.fixture
-def new_style(tmp_path, monkeypatch):
-    (tmp_path / 'config.py').write_text(TEXT)
-    cfg = Config.fromfile(tmp_path / 'config.py')
-    cfg.work_dir = str(tmp_path / 'new')
-    return cfg
+@pytest.fixture(scope='module')
+def new_style(small_config, tmp_path_factory):
+    """What ``small_config`` says, in two files of this style."""
+    folder = tmp_path_factory.mktemp('new_style')
+    cfg = Config.fromfile(small_config).to_dict()
+    for key in ('custom_imports', 'runner_type', 'multigrid'):
+        del cfg[key]
+    text = import_types(dict(cfg, default_scope=None))
+    assert len(re.findall('type=[A-Z]', text)) > 40
+    (folder / 'base.py').write_text(text)
+    (folder / 'config.py').write_text(CONFIG)
+    return folder / 'config.py'
 
 
-def test_it_trains_as_the_one_with_names(new_style, tmp_path):
-    Runner.from_cfg(new_name(apply_multigrid(new_style))).train()
-    records = list(RecordHook.records)
-    RecordHook.records.clear()
-    Runner.from_cfg(new_name(apply_multigrid(base_config(tmp_path / 'old')))).train()
-    assert records == RecordHook.records
+@pytest.fixture(scope='module')
+def work_dir(new_style, tmp_path_factory):
+    """Of a run of MMAction2's own train.py."""
+    folder = tmp_path_factory.mktemp('work_dir')
+    run(STOCK_TOOLS / 'train.py', new_style, '--work-dir', folder)
+    return folder
 
 
-def test_the_runner_class_takes_it(new_style):
-    runner = new_style.runner_type.from_cfg(new_name(new_style))
-    assert runner.max_epochs == 9
+def test_it_trains_as_the_config_with_names(work_dir, trained):
+    assert scalars(work_dir) == scalars(trained)
+
+
+def test_it_is_resumed_and_tested(work_dir, new_style, tmp_path):
+    first, *_, last = sorted(work_dir.glob('epoch_*.pth'))
+    run(STOCK_TOOLS / 'train.py', new_style, '--work-dir', tmp_path,
+        '--resume', first)
+    rest = scalars(tmp_path)
+    assert 0 < len(rest) < len(scalars(work_dir))
+    assert rest == scalars(work_dir)[-len(rest):]
+    out = run(STOCK_TOOLS / 'test.py', new_style, last,
+              '--work-dir', tmp_path / 'test')
+    assert 'acc/top1' in out
+
+
+def test_the_resolved_text(new_style, tmp_path):
+    path = tmp_path / 'resolved.py'
+    run('-m', 'mmaction_multigrid', 'resolve', new_style, path)
+    resolved = apply_multigrid(Config.fromfile(new_style))
+    assert Config.fromfile(path).to_dict() == resolved.to_dict()
+    assert resolved.default_scope == 'mmaction'
+
+
+def test_our_train_script(new_style, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr('mmengine.runner.Runner.from_cfg',
+                        lambda cfg: seen.append(cfg) or MagicMock())
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    monkeypatch.setattr('sys.argv', [
+        'train.py', str(new_style), '--work-dir', str(tmp_path), '--amp'])
+    load_tool('train').main()
+    assert seen[0].train_cfg.type == 'MultigridTrainLoop'
+    assert seen[0].optim_wrapper.type == 'AmpOptimWrapper'
+
+
+def test_classes_in_a_config_that_python_makes(small_config):
+    """They become names, so that the text of the config can be written."""
+    cfg = Config.fromfile(small_config)
+    cfg.val_evaluator = dict(type=AccMetric)
+    resolved = apply_multigrid(cfg)
+    assert resolved.val_evaluator.type.endswith('.AccMetric')
+    assert '<class' not in resolved.pretty_text
+    cfg.train_dataloader.collate_fn = lambda batch: batch  # and has no name
+    assert callable(apply_multigrid(cfg).train_dataloader.collate_fn)

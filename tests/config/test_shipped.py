@@ -6,6 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.schedule import norm_groups
 
 from ..conftest import ROOT
 
@@ -32,3 +33,19 @@ def test_every_multigrid_config_resolves(path):
     resolved = apply_multigrid(Config.fromfile(path))
     assert resolved.train_cfg.type == 'MultigridTrainLoop'
     assert f'-{resolved.train_cfg.max_epochs}e_' in Path(path).name
+
+
+@pytest.mark.parametrize(
+    'path', sorted(CONFIGS.rglob('*multigrid_8xb2-*.py')),
+    ids=lambda path: path.stem)
+def test_statistics_are_the_references(path):
+    """Over 8 clips in every stage: 2, 1, 1, 1 splits, over 1, 1, 2, 4 GPUs."""
+    resolved = apply_multigrid(Config.fromfile(path))
+    loader = resolved.train_dataloader
+    hook, = (hook for hook in resolved.custom_hooks
+             if hook.type == 'MultigridHook')
+    groups = []
+    for stage in loader.batch_sampler.stages[:4]:
+        clips = loader.batch_size * stage['shapes'][-1][0]
+        groups.append((clips, *norm_groups(clips, hook.bn_base_size, 8)))
+    assert groups == [(16, 2, 1), (8, 1, 1), (4, 1, 2), (2, 1, 4)]

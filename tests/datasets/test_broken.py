@@ -2,6 +2,8 @@
 
 import errno
 import sys
+import traceback
+from contextlib import nullcontext
 
 import cv2
 import numpy as np
@@ -18,10 +20,11 @@ from ..store.test_read import PIPELINE, GridStoreInit, dataset, store  # noqa: F
 from ..toy import base_config, pipeline
 from .test_dataset import COARSE
 
-CODE = (TypeError, AttributeError, NameError, UnboundLocalError, NotImplementedError)
 MACHINE = [OSError(getattr(errno, name), name) for name in ('ENOSPC', 'EDQUOT', 'ENOMEM', 'EMFILE', 'ENFILE')]
-FILE = [ValueError('a'), KeyError('a'), IndexError('a'), RuntimeError('a'), AssertionError('a'), EOFError('a'),
-        OSError('no decoder opens this'), OSError(errno.EIO, 'a'), FileNotFoundError(errno.ENOENT, 'a'), Exception('a')]
+FILE = [TypeError('a'), AttributeError('a'), ValueError('a'), KeyError('a'),
+        IndexError('a'), RuntimeError('a'), AssertionError('a'), EOFError('a'),
+        OSError('no decoder opens this'), OSError(errno.EIO, 'a'),
+        FileNotFoundError(errno.ENOENT, 'a'), Exception('a')]
 
 
 class _Raise(BaseTransform):
@@ -69,37 +72,87 @@ def test_the_machines_errors_end_the_run_at_once(tmp_path, step, error):
     assert not (tmp_path / 'report').exists()
 
 
-@pytest.mark.parametrize('step', ['RaiseInTransform', 'RaiseInReader'])
 @pytest.mark.parametrize('error', FILE, ids=repr)
-def test_the_files_errors_cost_a_clip(tmp_path, step, error):
-    assert failing(tmp_path, step, error)[0, COARSE]['inputs'].shape == (1, 3, 2, 8, 8)
-    assert (tmp_path / 'report').read_text().startswith('clip 0\t')
-
-
-@pytest.mark.parametrize('kind', CODE)
-def test_a_mistake_in_code_is_the_files_only_in_a_reader(tmp_path, kind):
-    error = kind('a')
-    with pytest.raises(kind) as raised:
+def test_only_a_readers_errors_cost_a_clip(tmp_path, error):
+    """Whatever they are; those of any other transform end the run."""
+    data = failing(tmp_path, 'RaiseInReader', error)
+    assert data[0, COARSE]['inputs'].shape == (1, 3, 2, 8, 8)
+    report = tmp_path / 'report'
+    assert report.read_text().startswith('clip 0\t')
+    report.unlink()
+    with pytest.raises(RuntimeError, match='^RaiseInTransform failed on clip 0'
+                       f': {type(error).__name__}: ') as raised:
         failing(tmp_path, 'RaiseInTransform', error)[0, COARSE]
-    assert raised.value is error and not (tmp_path / 'report').exists()
-    assert failing(tmp_path, 'RaiseInReader', error)[0, COARSE]['inputs'].shape == (1, 3, 2, 8, 8)
+    assert "register_transform_rule('RaiseInTransform', reads=True)" \
+        in str(raised.value)
+    assert raised.value.__cause__ is error and not report.exists()
 
 
 def test_a_mistake_outside_of_the_pipeline(tmp_path, monkeypatch):
     data = failing(tmp_path, 'RaiseInReader', ValueError())
     monkeypatch.setattr(type(data.dataset), 'get_data_info', lambda self, index: None + index)
-    with pytest.raises(TypeError, match='NoneType'):
+    with pytest.raises(RuntimeError, match='^ToyDataset failed on clip 1: '
+                       'TypeError: .*NoneType'):
         data[1, COARSE]
+
+
+def test_a_file_that_crashed_a_worker_costs_a_clip(tmp_path):
+    data = failing(tmp_path, 'RaiseInReader', ValueError())
+    data.survive_crashes(0)
+    data._crashes.add('clip 1', 0)
+    assert data[1, COARSE]['inputs'].shape == (1, 3, 2, 8, 8)
+    assert (tmp_path / 'report').read_text().startswith('clip 1\tCrashed')
 
 
 @pytest.mark.parametrize('workers', [0, 1])
 def test_a_mistake_reaches_the_user_with_its_traceback(tmp_path, workers):
     cfg = base_config(tmp_path, workers=workers)
     cfg.train_dataloader.dataset.pipeline.insert(0, dict(type='RaiseInTransform', error=TypeError('a mistake')))
-    with pytest.raises(TypeError, match='a mistake') as raised:
+    with pytest.raises(RuntimeError, match='a mistake') as raised:
         train(cfg)
-    assert 'raise self.error' in (str(raised.value) if workers else str(raised.traceback[-1].statement))
+    shown = ''.join(traceback.format_exception(
+        RuntimeError, raised.value, raised.value.__traceback__))
+    assert 'RaiseInTransform failed on clip 0' in shown
+    assert 'raise self.error' in shown
     assert not list(tmp_path.glob('bad_videos*'))
+
+
+LISTS = [
+    ('VideoDataset', dict(multi_class=True, num_classes=3), 'b 1 3',
+     "list.txt': .*b has class 3, but VideoDataset.num_classes = 3 allows 0"),
+    ('RawframeDataset', dict(multi_class=True, num_classes=3), 'b 9 -1 2',
+     "list.txt': .*b has class -1, but RawframeDataset.num_classes = 3 "),
+    ('VideoDataset', {}, 'b walk', "list.txt', line 2: 'b walk' must be"),
+    ('VideoDataset', {}, 'b c 1', "list.txt', line 2: 'b c 1' must be"),
+    ('RawframeDataset', {}, 'b 9 1.5', "list.txt', line 2: 'b 9 1.5' must"),
+]
+
+
+@pytest.mark.parametrize(('kind', 'args', 'line', 'message'), LISTS,
+                         ids=[entry[2] for entry in LISTS])
+def test_a_wrong_class_in_a_list_is_named(tmp_path, kind, args, line,
+                                          message):
+    frames = ' 9' if kind == 'RawframeDataset' else ''
+    (tmp_path / 'list.txt').write_text(f'a{frames} 0\n{line}\n')
+    with pytest.raises(ValueError, match=message):
+        MultigridDataset(dict(type='RepeatDataset', times=2, dataset=dict(
+            type=kind, ann_file=str(tmp_path / 'list.txt'), pipeline=[],
+            **args)), (8, 16))
+
+
+@pytest.mark.parametrize(('label', 'fine'), [(0, True), (1, True), (2, False),
+                                             (-1, False), (-100, True)])
+def test_a_class_beyond_the_heads(tmp_path, label, fine):
+    (tmp_path / 'list.txt').write_text(f'a 0\nb {label}\n')
+    data = MultigridDataset(dict(
+        type='VideoDataset', ann_file=str(tmp_path / 'list.txt'),
+        pipeline=[dict(type='DecordInit')],
+        data_prefix=dict(video='s3://bucket')), (8, 16))
+    message = f'b has class {label}, but model.cls_head.num_classes = 2 allows'
+    with nullcontext() if fine else pytest.raises(ValueError, match=message):
+        data.check_classes(2)
+    data.dataset.pipeline.transforms.append(_Raise(ValueError()))
+    data.check_classes(2)  # which may give a clip another class
 
 
 def test_a_broken_picture_is_the_files(tmp_path):
@@ -136,7 +189,7 @@ def test_a_mistake_is_not_blamed_on_a_copy(store, tmp_path):  # noqa: F811
     data = MultigridDataset(DATASETS.build(dict(config, pipeline=[MultigridTransform.wrap(step) for step in steps])),
                             (8, 56))
     data.report_to(str(tmp_path / 'report'))
-    with pytest.raises(TypeError, match='a mistake'):
+    with pytest.raises(RuntimeError, match='a mistake'):
         data[0, Shape(16, 2, 28)]
     assert not (tmp_path / 'report').exists()
 

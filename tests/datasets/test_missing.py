@@ -78,6 +78,26 @@ def test_one_of_the_first_clips_is_enough(tmp_path, build):
     build(data)
 
 
+def test_names_without_extension(tmp_path, build):
+    data = listed(tmp_path / 'data', ['a', 'b'])
+    (tmp_path / 'data' / 'b.mp4').touch()
+    build(data)
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [('a.mp4|0\n跑步.mp4|0\n'.encode('gbk'),
+      r'list\.txt, line 2: is not UTF-8'),
+     (b'\xef\xbb\xbfa.mp4|0\nb.mp4|1\n',
+      r'list\.txt.*byte-order mark.*save the list as UTF-8 without one')])
+def test_lists_of_other_encodings(tmp_path, content, message):
+    data = listed(tmp_path / 'data', ['a.mp4'])
+    (tmp_path / 'data' / 'b.mp4').touch()
+    (tmp_path / 'data' / 'list.txt').write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        MultigridDataset(data, (8, 40))
+
+
 def test_folders_of_frames(tmp_path):
     (tmp_path / 'list.txt').write_text('a 20 0\nb 20 1\n')
     data = dict(type='RawframeDataset', ann_file=str(tmp_path / 'list.txt'), data_prefix=dict(img=str(tmp_path)),
@@ -120,6 +140,6 @@ def test_copies_in_a_grid_store_are_enough(tmp_path):
                  original=STEPS[0])
     data = listed(tmp_path / 'data', ['a.mp4'], [store, *STEPS[1:]])
     MultigridDataset(data, (8, 40))
-    (tmp_path / 'store' / '32' / 'a.mp4.avi').unlink()
+    next((tmp_path / 'store' / '32').iterdir()).unlink()
     with pytest.raises(FileNotFoundError, match='none of the first 1 clips'):
         MultigridDataset(data, (8, 40))

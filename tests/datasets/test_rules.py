@@ -10,8 +10,12 @@ from mmaction_multigrid.datasets import Grid
 from mmaction_multigrid.datasets.rules import find_rule, scale_frames, scale_pixels
 
 
-@pytest.mark.parametrize(('args', 'error'), [(dict(name=''), TypeError), (dict(name='A', pixels='size'), TypeError),
-                                             (dict(name='A', frames='clip_len'), TypeError)])
+@pytest.mark.parametrize(
+    ('args', 'error'), [(dict(name=''), TypeError),
+                        (dict(name='A', pixels='size'), TypeError),
+                        (dict(name='A', frames='clip_len'), TypeError),
+                        (dict(name='A', opens='frames'), ValueError),
+                        (dict(name='A', decodes='DecordDecode'), ValueError)])
 def test_a_rule_must_make_sense(args, error):
     with pytest.raises(error):
         register_transform_rule(**args)

@@ -73,17 +73,29 @@ SSV2 = [
     dict(type='UniformSample', clip_len=16), dict(type='RawFrameDecode'), dict(type='Resize', scale=(-1, 256)),
     dict(type='MultiScaleCrop', input_size=224, scales=(1, .875, .75), random_crop=False, max_wh_scale_gap=1),
     dict(type='Resize', scale=(224, 224), keep_ratio=False)]
+register_transform_rule('OwnDecode', decodes='images')
 DEMO = [dict(type='RawFrameDecode'), dict(type='Resize', scale=(-1, 56)), dict(type='RandomCrop', size=48)]
 
 
-@pytest.mark.parametrize(('pipeline', 'lazy'), [
-    (KINETICS, [2, 3, 4]), (SSV2, [2, 3, 4]), (DEMO, [1, 2]),
-    (KINETICS[:3], []),  # nothing to crop
-    (DEMO[:1] + DEMO[2:], []),  # nothing to resize
-    ([dict(type='PoseDecode'), *KINETICS[2:]], []),  # key points
-    ([DEMO[0], dict(type='ColorJitter'), *DEMO[1:]], []),  # has to see the whole frame
-    ([DEMO[0], dict(type='Resize', scale=(-1, 56), lazy=True), dict(type='RandomCrop', size=48, lazy=True),
-      dict(type='Fuse')], [])])  # the user's own
+@pytest.mark.parametrize(
+    ('pipeline', 'lazy'),
+    [
+        (KINETICS, [2, 3, 4]),
+        (SSV2, [2, 3, 4]),
+        (DEMO, [1, 2]),
+        (KINETICS[:3], []),  # nothing to crop
+        (DEMO[:1] + DEMO[2:], []),  # nothing to resize
+        ([dict(type='OwnDecode'), *DEMO[1:]], [1, 2]),
+        ([dict(type='PoseDecode'), *KINETICS[2:]], []),  # key points
+        ([DEMO[0], dict(type='ColorJitter'), *DEMO[1:]
+          ], []),  # has to see the whole frame
+        ([
+            DEMO[0],
+            dict(type='Resize', scale=(-1, 56), lazy=True),
+            dict(type='RandomCrop', size=48, lazy=True),
+            dict(type='Fuse')
+        ], [])
+    ])  # the user's own
 def test_what_is_cropped_before_it_is_resized(pipeline, lazy):
     wrapped = MultigridTransform.wrap_pipeline(pipeline)
     assert [i for i, step in enumerate(wrapped) if step.get('lazy')] == lazy

@@ -1,14 +1,13 @@
 """MViT's stock training configs as they are, on small clips: everything that they do beside the network."""
 
-import copy
-
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmaction_multigrid import multigrid_schedule
 
-from ..stock import accepted_configs
+from ..small import STOCK_TOOLS, run, scalars
 from .test_training import assert_equal_weights, interrupted, train
 
 pytestmark = pytest.mark.filterwarnings('ignore:torch.meshgrid')
@@ -23,7 +22,9 @@ def small(name, digits, work_dir, workers=0):
     RandAugment is left out, whose package is not installed with MMAction2; it takes clips of any shape.
     """
     init_default_scope('mmaction')
-    cfg = copy.deepcopy(accepted_configs()[name])
+    work_dir.mkdir(exist_ok=True)
+    (work_dir / 'stock.py').write_text(f"_base_ = ['mmaction::{name}']")
+    cfg = Config.fromfile(work_dir / 'stock.py')
     cfg.model.backbone.update(
         arch=dict(embed_dims=8, num_layers=BLOCKS, num_heads=1, downscale_indices=[1]), spatial_size=64, temporal_size=8,
         out_scales=[1], pretrained=None, pretrained_type=None)
@@ -81,6 +82,21 @@ def test_all_of_it_at_every_shape(digits, tmp_path, monkeypatch, name):
     assert any(((batch > 0) & (batch < 1)).any() for batch in labels)  # two clips' classes
     assert all(torch.isfinite(value).all() for value in runner.model.state_dict().values())
     assert runner.model.backbone.blocks[-1].drop_path.drop_prob > 0
+
+
+def test_stock_train_script(digits, tmp_path):
+    cfg = small(SCRATCH, digits, tmp_path)
+    cfg.custom_hooks = []
+    cfg.default_hooks.logger.interval = 1
+    cfg.custom_imports = dict(imports=['mmaction_multigrid'])
+    cfg.runner_type = 'MultigridRunner'
+    shapes = {shape[1:] for stage in multigrid_schedule(cfg)[0].stages
+              for shape in stage.shapes}
+    cfg.dump(tmp_path / 'config.py')
+    run(STOCK_TOOLS / 'train.py', tmp_path / 'config.py')
+    assert shapes == {
+        (entry['multigrid/num_frames'], entry['multigrid/crop_size'])
+        for entry in scalars(tmp_path)}
 
 
 def test_layers_keep_their_share_of_the_lr(digits, tmp_path):

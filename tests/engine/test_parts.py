@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmaction.registry import MODELS
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid
@@ -113,3 +114,19 @@ def test_groups_that_share_statistics():
     assert group_ranks(8, 4) == [[0, 1, 2, 3], [4, 5, 6, 7]]
     assert group_ranks(6, 4) == [[0, 1, 2, 3, 4, 5]]
     assert group_ranks(2, 8) == [[0, 1]]
+
+
+@MODELS.register_module()
+class Unpadded(torch.nn.Conv3d):
+    """A backbone that needs three frames."""
+
+    def __init__(self):
+        super().__init__(3, 4, (3, 1, 1))
+
+
+def test_a_network_that_cannot_take_the_smallest_clips(tmp_path):
+    cfg = base_config(tmp_path)
+    cfg.model.backbone = dict(type='Unpadded')
+    with pytest.raises(ValueError, match='clips of 2 frames x 8 pixels are '
+                       'too small for backbone .* 4 frames are enough'):
+        Runner.from_cfg(new_name(apply_multigrid(cfg))).train()

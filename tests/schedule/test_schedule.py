@@ -1,6 +1,8 @@
 """The schedule against hand-written numbers and the reference implementation's."""
 
 import math
+import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -157,9 +159,11 @@ def test_a_stage_of_no_epochs_is_left_out():
     assert schedule().dropped == 0
 
 
-def test_nothing_left_to_train():
-    with pytest.raises(ValueError, match=r'multigrid\.epoch_factor = 0\.1'):
-        schedule(BaseTraining(32, 224, 2), epoch_factor=0.1)
+@pytest.mark.parametrize(('cycle', 'least'), [(True, 6), (False, 10)])
+def test_nothing_left_to_train(cycle, least):
+    with pytest.raises(ValueError, match=rf'multigrid\.epoch_factor = 0\.1: .* {least} '):
+        schedule(BaseTraining(32, 224, least - 1), epoch_factor=0.1, long_cycle=cycle)
+    assert schedule(BaseTraining(32, 224, least), epoch_factor=0.1, long_cycle=cycle).max_epochs == 1
 
 
 def test_warmup_is_not_stretched_and_ends_at_the_scheduled_lr():
@@ -244,12 +248,44 @@ def test_every_schedule_is_sound(base, settings):
         assert all(min(shape) >= 1 for shape in stage.shapes)
         assert all(shape.crop_size <= stage.shape.crop_size for shape in stage.shapes)
         assert stage.eval_epochs(3)[-1] == stage.end
+    assert ours.stages[-1].shape == base.shape
     assert abs(ours.max_epochs - base.max_epochs * settings['epoch_factor']) <= 1
     epochs = [epoch for epoch, _ in ours.lr_factors]
     assert epochs[0] == 0
     assert epochs == sorted(set(epochs))
     for i in range(2 * ours.max_epochs):
         assert 0 < ours.lr(i / 2) < math.inf
+
+
+@given(trainings(), st.booleans(), st.floats(1e-3, 0.5))
+def test_the_least_epochs_of_a_refusal_work(base, long_cycle, epoch_factor):
+    settings = dict(long_cycle=long_cycle, epoch_factor=epoch_factor)
+    try:
+        ours = schedule(base, **settings)
+    except ValueError as error:
+        least = int(re.search(r'at least (\d+) epochs', str(error))[1])
+        assert least > base.max_epochs
+        base = replace(base, max_epochs=least)
+        ours = schedule(base, **settings)
+        # Half an epoch is rounded either way, by what its float comes to.
+        if (least - 1) * epoch_factor != pytest.approx(0.5):
+            with pytest.raises(ValueError, match='at least'):
+                schedule(replace(base, max_epochs=least - 1), **settings)
+    assert ours.stages[-1].shape == base.shape
+
+
+@pytest.mark.parametrize('milestones', [(), (1, ), (1, 2), (4, 6)])
+@pytest.mark.parametrize('epochs', [1, 2, 3, 7])
+def test_short_runs_end_on_the_full_grid(epochs, milestones):
+    """Cosines of 2, 3 and 7 epochs and steps of 3 ended on a coarse one."""
+    steps = tuple(epoch for epoch in milestones if epoch < epochs)
+    curve = None if steps else lambda epoch: 1 - epoch / epochs
+    ours = schedule(BaseTraining(32, 224, epochs, steps, curve=curve))
+    last = ours.stages[-1]
+    assert last.shape == (1, 32, 224)
+    assert last.epochs >= 1
+    assert ours.max_epochs == round(1.5 * epochs)
+    assert ours.lr(ours.max_epochs) == pytest.approx(0.1**len(steps) if steps else 0.)
 
 
 def test_shape_is_a_plain_tuple():

@@ -24,7 +24,7 @@ def epochs_saved(work_dir):
 
 
 @pytest.mark.parametrize('name', FAMILIES)
-def test_walk(name, python, data, tmp_path):
+def test_walk(name, python, data, tmp_path, compare_with_record):
     family = FAMILIES[name]
     (tmp_path / 'config.py').write_text(family.text(str(data)))
     shown = python(*COMMAND, 'schedule', 'config.py', cwd=tmp_path)
@@ -47,6 +47,7 @@ def test_walk(name, python, data, tmp_path):
     expected = weights(tmp_path / 'run' / last)
     resumed = weights(tmp_path / 'resumed' / last)
     assert all(torch.equal(resumed[key], expected[key]) for key in expected)
+    compare_with_record(name, tmp_path / 'run' / last)
 
     tested = python(STOCK_TOOLS / 'test.py', 'config.py',
                     tmp_path / 'run' / last, '--work-dir', 'tested',

@@ -18,7 +18,12 @@ from mmaction_multigrid.store.copying import Settings
 from mmaction_multigrid.store.index import Index
 from mmaction_multigrid.store.info import check_store, store_info
 from mmaction_multigrid.store.sizes import sides_of
-from mmaction_multigrid.store.sources import Source, read_list, source_of
+from mmaction_multigrid.store.sources import (
+    Source,
+    digest_of,
+    source_of,
+    sources_in,
+)
 
 from ..videos import encode
 
@@ -45,6 +50,10 @@ def make(folder, out, names=(*NAMES, 'bad.mp4'), part=(1, 1), **settings):
     return tool.build(sources(folder, names), out, Settings(**{'sides': (32, 16), **settings}), processes=1, part=part)
 
 
+def names_of(keys):
+    return [key.rpartition('.')[0] for key in keys]
+
+
 def tree(out):
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob('*')) if path.is_file()}
 
@@ -54,7 +63,8 @@ def whole(tmp_path_factory, videos):
     """What a build at once leaves behind."""
     out = tmp_path_factory.mktemp('whole') / 'store'
     result = make(videos, out)
-    assert (result['videos'], list(result['failed']), result['finished']) == (5, ['bad.mp4'], True)
+    assert (result['videos'], names_of(result['failed']),
+            result['finished']) == (5, ['bad.mp4'], True)
     assert result['bytes'] == sum(path.stat().st_size for path in out.rglob('*.avi'))
     assert not list(out.rglob('*.part'))
     assert not (out / 'log').exists()
@@ -137,15 +147,18 @@ def test_only_what_is_missing_or_has_changed_is_copied(tmp_path, videos):
     make(videos, tmp_path / 'out', NAMES[:3])
     out, before = tmp_path / 'out', tree(tmp_path / 'out')
     times = {path: path.stat().st_mtime_ns for path in out.rglob('*.avi')}
-    lost = out / '16' / f'{NAMES[0]}.avi'
+    lost, = (out / '16').glob(f'{NAMES[0]}.*.avi')
     lost.unlink()
     with pytest.raises(StopIteration):  # as it is
         next(answer for path, answer in check_store(out) if answer not in ('fine', 'is missing'))
     result = make(videos, out, NAMES)  # two more
     assert result['videos'] == 5
-    assert lost.read_bytes() == before[f'16/{NAMES[0]}.avi']
-    assert {path for path in times if path.stat().st_mtime_ns != times[path]} == {
-        out / str(side) / f'{NAMES[0]}.avi' for side in (16, 32)}
+    assert lost.read_bytes() == before[str(lost.relative_to(out))]
+    folder = lost.relative_to(out / '16')
+    assert {path
+            for path in times if path.stat().st_mtime_ns != times[path]
+            } == {out / str(side) / folder
+                  for side in (16, 32)}
     assert {answer for _, answer in check_store(out)} == {'fine'}
 
 
@@ -155,7 +168,8 @@ def test_parts_make_the_whole(tmp_path, videos, whole, order):
     assert store_info(tmp_path / 'store')['logged'] in (2, 3)
     assert not store_info(tmp_path / 'store')['finished']
     result = make(videos, tmp_path / 'store', part=(order[1], 2))
-    assert (result['finished'], result['videos'], list(result['failed'])) == (True, 5, ['bad.mp4'])
+    assert (result['finished'], result['videos'],
+            names_of(result['failed'])) == (True, 5, ['bad.mp4'])
     assert tree(tmp_path / 'store') == whole
     assert make(videos, tmp_path / 'store', part=(1, 2))['finished']
     assert tree(tmp_path / 'store') == whole
@@ -197,25 +211,27 @@ def end_process(source):
     """Work that ends its process at one video, as decord does."""
     if source.name == 'fatal.mp4':
         os.kill(os.getpid(), signal.SIGSEGV)
-    return copying.Result(source.name, None, 'tried', 0.)
+    return copying.Result(source.key, None, 'tried', 0.)
 
 
 def test_a_video_that_ends_its_process_is_listed():
     names = ['fatal.mp4', 'fine.mp4']
     results = list(copying.run(end_process, [Source(name, name) for name in names], 2))
-    assert {result.name for result in results} == set(names)
-    assert [result.name for result in results if result.error != 'tried'] == ['fatal.mp4']
+    assert set(names_of(result.key for result in results)) == set(names)
+    assert [result.error for result in results if result.error != 'tried'
+            ] == ['fatal.mp4: crash: it ended the process that read it']
 
 
 def test_broken_originals_are_listed_and_tried_again(tmp_path, videos):
-    names = [NAMES[0], 'bad.mp4', 'gone.mp4', '../outside.mp4']
+    names = [NAMES[0], 'bad.mp4', 'gone.mp4']
     for _ in range(2):
         result = make(videos, tmp_path / 'out', names)
         assert result['videos'] == 1
         lines = (tmp_path / 'out' / 'failed.txt').read_text().splitlines()
-        assert [line.split('\t')[0] for line in lines] == sorted(result['failed']) == ['../outside.mp4', 'bad.mp4',
-                                                                                       'gone.mp4']
-        assert 'lies outside of the folder' in lines[0]
+        assert [line.split('\t')[0]
+                for line in lines] == sorted(result['failed'])
+        assert names_of(sorted(result['failed'])) == ['bad.mp4', 'gone.mp4']
+        assert f'\t{videos}/bad.mp4: ' in lines[0]
     assert len(list(tmp_path.rglob('*.avi'))) == 2
     assert make(videos, tmp_path / 'none', ['bad.mp4'])['videos'] == 0
     with pytest.raises(ValueError, match='is not finished'):
@@ -246,6 +262,32 @@ def test_a_disk_that_gets_full_ends_the_build(tmp_path, videos, whole, monkeypat
     assert tree(tmp_path / 'store') == whole
 
 
+def test_a_file_that_was_repaired_is_no_failure_any_more(tmp_path, videos):
+    names = [NAMES[0], 'new.mp4']
+    (videos / 'new.mp4').write_bytes(b'no video')
+    try:
+        assert names_of(make(videos, tmp_path, names)['failed']) == ['new.mp4']
+        encode(videos / 'new.mp4', 8, 64, 48)
+        assert make(videos, tmp_path, names)['failed'] == {}
+        assert not (tmp_path / 'failed.txt').exists()
+    finally:
+        (videos / 'new.mp4').unlink()
+
+
+def test_a_file_is_told_from_another_by_blocks_all_over_it(tmp_path):
+    content = bytearray(2**18)
+    paths = [tmp_path / str(i) for i in range(5)]
+    for path, place in zip(
+            paths, (0, 2**18 // 3, 2**18 * 2 // 3 - 10, 2**18 - 1, None)):
+        path.write_bytes(
+            bytes(byte or i == place for i, byte in enumerate(content)))
+    sources = [
+        Source('a.mp4', str(path), reader) for path in paths
+        for reader in ('decord', 'pyav')
+    ]
+    assert len({digest_of(source) for source in sources}) == 10
+
+
 def test_what_is_refused(tmp_path, videos, monkeypatch):
     make(videos, tmp_path / 'out', NAMES[:1])
     for settings in (dict(sides=(16, )), dict(quality=80), dict(frame_stride=2)):
@@ -257,7 +299,10 @@ def test_what_is_refused(tmp_path, videos, monkeypatch):
         make(videos, tmp_path / 'mine')
     (tmp_path / 'old').mkdir()
     (tmp_path / 'old' / 'grid_store.json').write_text('{"version": 1, "sides": [32], "gop": 12, "crf": 20}')
-    with pytest.raises(ValueError, match='is of version 1, and this package reads and writes version 2'):
+    with pytest.raises(
+            ValueError,
+            match='is of version 1, .* reads and writes version 3'
+    ):
         make(videos, tmp_path / 'old')
     monkeypatch.setattr(tool.shutil, 'disk_usage', lambda path: tool.shutil._ntuple_diskusage(10, 10, 10))
     monkeypatch.setattr(tool, 'SAMPLE', 1)
@@ -269,7 +314,7 @@ def test_what_is_refused(tmp_path, videos, monkeypatch):
             Settings(**{'sides': (32, ), **settings})
     (tmp_path / 'empty.txt').touch()
     with pytest.raises(ValueError, match='names no video'):
-        read_list(tmp_path / 'empty.txt', tmp_path)
+        sources_in(tmp_path / 'empty.txt', tmp_path)
 
 
 def test_without_pyav_it_is_told_before_a_video_is_opened(tmp_path, videos, monkeypatch):

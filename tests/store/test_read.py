@@ -20,7 +20,8 @@ from mmaction_multigrid.schedule import Shape
 from mmaction_multigrid.store import GridStoreInit
 from mmaction_multigrid.store.build import build
 from mmaction_multigrid.store.copying import Settings
-from mmaction_multigrid.store.index import Index, copy_path, open_index
+from mmaction_multigrid.store.index import Index, open_index
+from mmaction_multigrid.store.names import copy_path
 from mmaction_multigrid.store.sources import source_of
 
 from ..toy import base_config
@@ -37,6 +38,10 @@ PIPELINE = [
 ]
 COARSE, FINE, BASE = Shape(16, 2, 28), Shape(2, 4, 56), Shape(1, 8, 56)
 NAME = 'a/clip.mp4'
+
+
+def copy_of(store, side, row=0):
+    return Path(copy_path(str(store), side, Index(str(store)).key(row)))
 
 
 def video_source(root, name=NAME, reader='decord'):
@@ -96,15 +101,17 @@ def distance(a, b):
 
 def test_the_smallest_copy_that_is_large_enough(dataset, store, tmp_path, opened):
     original = str(tmp_path / 'videos' / NAME)
-    for item, expected in (((0, COARSE), copy_path(str(store), 32, NAME)),
-                           ((0, Shape(4, 8, 40)), copy_path(str(store), 64, NAME)),  # 46 pixels
-                           ((0, FINE), copy_path(str(store), 64, NAME)),
-                           ((0, BASE), original), (0, original)):  # the full grid; not multigrid training
+    for item, expected in (
+        ((0, COARSE), str(copy_of(store, 32))),
+        ((0, Shape(4, 8, 40)), str(copy_of(store, 64))),  # 46 pixels
+        ((0, FINE), str(copy_of(store, 64))),
+        ((0, BASE), original),
+        (0, original)):  # the full grid; not multigrid training
         opened.clear()
         clip_of(dataset, item)
         assert opened == [expected]
     clip_of(make_dataset(tmp_path, store, full=True), (0, BASE))
-    assert opened[-1] == copy_path(str(store), 64, NAME)
+    assert opened[-1] == str(copy_of(store, 64))
     assert not (tmp_path / 'report.txt').exists()
 
 
@@ -135,7 +142,7 @@ def test_sides_by_hand(tmp_path, monkeypatch, short_side, crop, expected):
 
 def damage(store, tmp_path, kind):
     """Damage the copy of 32 pixels; what belongs into the report."""
-    copy = store / '32' / f'{NAME}.avi'
+    copy = copy_of(store, 32)
     content = copy.read_bytes()
     frames = Index(str(store)).copy(0, 0).frames['offset']
     middle = int(frames[len(frames) // 2])
@@ -143,9 +150,19 @@ def damage(store, tmp_path, kind):
         copy.unlink()
         return 'No such file'
     copy.write_bytes({
-        'empty': b'', 'cut': content[:middle], 'zeros': bytes(len(content)), 'backwards': content[::-1],
-        'one bit of each frame': bytes(byte ^ (i in frames + 200) for i, byte in enumerate(content)),
-        'another copy': (store / '64' / f'{NAME}.avi').read_bytes()}[kind])
+        'empty':
+        b'',
+        'cut':
+        content[:middle],
+        'zeros':
+        bytes(len(content)),
+        'backwards':
+        content[::-1],
+        'one bit of each frame':
+        bytes(byte ^ (i in frames + 200) for i, byte in enumerate(content)),
+        'another copy':
+        copy_of(store, 64).read_bytes()
+    }[kind])
     return 'is damaged'
 
 
@@ -161,7 +178,7 @@ def test_the_original_takes_the_place_of_a_bad_copy(dataset, store, tmp_path, ki
     clip_of(dataset, (0, FINE))
     line, = (tmp_path / 'report.txt').read_text().splitlines()  # one, though it was met four times
     name, error, outcome = line.split('\t')
-    assert name == copy_path(str(store), 32, NAME)
+    assert name == str(copy_of(store, 32))
     assert message in error
     assert outcome == 'the original was read instead'
     assert dataset.tries == (5, 0)
@@ -169,17 +186,17 @@ def test_the_original_takes_the_place_of_a_bad_copy(dataset, store, tmp_path, ki
 
 def other_length(store, tmp_path):
     encode(tmp_path / 'videos' / NAME, 20, 128, 128)
-    return 'the original has'
+    return 'is not in the grid store, which has 1 other files of its name'
 
 
 def other_reader(store, tmp_path):
     shutil.rmtree(store)
     build([video_source(tmp_path / 'videos', reader='pyav')], store, Settings((32, 64)), processes=1)
-    return 'its frames were numbered by pyav, the pipeline uses decord'
+    return 'other files of its name, read by pyav'
 
 
 def not_in_it(store, tmp_path):
-    (tmp_path / 'videos' / NAME).rename(tmp_path / 'videos' / 'other.mp4')
+    encode(tmp_path / 'videos' / 'other.mp4', 16, 128, 128)
     (tmp_path / 'list.txt').write_text('other.mp4 3\n')
     return 'other.mp4: is not in the grid store'
 
@@ -194,7 +211,7 @@ def index_of_another(store, tmp_path):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for path in (*(tmp_path / 'other_store').glob('index*'), tmp_path / 'other_store' / 'grid_store.json'):
         path.rename(store / path.name)
-    return 'the original has'
+    return 'is not in the grid store, which has 1 other files of its name'
 
 
 @pytest.mark.parametrize('change', [other_length, other_reader, not_in_it, index_of_another])
@@ -212,7 +229,7 @@ def test_the_original_may_be_gone(dataset, store, tmp_path):
     clip_of(dataset, (0, COARSE))
     assert not (tmp_path / 'report.txt').exists()
     clip_of(make_dataset(tmp_path, store), (0, COARSE))  # the check of the first clips knows the store
-    (store / '32' / f'{NAME}.avi').unlink()
+    copy_of(store, 32).unlink()
     with pytest.raises(RuntimeError, match='100 clips in a row cannot be loaded'):
         dataset[0, COARSE]
 
@@ -271,7 +288,7 @@ def test_a_read_only_store(dataset, store, opened):
         ours.report_to(None)
         opened.clear()
         clip = clip_of(ours, (0, COARSE))
-        assert opened == [copy_path(str(folder / 'data' / 'store'), 32, NAME)]
+        assert opened == [str(copy_of(folder / 'data' / 'store', 32))]
     finally:
         if os.getuid() == 0:
             os.seteuid(0)

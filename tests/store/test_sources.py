@@ -14,8 +14,10 @@ from mmaction_multigrid.store import GridStoreInit
 from mmaction_multigrid.store.avi import Writer, copy_size, read_frames
 from mmaction_multigrid.store.build import build, choose_sides
 from mmaction_multigrid.store.copying import Settings
-from mmaction_multigrid.store.index import Index, copy_path
-from mmaction_multigrid.store.sources import container_rate, find_root, open_frames, sources_of
+from mmaction_multigrid.store.frames import container_rate, open_frames
+from mmaction_multigrid.store.index import Index
+from mmaction_multigrid.store.names import copy_path
+from mmaction_multigrid.store.sources import find_root, sources_of
 
 from ..videos import encode, odd_videos
 
@@ -196,8 +198,9 @@ def test_odd_videos(tmp_path):
     assert (result['videos'], result['failed']) == (len(names), {})
     index = Index(str(tmp_path / 'store'))
     for source in sources:
-        info = index.video(index.find(source.name))
-        path = copy_path(str(tmp_path / 'store'), 24, source.name)
+        info = index.video(index.find(source.name)[0])
+        key = index.key(index.find(source.name)[0])
+        path = copy_path(str(tmp_path / 'store'), 24, key)
         pictures = read_frames(path, info.copies[0].frames, range(info.frames))
         assert pictures[0].shape[1::-1] == copy_size(info.width, info.height, 24)
         # Any player opens it, and sees the same.
@@ -228,5 +231,5 @@ def test_pictures_that_are_broken(videos, tmp_path):
     (tmp_path / '3.png').write_bytes(b'no picture')
     broken = type(source)('x', str(tmp_path / '3.png'), 'frames', str(tmp_path / '{}.png'), 3, 2)
     with pytest.raises(ValueError, match='is no picture'):
-        list(open_frames(broken)[1])
+        list(open_frames(broken)[2])
     assert find_root(config) == str(videos / 'pictures')

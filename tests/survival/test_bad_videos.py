@@ -155,6 +155,23 @@ def test_the_command_videos(tmp_path, capsys):
     assert '9 videos: 8 error, 1 fine' in printed
 
 
+def test_the_command_videos_opens_what_training_opens(tmp_path, capsys):
+    """Of a list with a byte-order mark, and names without an extension."""
+    encode(tmp_path / 'one.mp4', 4)
+    encode(tmp_path / 'two.mp4', 4)
+    (tmp_path / 'list.txt').write_bytes(b'\xef\xbb\xbfone 0\r\ntwo.mp4 1\r\n')
+    clean = tmp_path / 'clean.txt'
+    assert main([
+        'videos',
+        str(tmp_path / 'list.txt'), '--root',
+        str(tmp_path), '--out',
+        str(clean)
+    ]) == 0
+    assert clean.read_bytes() == b'one 0\ntwo.mp4 1\n'
+    assert main(['videos', str(tmp_path / 'none.txt')]) == 2
+    assert 'none.txt: there is no such list' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('processes', [1, 3])
 def test_checking_videos_survives_its_readers(monkeypatch, processes):
     monkeypatch.setattr(videos, 'READER', (

@@ -36,7 +36,7 @@ class BrokenFiles(BaseTransform):
         return results
 
 
-register_transform_rule('BrokenFiles')
+register_transform_rule('BrokenFiles', reads=True)
 
 
 def with_broken_files(work_dir, every, max_share=None, **settings):

@@ -27,6 +27,7 @@ MMENGINE = {
 # Functions and assignments that go. Tests by hypothesis, which neither requires, go by themselves.
 NAMES = {
     'multigrid/schedule/settings.py': ['_check_folder'],
+    'multigrid/datasets/missing.py': ['_warn_of_no_count'],
     'multigrid/schedule/waiting.py': ['WORTH_A_STORE'],
     'tests/conftest.py': ['SHARED', 'shared_data'],
     'tests/config/test_apply.py': ['test_the_runner_is_the_stock_one_on_the_resolved_config'],

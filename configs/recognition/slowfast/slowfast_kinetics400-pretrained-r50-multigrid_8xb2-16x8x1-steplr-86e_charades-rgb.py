@@ -1,3 +1,3 @@
 _base_ = ['slowfast_kinetics400-pretrained-r50_8xb2-16x8x1-steplr-57e_charades-rgb.py']
 runner_type = 'MultigridRunner'
-multigrid = dict()  # custom_imports are the base's
+multigrid = dict(bn_base_size=8)  # the reference's, across GPUs
