@@ -136,7 +136,7 @@ def measure(cfg: Config, schedule: MultigridSchedule, device: str,
             repeats: int = 6) -> List[Probe]:
     """Make steps at shapes; each is told on stderr when it is done."""
     bn_clips = schedule.settings.bn_clips(cfg.train_dataloader.batch_size)
-    pipeline, *_ = pipelines(cfg.train_dataloader.dataset)
+    pipeline = pipelines(cfg.train_dataloader.dataset)[0]
     found = []
     for probe in probe_shapes(cfg.model, shapes, batch_size, bn_clips, device,
                               repeats, optim_wrapper=cfg.get('optim_wrapper'),

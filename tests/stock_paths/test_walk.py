@@ -28,7 +28,7 @@ def test_walk(name, python, data, tmp_path, compare_with_record):
     family = FAMILIES[name]
     (tmp_path / 'config.py').write_text(family.text(str(data)))
     shown = python(*COMMAND, 'schedule', 'config.py', cwd=tmp_path)
-    assert 'frames x crop' in shown
+    assert 'epochs, ' in shown
     shown = python(*COMMAND, 'check', 'config.py', cwd=tmp_path)
     assert 'speed-up:' in shown and 'fails' not in shown
 
