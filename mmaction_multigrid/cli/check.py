@@ -71,16 +71,16 @@ def run(args: argparse.Namespace) -> int:
     schedule, _ = load_schedule(cfg, clips, args.processes)
     free = without_cap(schedule, Settings.from_dict(cfg.multigrid).short_cycle)  # as before 'auto' changed it
     views = clips_of_a_video(cfg.train_dataloader.dataset)
-    probe = partial(measure, cfg, schedule, args.device)
+    steps_at = partial(measure, cfg, schedule, args.device)
     if not args.batch_size:
         args.batch_size = quick_batch(cfg, schedule, args.device, views)
     batch = args.batch_size * views
-    probes = probe(shapes_to_probe(schedule, free), batch)
+    probes = steps_at(shapes_to_probe(schedule, free), batch)
     shown = [probe for probe in probes if probe.shape in schedule_shapes(schedule)]
     print_probes(shown, schedule.base.shape)
     works = all(probe.works for probe in shown)
     if works:
-        print_rounding(schedule, probes, partial(probe, batch_size=batch))
+        print_rounding(schedule, probes, partial(steps_at, batch_size=batch))
         if args.write_times:
             write_times(schedule, Steps(probes, batch), args)
         costs, missing = measure_costs(cfg, schedule, probes, views, args)
@@ -169,7 +169,7 @@ def quick_batch(cfg: Config, schedule: MultigridSchedule, device: str,
 
 def print_rounding(
         schedule: MultigridSchedule, probes: Sequence[Probe],
-        probe: Callable[[Sequence[Shape]], List[Probe]]) -> None:
+        steps_at: Callable[[Sequence[Shape]], List[Probe]]) -> None:
     """Print which crops had better be multiples of the network's stride.
 
     The crops beside those of the schedule are measured, too.
@@ -179,7 +179,7 @@ def print_rounding(
     stride = total_stride(base)
     pairs = rounded_shapes(schedule, stride) if stride else {}
     if pairs:
-        even = probe(list(pairs.values()))
+        even = steps_at(list(pairs.values()))
         for line in rounding_advice(stride, pairs, [*probes, *even]):
             print(line)
 

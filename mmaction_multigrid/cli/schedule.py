@@ -48,8 +48,8 @@ def print_stages(info: dict, batch_size: int, gain: str) -> None:
         rows.append((f'{stage["begin"] + 1}-{stage["end"]}', str(stage['lr_step']), shapes, interval,
                      str(stage['bn_splits']),
                      ', '.join(f'{factor:.4g}' for factor in factors)))
-    batches = 'batches per GPU, clips x frames x crop'
-    print_table(('epochs', 'lr step', batches, 'frame interval', 'BN splits', 'lr factor'), rows, left=(batches, ),
-                title=f'{info["max_epochs"]} epochs, {info["predicted_speedup"]:.2f}x {gain} than the base')
+    print_table(('epochs', 'lr step', 'batches', 'frame interval', 'BN splits', 'lr factor'), rows, left=('batches', ),
+                title=f'{info["max_epochs"]} epochs, {info["predicted_speedup"]:.2f}x {gain} than the base\n'
+                'batches per GPU: clips x frames x crop')
     if info['updates']:
         print(f'{info["updates"]} updates, base training {info["base_updates"]}')

@@ -2,22 +2,31 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 from mmengine.config import Config
 
 from mmaction_multigrid import multigrid_schedule, plan
+from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.cli import check
-from mmaction_multigrid.plan import Probe, probe_shapes
+from mmaction_multigrid.plan import Probe, measure, probe, probe_shapes
 from mmaction_multigrid.schedule import Shape
 
 from ..conftest import ROOT
-from ..small import run
 from ..toy import base_config
 
-CHECK = ('-m', 'mmaction_multigrid', 'check')
+
+@pytest.fixture
+def command(capsys, monkeypatch):
+    """The command check in this process, in little time: its status, stdout and stderr."""
+    monkeypatch.setattr(probe, 'ENOUGH_SECONDS', 0)
+    monkeypatch.setattr(measure, 'SECONDS', 0.1)
+
+    def call(*args):
+        status = main(['check', *map(str, args)])
+        return (status, *capsys.readouterr())
+
+    return call
 
 
 def good(shape):
@@ -130,10 +139,11 @@ def check_times(path, config, out):
         multigrid_schedule(cfg)
 
 
-def test_the_command(small_config, tmp_path):
+def test_the_command(small_config, tmp_path, command):
     """The config's own videos are there: loading, validation and checkpoints are measured, too."""
     times = tmp_path / 'times.json'
-    out = run(*CHECK, small_config, '--hours', 0.001, '--write-times', times)
+    status, out, _ = command(small_config, '--hours', 0.001, '--write-times', times)
+    assert status == 0
     check_times(times, small_config, out)
     assert '16 x 4 x 24' in out and '1 x 16 x 48' in out
     assert 'speed-up:' in out and 'left out' not in out
@@ -156,33 +166,32 @@ def test_the_command(small_config, tmp_path):
     assert 'WARNING: the schedule has' in out and "multigrid.max_batch_factor = 'auto' keeps as many" in out
 
 
-def test_the_command_on_other_videos(small_config, digits, tmp_path):
+def test_the_command_on_other_videos(small_config, digits, tmp_path, command):
     """Half of the list, a folder of its own and a store of it; what is not there is an error."""
     lines = (digits / 'train.txt').read_text().splitlines()[:12]
     (tmp_path / 'list.txt').write_text('\n'.join(lines) + '\n')
-    run('-m', 'mmaction_multigrid', 'store', 'build', tmp_path / 'list.txt', tmp_path / 'store', '--root', digits,
-        '--config', small_config)
-    out = run(*CHECK, small_config, '--list', tmp_path / 'list.txt', '--root', digits, '--store', tmp_path / 'store',
-              '--workers', 2)
+    main(['store', 'build', str(tmp_path / 'list.txt'), str(tmp_path / 'store'), '--root', str(digits), '--config',
+          str(small_config), '--processes', '1'])
+    status, out, _ = command(small_config, '--list', tmp_path / 'list.txt', '--root', digits, '--store',
+                             tmp_path / 'store', '--workers', 2)
+    assert status == 0
     assert 'forecast for 12 clips' in out
     assert 'train_dataloader.num_workers = 2' in out
-    result = subprocess.run([sys.executable, *CHECK, str(small_config), '--root', str(tmp_path)], capture_output=True,
-                            text=True)
-    assert result.returncode == 2, result.stderr[-2000:]
-    assert 'no clip can be loaded' in result.stderr
+    status, _, err = command(small_config, '--root', tmp_path)
+    assert status == 2
+    assert 'no clip can be loaded' in err
 
 
-def test_the_command_without_the_data(small_config):
-    out = run(*CHECK, small_config, '--cfg-options', 'train_dataloader.dataset.ann_file=nowhere.txt',
-              'val_dataloader.dataset.ann_file=nowhere.txt')
+def test_the_command_without_the_data(small_config, command):
+    status, out, _ = command(small_config, '--cfg-options', 'train_dataloader.dataset.ann_file=nowhere.txt',
+                             'val_dataloader.dataset.ann_file=nowhere.txt')
+    assert status == 0
     assert 'left out, since its data are not here: loading, validation' in out
     assert 'give --clips' in out
 
 
-def test_the_command_fails_where_a_shape_does(small_config):
-    broken = Config.fromfile(small_config)
-    result = subprocess.run([sys.executable, *CHECK, str(small_config), '--cfg-options',
-                             f'model.cls_head.in_channels={broken.model.cls_head.in_channels + 1}'],
-                            capture_output=True, text=True)
-    assert result.returncode == 1, result.stderr[-2000:]
-    assert 'fails: RuntimeError' in result.stdout
+def test_the_command_fails_where_a_shape_does(small_config, command):
+    channels = Config.fromfile(small_config).model.cls_head.in_channels
+    status, out, _ = command(small_config, '--cfg-options', f'model.cls_head.in_channels={channels + 1}')
+    assert status == 1
+    assert 'fails: RuntimeError' in out
