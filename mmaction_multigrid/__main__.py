@@ -5,7 +5,7 @@ import sys
 from typing import List, Optional
 
 from .cli import check, report, resolve, schedule, store, videos
-from .compat import LEAVE_STACK, change_lines
+from .patches import LEAVE_STACK, change_lines
 from .survival.checkpoint_loading import is_set
 
 PROGRAM = 'mmaction-multigrid'

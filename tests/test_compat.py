@@ -17,7 +17,7 @@ from mmengine.config import Config, config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
-from mmaction_multigrid import compat
+from mmaction_multigrid import compat, patches
 from mmaction_multigrid.survival import checkpoint_loading
 
 
@@ -48,7 +48,7 @@ def test_the_installed_stack_passes():
 @pytest.mark.parametrize(('version', 'release'), [('2.13.0+cpu', (2, 13, 0)), ('2.0', (2, 0, 0)),
                                                   ('2.0.0rc4', (2, 0, 0)), ('1.2.0', (1, 2, 0))])
 def test_releases(version, release):
-    assert compat._release(version) == release
+    assert patches.release(version) == release
 
 
 def fake_mmaction(tmp_path, monkeypatch, with_drn, init='from .drn.drn import DRN'):
@@ -60,7 +60,7 @@ def fake_mmaction(tmp_path, monkeypatch, with_drn, init='from .drn.drn import DR
     if with_drn:
         (folder / 'drn').mkdir()
     spec = types.SimpleNamespace(origin=str(tmp_path / 'mmaction' / '__init__.py'))
-    monkeypatch.setattr(compat.importlib.util, 'find_spec', lambda name: spec)
+    monkeypatch.setattr(patches.importlib.util, 'find_spec', lambda name: spec)
     for name in ('mmaction.models.localizers.drn', 'mmaction.models.localizers.drn.drn'):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
@@ -71,11 +71,11 @@ def fake_mmaction(tmp_path, monkeypatch, with_drn, init='from .drn.drn import DR
 def test_drn_is_replaced_only_where_it_is_missing(tmp_path, monkeypatch, with_drn, init, healed):
     fake_mmaction(tmp_path, monkeypatch, with_drn, init)
     try:
-        assert compat.heal_missing_drn() is healed
+        assert patches.patch_missing_drn() is healed
         name = 'mmaction.models.localizers.drn.drn'
         assert (name in sys.modules) is healed
         if healed:
-            assert compat.heal_missing_drn() is False
+            assert patches.patch_missing_drn() is False
             with pytest.raises(ImportError, match='2714'):
                 sys.modules[name].DRN()
     finally:
@@ -134,7 +134,7 @@ def test_numpy_keeps_its_names():
     assert pose_transforms.np.min is np.min
     assert hasattr(np, 'Inf') == (np.lib.NumpyVersion(np.__version__)
                                   < '2.0.0')
-    assert compat.patch_numpy_2() is False
+    assert patches.patch_numpy_2() is False
 
 
 def test_bases_are_found_beside_a_metafile_that_mmengine_cannot_read(monkeypatch):
@@ -144,15 +144,15 @@ def test_bases_are_found_beside_a_metafile_that_mmengine_cannot_read(monkeypatch
 
     monkeypatch.setattr(config, '_get_external_cfg_path', find)
     monkeypatch.setattr(mmaction, '__version__', '1.2.0')
-    assert compat.heal_metafiles() is False
+    assert patches.patch_metafiles() is False
     assert config._get_external_cfg_path is find
     monkeypatch.setattr(mmaction, '__version__', '1.1.0')
-    assert compat.heal_metafiles() is True
+    assert patches.patch_metafiles() is True
     base = 'mmaction::recognition/slowfast/slowfast_r50_8xb8-8x8x1-steplr-256e_kinetics400-rgb.py'
     assert Path(Config._get_cfg_path(base, 'a.py')[0]).is_file()
 
 
-LINES = ('from mmaction_multigrid.compat import change_lines; '
+LINES = ('from mmaction_multigrid.patches import change_lines; '
          'print(*change_lines(), sep="\\n")')
 
 

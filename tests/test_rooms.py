@@ -17,7 +17,7 @@ ALLOWED = dict(
     survival={'schedule', 'torch', 'numpy', 'mmengine', 'mmaction'},
     config={'schedule', 'torch', 'mmengine', 'mmaction'},
     datasets={'schedule', 'survival', 'av', *STACK},
-    engine={'compat', 'schedule', 'config', 'models', 'survival', 'torch', 'numpy', 'mmengine', 'mmaction'},
+    engine={'patches', 'schedule', 'config', 'models', 'survival', 'torch', 'numpy', 'mmengine', 'mmaction'},
     store={'schedule', 'config', 'datasets', 'av', 'cv2', 'decord', 'rich', *STACK},
     charades={'datasets', 'sklearn', *STACK},
     plan={'schedule', 'config', 'models', 'torch', 'mmengine', 'mmaction', 'matplotlib'},
@@ -52,7 +52,7 @@ def test_imports(room):
 def test_every_room_is_known():
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
     assert folders - {'__pycache__', '.mim'} == set(ROOMS)
-    assert {path.name for path in PACKAGE.glob('*.py')} == {'__init__.py', '__main__.py', 'compat.py'}
+    assert {path.name for path in PACKAGE.glob('*.py')} == {'__init__.py', '__main__.py', 'compat.py', 'patches.py'}
 
 
 def test_files_stay_small():

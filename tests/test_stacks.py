@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from mmaction_multigrid.compat import REQUIREMENTS, _release
+from mmaction_multigrid.compat import REQUIREMENTS
+from mmaction_multigrid.patches import release
 
 from .conftest import ROOT
 
@@ -18,7 +19,7 @@ NAMES = dict(torch='torch', mmengine='mmengine', mmcv='mmcv-lite', mmaction='mma
 
 def test_the_oldest_is_the_lowest_that_is_let_in():
     for module, minimum, _ in REQUIREMENTS:
-        assert _release(noxfile.OLDEST[NAMES[module]])[:2] == _release(minimum)[:2]
+        assert release(noxfile.OLDEST[NAMES[module]])[:2] == release(minimum)[:2]
     text = (ROOT / 'pyproject.toml').read_text()
     assert re.search(r'requires-python = ">=(.*)"', text)[1] == noxfile.PYTHONS[0]
     assert tuple(re.findall(r'Python :: (3\.\d+)"', text)) == noxfile.PYTHONS

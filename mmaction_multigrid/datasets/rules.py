@@ -45,6 +45,8 @@ class TransformRule:
     decodes: Optional[str] = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.reads, bool):
+            raise TypeError(f'reads = {self.reads!r}: must be True or False')
         for key, known in (('opens', (*VIDEO_READERS, 'pims')),
                            ('decodes', (*READERS, 'images'))):
             value = getattr(self, key)
@@ -176,8 +178,6 @@ def register_transform_rule(name: str,
     for key, value in (('pixels', pixels), ('frames', frames)):
         if isinstance(value, str):
             raise TypeError(f'{key} = {value!r}: must be a list of argument names')
-    if not isinstance(reads, bool):
-        raise TypeError(f'reads = {reads!r}: must be True or False')
     RULES[name] = TransformRule(
         tuple(pixels), tuple(frames), frame_interval, crops=crops,
         reads=reads, opens=opens, decodes=decodes)

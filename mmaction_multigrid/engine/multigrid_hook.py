@@ -12,8 +12,8 @@ from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from ..compat import change_lines
 from ..models import SubBatchNorm, check_sizes, convert_sub_batch_norm, follow_grid, norm_report, set_bn_splits
+from ..patches import change_lines
 from ..schedule import Settings, Stage, Waiting, check_count, is_count, norm_groups
 from .dist import bn_process_group
 from .fingerprint import check_resume, fingerprint

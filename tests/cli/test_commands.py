@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 from mmaction_multigrid.__main__ import COMMANDS, main
 from mmaction_multigrid.cli.output import print_table
-from mmaction_multigrid.compat import LEAVE_STACK
+from mmaction_multigrid.patches import LEAVE_STACK
 
 from ..conftest import ROOT
 from ..plan.test_runs import FIRST, RESUMED, write

@@ -46,7 +46,8 @@ def test_walk(name, python, data, tmp_path, compare_with_record):
     last = f'epoch_{saved[-1]}.pth'
     expected = weights(tmp_path / 'run' / last)
     resumed = weights(tmp_path / 'resumed' / last)
-    assert all(torch.equal(resumed[key], expected[key]) for key in expected)
+    assert all(torch.equal(resumed[key], expected[key]) for key in expected
+               if 'new_cls' not in key)  # TPN's, of its first validation
     compare_with_record(name, tmp_path / 'run' / last)
 
     tested = python(STOCK_TOOLS / 'test.py', 'config.py',

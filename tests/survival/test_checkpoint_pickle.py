@@ -20,7 +20,7 @@ from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, Runner
 
-from mmaction_multigrid import apply_multigrid, compat
+from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.survival import checkpoint_loading
 
 from ..toy import base_config, new_name
@@ -235,5 +235,5 @@ def test_a_file_can_be_trusted_all_the_same(tmp_path, monkeypatch):
 def test_local_checkpoints_are_read_so_on_every_torch(monkeypatch):
     monkeypatch.setattr(CheckpointLoader, '_schemes', {})
     monkeypatch.setattr(torch, '__version__', '1.13.0')
-    assert compat.heal_checkpoint_loading()
+    assert patches.patch_checkpoint_loading()
     assert CheckpointLoader._schemes[''] is checkpoint_loading.load_local_checkpoint
