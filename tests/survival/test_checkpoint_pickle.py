@@ -20,7 +20,7 @@ from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, Runner
 
-from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid import apply_multigrid, patches
 from mmaction_multigrid.survival import checkpoint_loading
 
 from ..toy import base_config, new_name
