@@ -7,8 +7,10 @@ README and overrides data, schedule and the size of network and clips.
 
 from typing import NamedTuple
 
-HEAD = """\
+BASE = """\
 _base_ = ['mmaction::{base}']
+"""
+OURS = """\
 custom_imports = dict(
     imports=['mmaction_multigrid'], allow_failed_imports=False)
 runner_type = 'MultigridRunner'
@@ -115,8 +117,13 @@ class Family(NamedTuple):
     batch_size: int = 2
     workers: int = 0
 
-    def text(self, data: str) -> str:
-        """Text of the config on the data in a folder."""
+    def text(self, data: str, ours: str = OURS) -> str:
+        """Text of the config on the data in a folder.
+
+        Args:
+            data (str): The folder.
+            ours (str): The lines that make it a multigrid config.
+        """
         crop = (self.crop, self.crop)
         sampling = dict(clip_len=self.frames, frame_interval=1)
         sizes = dict(
@@ -128,7 +135,7 @@ class Family(NamedTuple):
             ThreeCrop=dict(crop_size=self.crop),
             TenCrop=dict(crop_size=self.crop),
             MultiScaleCrop=dict(input_size=self.crop))
-        text = HEAD + self.model + self.data + self.schedule + SCHEDULE
+        text = BASE + ours + self.model + self.data + self.schedule + SCHEDULE
         text = text.replace('{sizes}', repr(sizes)).replace('{data}', data)
         for key in ('base', 'frames', 'multigrid', 'epochs', 'batch_size',
                     'workers'):

@@ -5,8 +5,11 @@ import re
 
 import pytest
 import torch
+from mmengine.config import Config
 
+from ..conftest import ROOT
 from ..small import STOCK_TOOLS
+from ..stock import import_types
 from .families import FAMILIES
 
 COMMAND = ('-m', 'mmaction_multigrid')
@@ -23,10 +26,22 @@ def epochs_saved(work_dir):
                   for path in work_dir.glob('epoch_*.pth'))
 
 
-@pytest.mark.parametrize('name', FAMILIES)
+def import_style(family, data, folder):
+    """Text of README's config in the style that inherits by import."""
+    path = folder / 'stock.py'
+    path.write_text(family.text(data, ours=''))
+    stock = dict(Config.fromfile(path).to_dict(), default_scope=None)
+    (folder / 'mine.py').write_text(import_types(stock))
+    return re.search(r'```python\n(from mmengine.config import read_base.*?)```',
+                     (ROOT / 'README.md').read_text(), re.DOTALL)[1]
+
+
+@pytest.mark.parametrize('name', [*FAMILIES, 'new_style'])
 def test_walk(name, python, data, tmp_path, compare_with_record):
-    family = FAMILIES[name]
-    (tmp_path / 'config.py').write_text(family.text(str(data)))
+    family = FAMILIES.get(name, FAMILIES['slowonly'])
+    (tmp_path / 'config.py').write_text(
+        family.text(str(data)) if name in FAMILIES else
+        import_style(family, str(data), tmp_path))
     shown = python(*COMMAND, 'schedule', 'config.py', cwd=tmp_path)
     assert 'epochs, ' in shown
     shown = python(*COMMAND, 'check', 'config.py', cwd=tmp_path)
