@@ -12,7 +12,8 @@ from mmaction_multigrid.plan import measure, probe
 
 from ..conftest import ROOT
 from ..plan.test_runs import FIRST, RESUMED, write
-from ..small import load_tool, run
+from ..small import STOCK_TOOLS, load_tool, run
+from ..stock_paths.families import FAMILIES
 from .pages import PAGES, commands, name
 
 NEEDS = re.compile(r' # .*\bneeds (GPUs|data|Slurm|openmim|an account|a browser)\b')
@@ -46,16 +47,22 @@ TO_RUN = [pytest.param(line, marks=[pytest.mark.long] * ('benchmark' in line)) f
 
 
 @pytest.fixture(scope='module')
-def stand_ins(tmp_path_factory, digits, small_config, trained):
-    """What the names in capitals stand for: of the data set, model and run of small.py."""
+def stand_ins(tmp_path_factory, digits):
+    """What the names in capitals stand for: a config that inherits a stock
+    one, its data and its run."""
     folder = tmp_path_factory.mktemp('commands')
     for part in ('tools', 'configs'):
         (folder / part).symlink_to(ROOT / part)
-    main(['store', 'build', str(folder / 'store'), '--config', str(small_config), '--processes', '1'])
+    config, trained = folder / 'config.py', folder / 'run'
+    family = FAMILIES['slowonly']._replace(batch_size=1)
+    config.write_text(family.text(str(digits)))
+    run(STOCK_TOOLS / 'train.py', config, '--work-dir', trained)
+    main(['store', 'build', str(folder / 'store'), '--config', str(config),
+          '--processes', '1'])
     write(folder / 'baseline', FIRST, RESUMED)
     checkpoint = min(trained.glob('epoch_*.pth'))
     return SimpleNamespace(folder=folder, words=dict(
-        CONFIG=small_config, LIST=digits / 'train.txt', VIDEOS=digits, FOLDER=digits, STORE=folder / 'store',
+        CONFIG=config, LIST=digits / 'train.txt', VIDEOS=digits, FOLDER=digits, STORE=folder / 'store',
         CLEAN_LIST=folder / 'clean.txt', WORK_DIR=trained, BASELINE_WORK_DIR=folder / 'baseline',
         NEW_WORK_DIR=folder / 'new', CHECKPOINT=checkpoint))
 
