@@ -76,15 +76,15 @@ def run(args: argparse.Namespace) -> int:
     free = with_settings(
         schedule, max_batch_factor=None,
         short_cycle=Settings.from_dict(cfg.multigrid).short_cycle)
-    probes = measure_steps(cfg, schedule, shapes_to_probe(schedule, free),
-                           args)
+    wanted = shapes_to_probe(schedule, free)
+    loads = measure_loading(cfg, wanted, args)
+    probes = measure_steps(cfg, schedule, wanted, args)
     shapes = schedule_shapes(schedule)
     shown = [probe for probe in probes if probe.shape in shapes]
     print_probes(shown, schedule.base.shape)
     works = all(probe.works for probe in shown)
     if works:
-        costs = measure_costs(cfg, schedule, probes, args)
-        report(cfg, schedule, free, costs, share, args)
+        report(cfg, schedule, free, probes, loads, share, args)
     if not clips:
         print('the data set is not here: give --clips for its wall-clock and '
               'the warnings about its size')
@@ -175,43 +175,41 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def measure_costs(cfg: Config, schedule: MultigridSchedule,
-                  probes: Sequence[Probe],
-                  args: argparse.Namespace) -> Costs:
-    """What a run is made of, in seconds.
+def measure_loading(cfg: Config, shapes: Sequence[Shape],
+                    args: argparse.Namespace) -> dict:
+    """Seconds a clip by (frames, crop); none where the data are not here.
 
     Raises:
         ValueError: Data that the command line names cannot be loaded.
     """
     say('loading')
     try:
-        loads = load_seconds(cfg, [probe.shape for probe in probes])
+        return load_seconds(cfg, shapes)
     except Exception as error:  # whatever a data set makes of missing files
         if args.list or args.root or args.store:
             raise ValueError(f'no clip can be loaded: {type(error).__name__}: '
                              f'{error}') from error
-        loads = {}
-    say('validation')
-    workers = cfg.train_dataloader.get('num_workers', 0)
-    batch_size = cfg.train_dataloader.batch_size * clips_of_a_video(cfg)
-    base = next(probe for probe in probes
-                if probe.shape == schedule.base.shape)
-    return Costs(StepTimes(probes, batch_size),
-                 base.forward_seconds * batch_size / base.clips, loads,
-                 workers, evaluation_seconds(cfg, args.device, workers))
+        return {}
 
 
 def report(cfg: Config, schedule: MultigridSchedule, free: MultigridSchedule,
-           costs: Costs, clips: Optional[int],
+           probes: Sequence[Probe], loads: dict, clips: Optional[int],
            args: argparse.Namespace) -> None:
     """Print the forecast, the workers, the caps and what fits a budget."""
-    batch_size = cfg.train_dataloader.batch_size
+    say('validation')
+    base = next(probe for probe in probes
+                if probe.shape == schedule.base.shape)
+    workers = cfg.train_dataloader.get('num_workers', 0)
+    evaluation = evaluation_seconds(cfg, args.device, workers)
     evaluations = base_evaluations(cfg.train_cfg) if cfg.get('val_cfg') else 0
-    missing = [name for name, here in (
-        ('loading', costs.loads),
-        ('validation', costs.evaluation is not None or not evaluations))
-               if not here]
-    costs = costs._replace(evaluation=costs.evaluation or 0.)
+    missing = [] if loads else ['loading']
+    if evaluations and evaluation is None:
+        missing.append('validation')
+    batch_size = cfg.train_dataloader.batch_size
+    step = batch_size * clips_of_a_video(cfg)
+    costs = Costs(StepTimes(probes, step),
+                  base.forward_seconds * step / base.clips, loads, workers,
+                  evaluation or 0.)
 
     def take(other: MultigridSchedule) -> Optional[Forecast]:
         try:
@@ -222,14 +220,14 @@ def report(cfg: Config, schedule: MultigridSchedule, free: MultigridSchedule,
 
     now = take(schedule)
     print_forecast(schedule, now, clips and clips * args.processes, missing)
-    if costs.loads:
-        print_loading(worker_rows(schedule, costs, batch_size), costs.workers)
+    if loads:
+        print_loading(worker_rows(schedule, costs, batch_size), workers)
     if clips:
         print_caps(cap_choices(free, batch_size, clips, take),
                    schedule.settings,
                    auto_settings(free.base, free.settings, batch_size, clips),
                    count_base_updates(schedule, batch_size, clips))
-    if args.hours and clips:
-        epochs = args.hours * schedule.base.max_epochs / now.base_hours
-        print_hours(fit_hours(free, batch_size, clips, args.hours, take),
-                    args.hours, epochs)
+        if args.hours:
+            epochs = args.hours * schedule.base.max_epochs / now.base_hours
+            print_hours(fit_hours(free, batch_size, clips, args.hours, take),
+                        args.hours, epochs)

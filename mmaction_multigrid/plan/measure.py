@@ -38,13 +38,13 @@ def load_seconds(cfg: Config, shapes: Iterable[Shape]
 
 def _mean_seconds(load: Callable[[int], dict], order: List[int]) -> float:
     load(order[0])  # what is opened or built once
-    begin, seconds = time.perf_counter(), 0.
-    for count, index in enumerate(order[1:], 1):
+    begin, times = time.perf_counter(), []
+    for index in order[1:]:
         pseudo_collate([load(index)])
-        seconds = time.perf_counter() - begin
-        if seconds > SECONDS:
+        times.append(time.perf_counter() - begin)
+        if times[-1] > SECONDS:
             break
-    return seconds / count
+    return times[-1] / len(times)
 
 
 def evaluation_seconds(cfg: Config, device: str,

@@ -2,9 +2,11 @@
 
     python tools/benchmark/shapes.py CONFIG [--batch-size N] [--device cuda] [--clips 240000] [--json OUT]
 
-A step is forward, backward and an update by plain SGD on made-up clips; where the data set of the config is there, its loader is measured at each
-shape too, and the stock one. Ends in the wall-clock of the whole schedule beside that of the base config, with all clips
-ready and with those that the loader yields. Runs on a GPU or a CPU.
+A step is forward, backward and an update by plain SGD on made-up clips; where
+the data set of the config is there, its loader is measured at each shape too,
+and the stock one. Ends in the wall-clock of the whole schedule beside that of
+the base config, with all clips ready and with those that the loader yields.
+Runs on a GPU or a CPU.
 """
 
 import argparse
