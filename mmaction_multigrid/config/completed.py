@@ -136,6 +136,7 @@ def complete(settings: Settings, base: BaseTraining, cfg: Mapping, clips: Option
             "multigrid.max_batch_factor = 'auto': needs to know how many "
             'clips there are, and train_dataloader.dataset cannot be built '
             f'here ({type(error).__name__}: {error}); give an integer or '
-            'None, or --clips of the command `schedule`') from error
+            'None, or --clips of the commands `schedule` and `check`'
+        ) from error
     share = max(1, clips // (processes or count_processes(cfg)))
     return auto_settings(base, settings, batch_size, share)
