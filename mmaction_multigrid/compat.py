@@ -47,7 +47,6 @@ def prepare() -> None:
         patches.patch_missing_drn()
         patches.patch_multimodal()
         patches.patch_checkpoint_loading()
-        patches.patch_metafiles()
         patches.serve_configs()
         patches.patch_numpy_2()
         patches.patch_pyav_counts()

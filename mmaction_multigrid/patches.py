@@ -101,31 +101,6 @@ def patch_checkpoint_loading() -> bool:
     return True
 
 
-def patch_metafiles() -> bool:
-    """Have mmengine find ``mmaction::`` bases where mmaction2 is 1.1, one of whose metafiles it cannot read.
-
-    Such a base is read before ``custom_imports``: this helps tools that import the package first, as ours do.
-
-    Returns:
-        bool: Whether mmengine was changed.
-    """
-    import mmaction
-    from mmengine.config import config
-    if release(mmaction.__version__) >= (1, 2, 0):
-        return False
-    find = config._get_external_cfg_path
-
-    def find_or_go_on(package_path: str, cfg_file: str) -> str:
-        try:
-            return find(package_path, cfg_file)
-        except AttributeError as error:  # at a ValueError mmengine goes on with the path itself
-            raise ValueError(f'{package_path}: a metafile cannot be read ({error})') from error
-
-    config._get_external_cfg_path = find_or_go_on
-    _tell('mmengine goes on past a metafile of mmaction2 1.1 that it cannot read, to find mmaction:: bases')
-    return True
-
-
 def serve_configs() -> bool:
     """Have mmengine find ``mmaction_multigrid::`` bases among the configs that this package brings, in ``.mim``.
 

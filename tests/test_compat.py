@@ -5,15 +5,12 @@ import pickle
 import subprocess
 import sys
 import types
-from pathlib import Path
 
 import cv2
-import mmaction
 import numpy as np
 import pytest
 import torch
 from mmaction.datasets.transforms import ColorJitter
-from mmengine.config import Config, config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
@@ -135,21 +132,6 @@ def test_numpy_keeps_its_names():
     assert hasattr(np, 'Inf') == (np.lib.NumpyVersion(np.__version__)
                                   < '2.0.0')
     assert patches.patch_numpy_2() is False
-
-
-def test_bases_are_found_beside_a_metafile_that_mmengine_cannot_read(monkeypatch):
-    """In mmaction2 1.1.0, whose BSN entry names three configs; a newer one is left alone."""
-    def find(package_path, cfg_file):
-        raise AttributeError("'list' object has no attribute 'partition'")
-
-    monkeypatch.setattr(config, '_get_external_cfg_path', find)
-    monkeypatch.setattr(mmaction, '__version__', '1.2.0')
-    assert patches.patch_metafiles() is False
-    assert config._get_external_cfg_path is find
-    monkeypatch.setattr(mmaction, '__version__', '1.1.0')
-    assert patches.patch_metafiles() is True
-    base = 'mmaction::recognition/slowfast/slowfast_r50_8xb8-8x8x1-steplr-256e_kinetics400-rgb.py'
-    assert Path(Config._get_cfg_path(base, 'a.py')[0]).is_file()
 
 
 LINES = ('from mmaction_multigrid.patches import change_lines; '

@@ -1,4 +1,4 @@
-"""Charades, which MMAction2 lacks: data set, labels of the sampled span, multi-label heads, mAP.
+"""Charades, which MMAction2 lacks: data set, labels of the sampled span, multi-label heads.
 
 Not imported with the package: a config names it, ``custom_imports = dict(imports=['mmaction_multigrid.charades'])``.
 """
@@ -6,6 +6,8 @@ Not imported with the package: a config names it, ``custom_imports = dict(import
 from .dataset import CharadesDataset
 from .heads import MultiLabelI3DHead, MultiLabelSlowFastHead
 from .labels import LabelSampledActions
-from .metric import MultiLabelMAP
 
-__all__ = ['CharadesDataset', 'LabelSampledActions', 'MultiLabelI3DHead', 'MultiLabelMAP', 'MultiLabelSlowFastHead']
+__all__ = [
+    'CharadesDataset', 'LabelSampledActions', 'MultiLabelI3DHead',
+    'MultiLabelSlowFastHead'
+]

@@ -3,36 +3,30 @@
 import argparse
 import json
 
-from ..plan.drawing import draw_schedule
-from .config_args import add_config, known_clips, load_config, load_schedule
+from .config_args import add_clips, add_config, load_config, load_schedule
 from .output import print_table
 
-EXAMPLE = 'schedule CONFIG --png schedule.png --cfg-options multigrid.epoch_factor=2'
+EXAMPLE = 'schedule CONFIG --cfg-options multigrid.epoch_factor=2'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     add_config(parser)
+    add_clips(parser)
     parser.add_argument('--format', choices=['table', 'json'], default='table', help='default: table')
-    parser.add_argument('--clips', type=int, help='clips in the data set; default: as many as it has, where it is here')
-    parser.add_argument('--processes', type=int, default=1, help='processes that will train; default: 1')
-    parser.add_argument('--png', metavar='FILE', help='draw clip shape, batch and lr over iterations')
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print, and draw if asked to."""
+    """Print the schedule."""
     cfg = load_config(args)
-    clips = known_clips(cfg, args)
-    schedule, frame_interval = load_schedule(cfg, clips, args.processes)
+    schedule, frame_interval, _, share = load_schedule(cfg, args)
     batch_size = cfg.train_dataloader.batch_size
-    info = schedule.to_dict(batch_size, frame_interval, max(1, clips // args.processes) if clips else None)
+    info = schedule.to_dict(batch_size, frame_interval, share)
     if args.format == 'json':
         print(json.dumps(info))
     else:
         capped = schedule.settings.max_batch_factor is not None
         print_stages(info, batch_size, 'less computing' if capped else 'fewer iterations')
-    if args.png:
-        draw_schedule(schedule, batch_size, args.png)
 
 
 def print_stages(info: dict, batch_size: int, gain: str) -> None:

@@ -11,12 +11,10 @@ from mmengine.registry import DefaultScope
 
 from ..schedule import (
     AUTO,
-    COST,
     BaseTraining,
     Settings,
     auto_settings,
     is_count,
-    read_batch_factors,
     read_list,
     type_name,
 )
@@ -122,11 +120,9 @@ def complete(settings: Settings, base: BaseTraining, cfg: Mapping, clips: Option
         processes: Processes that train. None: :func:`count_processes`.
 
     Raises:
-        ValueError: ``max_batch_factor`` is ``'auto'``, and nobody knows how many clips there are; or the file of
-            ``batch_factors`` cannot be read.
+        ValueError: ``max_batch_factor`` is ``'auto'``, and the clips cannot
+            be counted.
     """
-    if isinstance(settings.batch_factors, str) and settings.batch_factors != COST:
-        settings = replace(settings, batch_factors=read_batch_factors(settings.batch_factors, base.shape))
     batch_size = section(cfg, 'train_dataloader').get('batch_size')
     if not is_count(batch_size):  # refused elsewhere
         return replace(settings, max_batch_factor=None)
@@ -140,6 +136,7 @@ def complete(settings: Settings, base: BaseTraining, cfg: Mapping, clips: Option
             "multigrid.max_batch_factor = 'auto': needs to know how many "
             'clips there are, and train_dataloader.dataset cannot be built '
             f'here ({type(error).__name__}: {error}); give an integer or '
-            'None, or --clips of the command `schedule`') from error
+            'None, or --clips of the commands `schedule` and `check`'
+        ) from error
     share = max(1, clips // (processes or count_processes(cfg)))
     return auto_settings(base, settings, batch_size, share)

@@ -3,13 +3,12 @@
 from .batch_sampler import MultigridBatchSampler
 from .dataset import MultigridDataset
 from .grid import Grid, current_grid, open_grid
-from .inside_root import InsideRoot
 from .missing import build_dataset, check_train_data, leaves
 from .rules import TransformRule, register_transform_rule
 from .transform import MultigridTransform
 
 __all__ = [
-    'Grid', 'InsideRoot', 'MultigridBatchSampler', 'MultigridDataset',
-    'MultigridTransform', 'TransformRule', 'build_dataset', 'check_train_data',
-    'current_grid', 'leaves', 'open_grid', 'register_transform_rule'
+    'Grid', 'MultigridBatchSampler', 'MultigridDataset', 'MultigridTransform',
+    'TransformRule', 'build_dataset', 'check_train_data', 'current_grid',
+    'leaves', 'open_grid', 'register_transform_rule'
 ]

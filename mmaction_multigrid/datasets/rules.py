@@ -136,7 +136,7 @@ RULES: Dict[str, TransformRule] = dict(
     **dict.fromkeys(('ImageDecode', 'ArrayDecode', 'GridStoreDecode'),
                     TransformRule(decodes='images')),
     **dict.fromkeys(('PoseDecode', 'DecompressPose',
-                     'MMDecode', 'GridStoreInit', 'InsideRoot'),
+                     'MMDecode', 'GridStoreInit'),
                     TransformRule(reads=True)),
     # Its sigma is in pixels and stays: a narrower peak would fall between the points of a heatmap.
     GeneratePoseTarget=_ANY_SHAPE)

@@ -39,21 +39,21 @@ def build_model(config: dict) -> nn.Module:
 def without_weights(config: Any) -> Any:
     """The config of a model without the files that its weights come from."""
     if isinstance(config, dict):
-        kept = {key: without_weights(value) for key, value in config.items() if key != 'init_cfg'}
-        return {key: None if key == 'pretrained' else value for key, value in kept.items()}
-    return type(config)(map(without_weights, config)) if isinstance(config, (list, tuple)) else config
+        return {key: None if key == 'pretrained' else without_weights(value)
+                for key, value in config.items() if key != 'init_cfg'}
+    if isinstance(config, (list, tuple)):
+        return type(config)(map(without_weights, config))
+    return config
 
 
 def still_optimizer(model: nn.Module, config: Optional[dict],
-                    device: str) -> Optional[OptimWrapper]:
+                    device: str) -> OptimWrapper:
     """The optimizer wrapper of a config, at an lr of 0.
 
     Raises:
         ValueError: It cannot be built.
     """
-    if not config:
-        return None
-    config = dict(config)
+    config = dict(config or dict(optimizer=dict(type='SGD', lr=0.)))
     config.pop('accumulative_counts', None)  # every step updates
     if torch.device(device).type == 'cpu' and type_name(
             config.get('type', '')) == 'AmpOptimWrapper':  # it refuses CPUs

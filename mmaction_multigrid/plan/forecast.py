@@ -1,55 +1,104 @@
 """How long a schedule takes, from the measured times of what it does."""
 
 import math
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from bisect import bisect_left
+from typing import (
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
-from ..schedule import MultigridSchedule, Shape, count_base_updates, count_batches, precise_bn_batches
+from ..schedule import (
+    MultigridSchedule,
+    Shape,
+    count_base_updates,
+    count_batches,
+    precise_bn_batches,
+)
 from .probe import Probe
 
-MANY_CLIPS = 10**8  # where nobody says how many there are: what an epoch drops does not count then
+# Where their number is unknown: what an epoch drops does not count then.
+MANY_CLIPS = 10**8
+Size = Tuple[int, int]  # frames and crop
+
+
+class StepTimes:
+    """Seconds of a step at any batch factor of the shapes that were probed.
+
+    They lie on a line between the measured ones: a step of a small batch takes
+    longer than its share of a large one. ``times[shape]`` of a (frames, crop)
+    that was not probed, or failed, is a ``KeyError``.
+
+    Args:
+        probes: Of a (frames, crop) one or more, with different batch factors.
+        batch_size: Base batch that training has; that of the probes may be
+            smaller.
+    """
+
+    def __init__(self, probes: Iterable[Probe], batch_size: int) -> None:
+        self._points: Dict[Size, List[Tuple[int, float]]] = {}
+        for probe in probes:
+            factor, *size = probe.shape
+            if probe.error is None:
+                seconds = probe.seconds * batch_size * factor / probe.clips
+                self._points.setdefault(tuple(size), []).append(
+                    (factor, seconds))
+
+    def __getitem__(self, shape: Shape) -> float:
+        factor, points = shape.batch_factor, sorted(self._points[shape[1:]])
+        if len(points) == 1:
+            points.insert(0, (0, 0.))
+        above = bisect_left(points, (factor, ))
+        above = min(max(above, 1), len(points) - 1)
+        (low, begin), (high, end) = points[above - 1:above + 1]
+        return begin + (end - begin) * (factor - low) / (high - low)
 
 
 class Costs(NamedTuple):
     """What was measured, in seconds.
 
     Attributes:
-        steps (Mapping): Of a training step on a base batch's worth of clips, by shape.
+        steps (Mapping): Of a training step, by shape.
         forward (float): Of a forward on a base batch.
-        loads (Mapping): Of a clip, loaded by one worker, by (frames, crop); under None: by base training. Empty: nothing
-            is waited for.
-        receiving (float): Of base training, for a clip that a worker has ready.
-        workers (int): Data workers, each with a core of its own; 0: training loads by itself.
+        loads (Mapping): Of a clip, loaded by one worker, by (frames, crop);
+            under None: by base training. Empty: nothing is waited for.
+        workers (int): Data workers, each with a core of its own; 0: training
+            loads by itself.
         evaluation (float): Of a validation.
-        checkpoint (float): Of a checkpoint.
     """
     steps: Mapping[Shape, float]
     forward: float = 0.
-    loads: Mapping[Optional[Tuple[int, int]], float] = {}
-    receiving: float = 0.
+    loads: Mapping[Optional[Size], float] = {}
     workers: int = 1
     evaluation: float = 0.
-    checkpoint: float = 0.
 
-    def loading(self, clips: float, shape: Optional[Shape]) -> float:
-        """Seconds in which the workers load so many clips."""
-        return clips * self.loads[shape and shape[1:]] / max(1, self.workers) if self.loads else 0.
+    def waiting(self, computing: float,
+                batches: Iterable[Tuple[float, Optional[Size]]]) -> float:
+        """Seconds of waiting for clips, beside seconds of computing.
 
-    def waiting(self, computing: float, loading: float) -> float:
-        """Seconds of waiting beside so much work of the network and of the workers."""
-        return max(0., loading - computing) if self.workers else loading
+        Args:
+            computing: Seconds in which workers load.
+            batches: Numbers of clips, and their (frames, crop).
+        """
+        if not self.loads:
+            return 0.
+        loading = sum(clips * self.loads[size] for clips, size in batches)
+        if not self.workers:
+            return loading
+        return max(0., loading / self.workers - computing)
 
 
 class Hours(NamedTuple):
-    """Hours that a run takes.
-
-    Attributes:
-        training, waiting, precise_bn, validation, checkpoints (float): In the network, for data, and so on.
-    """
+    """Hours that a run takes, by what it does."""
     training: float = 0.
     waiting: float = 0.
     precise_bn: float = 0.
     validation: float = 0.
-    checkpoints: float = 0.
 
 
 class Forecast(NamedTuple):
@@ -78,75 +127,67 @@ class Forecast(NamedTuple):
         return self.base_hours / self.hours
 
 
-def step_seconds(probes: Sequence[Probe], batch_size: int) -> Dict[Shape, float]:
-    """Seconds of a training step at each shape, on a base batch of ``batch_size`` clips."""
-    return {probe.shape: probe.seconds * batch_size * probe.shape.batch_factor / probe.clips for probe in probes}
-
-
-def forecast(schedule: MultigridSchedule, costs: Costs, batch_size: int, clips: Optional[int] = None,
-             processes: int = 1, base_evaluations: int = 0, base_checkpoints: int = 0) -> Forecast:
+def forecast(schedule: MultigridSchedule, costs: Costs, batch_size: int,
+             clips: Optional[int] = None, processes: int = 1,
+             base_evaluations: int = 0) -> Forecast:
     """Hours of a schedule and of base training.
 
     Args:
         schedule: The schedule.
         costs: What was measured.
         batch_size: Base batch per process.
-        clips: Clips of one process; None for an unknown number, which leaves only the ratio with a meaning.
+        clips: Clips of one process; None for an unknown number, which leaves
+            only the ratio with a meaning.
         processes: That train.
         base_evaluations: Validations of base training.
-        base_checkpoints: Checkpoints of base training.
     """
     clips = clips or MANY_CLIPS
-    training = waiting = 0.
+    training = waiting = bn = 0.
+    evaluations = 0
     for stage in schedule.stages:
-        counts = list(zip(stage.shapes, count_batches(stage.shapes, batch_size, clips)))
+        counts = list(zip(stage.shapes,
+                          count_batches(stage.shapes, batch_size, clips)))
         computing = sum(count * costs.steps[shape] for shape, count in counts)
-        loading = sum(costs.loading(count * batch_size * shape.batch_factor, shape) for shape, count in counts)
         training += stage.epochs * computing
-        waiting += stage.epochs * costs.waiting(computing, loading)
-    batches = count_precise_bn(schedule, batch_size, clips, processes)
-    computing, loading = batches * costs.forward, costs.loading(batches * batch_size, schedule.base.shape)
-    evaluations = count_evaluations(schedule)
-    ours = (training, waiting, computing + costs.waiting(computing, loading), evaluations * costs.evaluation,
-            evaluations * costs.checkpoint)
+        waiting += stage.epochs * costs.waiting(computing, [
+            (count * batch_size * shape.batch_factor, shape[1:])
+            for shape, count in counts])
+        done, length = stage.begin, sum(count for _, count in counts)
+        for epoch in stage.eval_epochs(schedule.settings.eval_freq):
+            bn += min(clips // batch_size, precise_bn_batches(
+                schedule.settings.precise_bn, (epoch - done) * length,
+                batch_size * processes, epoch == schedule.max_epochs))
+            done, evaluations = epoch, evaluations + 1
+    base, computing = schedule.base.shape, bn * costs.forward
+    bn_waiting = costs.waiting(computing, [(bn * batch_size, base[1:])])
+    ours = (training, waiting, computing + bn_waiting,
+            evaluations * costs.evaluation)
     updates = count_base_updates(schedule, batch_size, clips)
-    computing, loading = updates * costs.steps[schedule.base.shape], costs.loading(updates * batch_size, None)
-    receiving = updates * batch_size * costs.receiving if costs.workers else 0.
-    base = (computing, max(receiving, costs.waiting(computing, loading)), 0., base_evaluations * costs.evaluation,
-            base_checkpoints * costs.checkpoint)
-    return Forecast(*(Hours(*(seconds / 3600 for seconds in parts)) for parts in (ours, base)))
+    computing = updates * costs.steps[base]
+    waiting = costs.waiting(computing, [(updates * batch_size, None)])
+    stock = (computing, waiting, 0., base_evaluations * costs.evaluation)
+    return Forecast(*(Hours(*(seconds / 3600 for seconds in parts))
+                      for parts in (ours, stock)))
 
 
-def count_evaluations(schedule: MultigridSchedule) -> int:
-    """Validations, and checkpoints, of the whole schedule."""
-    return sum(len(stage.eval_epochs(schedule.settings.eval_freq)) for stage in schedule.stages)
+def worker_rows(schedule: MultigridSchedule, costs: Costs,
+                batch_size: int) -> List[tuple]:
+    """What data workers have to do, in each stage and in base training.
 
-
-def count_precise_bn(schedule: MultigridSchedule, batch_size: int, clips: int, processes: int = 1) -> int:
-    """Batches of precise BN in the whole schedule; the arguments as above."""
-    settings, total = schedule.settings, 0
-    if not settings.precise_bn:
-        return 0
-    for stage in schedule.stages:
-        length, done = sum(count_batches(stage.shapes, batch_size, clips)), stage.begin
-        for epoch in stage.eval_epochs(settings.eval_freq):
-            batches = precise_bn_batches(settings.precise_bn, (epoch - done) * length, batch_size * processes,
-                                         epoch == schedule.max_epochs)
-            total += min(batches, clips // batch_size)
-            done = epoch
-    return total
-
-
-def worker_rows(schedule: MultigridSchedule, costs: Costs, batch_size: int) -> List[tuple]:
-    """Epochs, clips a second that training eats, clips a second of one worker, and workers that load as many as are
-    eaten, of each stage and of base training."""
-    rows = []
-    for epochs, shapes, loads in [
-            ('base', [schedule.base.shape], [costs.loads[None]]),
-            *((f'{stage.begin + 1}-{stage.end}', stage.shapes, [costs.loads[shape[1:]] for shape in stage.shapes])
-              for stage in schedule.stages)]:
+    Returns:
+        list: Epochs, clips a second that training takes, clips a second that
+        a worker loads, and workers that keep up.
+    """
+    def row(epochs: str, shapes: Sequence[Shape],
+            sizes: Sequence[Optional[Size]]) -> tuple:
+        clips = [batch_size * shape.batch_factor for shape in shapes]
         seconds = sum(costs.steps[shape] for shape in shapes)
-        clips = sum(batch_size * shape.batch_factor for shape in shapes)
-        loading = sum(batch_size * shape.batch_factor * load for shape, load in zip(shapes, loads))
-        rows.append((epochs, clips / seconds, clips / loading, math.ceil(loading / seconds - 1e-9)))
-    return rows
+        loading = sum(count * costs.loads[size]
+                      for count, size in zip(clips, sizes))
+        return (epochs, sum(clips) / seconds, sum(clips) / loading,
+                math.ceil(loading / seconds - 1e-9))
+
+    return [row('base', [schedule.base.shape], [None]), *(
+        row(f'{stage.begin + 1}-{stage.end}', stage.shapes,
+            [shape[1:] for shape in stage.shapes])
+        for stage in schedule.stages)]

@@ -1,7 +1,6 @@
 """The arithmetic of multigrid training; standard library only."""
 
 from .base import BaseTraining
-from .batch_factors import read_batch_factors, write_batch_factors
 from .checks import check_count, is_count, is_number, type_name
 from .clip_list import BYTE_ORDER_MARK, read_list, video_path
 from .describe import clamped_frames, count_base_updates, count_updates
@@ -30,7 +29,6 @@ __all__ = [
     'count_base_updates', 'count_batches', 'count_iterations', 'count_updates',
     'crop_warning', 'data_warnings', 'enough_updates', 'find_stage',
     'frame_interval_range', 'frames_warning', 'is_count', 'is_number',
-    'norm_groups', 'num_bn_splits', 'precise_bn_batches', 'read_batch_factors',
-    'read_list', 'stages_from_config', 'stages_to_config', 'type_name',
-    'video_path', 'write_batch_factors'
+    'norm_groups', 'num_bn_splits', 'precise_bn_batches', 'read_list',
+    'stages_from_config', 'stages_to_config', 'type_name', 'video_path'
 ]

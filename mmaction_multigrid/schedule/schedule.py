@@ -64,13 +64,12 @@ class MultigridSchedule:
 
     def _make_grid(self) -> Grid:
         base, settings = self.base, self.settings
-        measured = settings.batch_factors
-        if isinstance(measured, str) and measured != COST:
-            raise ValueError(f'multigrid.batch_factors = {measured!r}: has to be read here')
+        listed = settings.batch_factors
         return Grid(
             base.shape, settings.short_cycle_factors if settings.short_cycle else (), settings.short_cycle_reference,
             base.frame_multiple, settings.crop_multiple or base.crop_multiple,
-            None if measured == COST else {(frames, crop): factor for frames, crop, factor in measured})
+            None if listed == COST else {
+                (frames, crop): factor for frames, crop, factor in listed})
 
     def _stage(self, begin: int, end: int, own: Shape, exact_crop: float, lr_step: int) -> Stage:
         """A stage with its short cycle, no batch above the cap.

@@ -99,9 +99,9 @@ def _check_batch_cap(key: str, value: Any) -> Union[int, str]:
 
 
 def _check_batch_factors(key: str, value: Any) -> Union[str, tuple]:
-    allowed = "must be 'cost', the path of a file of measured times, or a list of (frames, crop, batch factor)"
-    if isinstance(value, str):
-        return value or _fail(key, value, allowed)
+    allowed = "must be 'cost' or a list of (frames, crop, batch factor)"
+    if value == COST:
+        return value
     entries = _check_sequence(key, value, allowed)
     if any(isinstance(entry, str) or not isinstance(entry, Sequence) or len(entry) != 3 for entry in entries):
         _fail(key, value, allowed)
@@ -157,9 +157,10 @@ class Settings:
         max_batch_factor (int or str, optional): Batches have at most so many times the clips of the base batch;
             ``'auto'``: so many that updates enough are left (:func:`.updates.auto_settings`, which may leave the short
             cycle out). None: as many as cost what the base batch costs.
-        batch_factors (str or tuple): How many clips a coarse batch has: ``'cost'``: as many as have the base batch's
-            frames x pixels (the paper's); or the path of a file that ``check --write-times`` wrote, or what it holds,
-            (frames, crop, batch factor) each: as many as took as long.
+        batch_factors (str or tuple): How many clips a batch has,
+            relative to the base batch: ``'cost'``: as many as have the base
+            batch's frames x pixels (the paper's); or a list of (frames, crop,
+            batch factor), one for every shape of the schedule.
         lr_scaling (str, optional): How the lr follows the batch factor: ``'linear'``, ``'sqrt'`` or ``'none'``.
             Defaults to ``'sqrt'`` for Adam and its kin, to ``'linear'`` for all others.
         crop_multiple (int, optional): Crops of coarse shapes are multiples of so many pixels. Defaults to the patch of

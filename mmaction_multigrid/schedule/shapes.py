@@ -39,14 +39,15 @@ class Grid:
         reference (str): ``'default'``: these apply to the base crop; ``'stage'``: to the stage's.
         frame_multiple (int): Frames come in multiples of it.
         crop_multiple (int): Crops come in multiples of it, but for the base crop and those that a user sets.
-        measured (mapping, optional): Batch factor by (frames, crop). None: what costs as much as the base batch.
+        listed (mapping, optional): Batch factor by (frames, crop). None: what
+            costs as much as the base batch.
     """
     base: Shape
     short_factors: Tuple[float, ...] = ()
     reference: str = 'default'
     frame_multiple: int = 1
     crop_multiple: int = 1
-    measured: Optional[Mapping[Tuple[int, int], int]] = None
+    listed: Optional[Mapping[Tuple[int, int], int]] = None
 
     def cost_factor(self, num_frames: float, crop_size: float) -> int:
         """Clips of the given size that cost as much as one of the base size, at least 1 (paper, section 3)."""
@@ -54,18 +55,19 @@ class Grid:
         return max(1, int(round(float(cost) / (num_frames * crop_size * crop_size))))
 
     def batch_factor(self, num_frames: int, crop_size: int) -> int:
-        """Clips that take as long as one of the base size: by what was measured, or what they cost.
+        """Clips for one of the base size: as listed, or by their cost.
 
         Raises:
-            ValueError: Others were measured.
+            ValueError: The shape is not in the list.
         """
-        if self.measured is None:
+        if self.listed is None:
             return self.cost_factor(num_frames, crop_size)
-        if (num_frames, crop_size) not in self.measured:
-            known = ', '.join(f'{frames} x {crop}' for frames, crop in sorted(self.measured))
-            raise ValueError(f'multigrid.batch_factors: {num_frames} frames x {crop_size} pixels were not measured, but '
-                             f'{known}; check --write-times measures the shapes of a config')
-        return self.measured[num_frames, crop_size]
+        if (num_frames, crop_size) not in self.listed:
+            known = ', '.join(f'{frames} x {crop}' for frames, crop in sorted(self.listed))
+            raise ValueError(
+                f'multigrid.batch_factors: {num_frames} frames x {crop_size} '
+                f'pixels are missing beside {known}; add them')
+        return self.listed[num_frames, crop_size]
 
     def scale(self, factor: Factor) -> Shape:
         """The base shape times a factor of frames and of crop, with the batch factor that keeps the cost."""
@@ -79,7 +81,7 @@ class Grid:
         for crop in self._short_crops(own, reference):
             crop_size = min(round_to(crop, self.crop_multiple), own.crop_size)
             factor = own.batch_factor * max(1, int(round((own.crop_size / crop_size)**2)))
-            if self.measured is not None:
+            if self.listed is not None:
                 factor = self.batch_factor(own.num_frames, crop_size)
             shapes.append(Shape(factor, own.num_frames, crop_size))
         return (*shapes, own)
@@ -87,11 +89,12 @@ class Grid:
     def average_batch_factor(self, own: Shape, exact_crop: float, reference: Optional[str] = None) -> float:
         """Mean batch factor over the short cycle of a stage, as the schedule counts it.
 
-        For this mean no crop of the short cycle is rounded, nor ``exact_crop``, the stage's own (reference
-        implementation, ``slowfast/utils/multigrid.py``), unless to multiples of more than one pixel, which is too far to
-        be left out, or where times were measured.
+        For this mean no crop of the short cycle is rounded, nor
+        ``exact_crop``, the stage's own (reference implementation,
+        ``slowfast/utils/multigrid.py``), unless to multiples of more than one
+        pixel, which is too far to be left out, or with listed batch factors.
         """
-        if self.crop_multiple > 1 or self.measured is not None:
+        if self.crop_multiple > 1 or self.listed is not None:
             return mean_batch_factor(self.short_cycle(own, reference))
         numbers = [self.cost_factor(own.num_frames, min(crop, exact_crop)) for crop in self._short_crops(own, reference)]
         return sum(numbers + [own.batch_factor]) / (len(numbers) + 1)

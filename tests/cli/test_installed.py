@@ -40,7 +40,7 @@ def test_wheel_and_sdist_carry_package_and_mim(built):
         about, = (name for name in archive.namelist() if name.endswith('/METADATA'))
         about = Parser().parsestr(archive.read(about).decode())
     assert about['Version'] == mmaction_multigrid.__version__
-    assert {'charades', 'dev', 'store', 'tutorial'} <= set(about.get_all('Provides-Extra'))
+    assert {'dev', 'store', 'tutorial'} <= set(about.get_all('Provides-Extra'))
     needed = [text for text in about.get_all('Requires-Dist') if 'extra' not in text]
     assert needed == ['setuptools<82', 'importlib_metadata']  # no torch, no mm*: they are the user's
     sdist, = built.glob('*.tar.gz')

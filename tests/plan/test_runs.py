@@ -60,8 +60,6 @@ def test_a_run_by_hand(tmp_path):
     assert run.waiting == pytest.approx(50 * 0.05 + 25 * 0.15)
     assert run.training == pytest.approx(50 * 0.15 + 25 * 0.1)
     assert run.evaluating == pytest.approx(10 * 0.2 + 10 * 0.1)
-    # From the line that begins it to the validation that follows: 10 s to 13 s, and 21 s to 23 s.
-    assert run.saving == pytest.approx(3 + 2)
     assert (run.time_to(60.), run.time_to(75.), run.time_to(80.)) == (24., 24., None)
 
 

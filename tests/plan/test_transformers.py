@@ -39,7 +39,9 @@ def test_every_shape_of_the_schedule_trains(name):
     shapes = schedule_shapes(schedule)
     assert {shape.crop_size for shape in shapes} == crops
     assert {4 * shape.num_frames for shape in shapes} >= {shapes[-1].num_frames, 4 * shapes[-1].num_frames}
-    probes = list(probe_shapes(without_weights(cfg.model.to_dict()), shapes, 1, repeats=1, one_clip=True,
-                               optim_wrapper=cfg.optim_wrapper.to_dict()))
+    probes = list(probe_shapes(
+        without_weights(cfg.model.to_dict()),
+        [shape._replace(batch_factor=1) for shape in shapes], 1, repeats=1,
+        optim_wrapper=cfg.optim_wrapper.to_dict()))
     assert [probe.error for probe in probes] == [None] * len(shapes)
     assert all(probe.works for probe in probes)

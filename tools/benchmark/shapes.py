@@ -1,10 +1,12 @@
 """Measure a model at every grid shape: clips per second, step time and peak memory, in fp32 and in bfloat16.
 
-    python tools/benchmark/shapes.py CONFIG [--batch-size N] [--device cuda] [--compile] [--clips 240000] [--json OUT]
+    python tools/benchmark/shapes.py CONFIG [--batch-size N] [--device cuda] [--clips 240000] [--json OUT]
 
-A step is forward and backward on made-up clips; where the data set of the config is there, its loader is measured at each
-shape too, and the stock one. Ends in the wall-clock of the whole schedule beside that of the base config, with all clips
-ready and with those that the loader yields. Runs on a GPU or a CPU.
+A step is forward, backward and an update by plain SGD on made-up clips; where
+the data set of the config is there, its loader is measured at each shape too,
+and the stock one. Ends in the wall-clock of the whole schedule beside that of
+the base config, with all clips ready and with those that the loader yields.
+Runs on a GPU or a CPU.
 """
 
 import argparse
@@ -22,14 +24,21 @@ from rich.console import Console
 from rich.table import Table
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
-from mmaction_multigrid.cli.config_args import add_config, load_config
+from mmaction_multigrid.cli.config_args import add_clips, add_config, load_config
 from mmaction_multigrid.config.completed import count_clips
-from mmaction_multigrid.plan import Costs, Probe, forecast, probe_schedule, schedule_shapes, step_seconds
+from mmaction_multigrid.plan import (
+    Costs,
+    Probe,
+    StepTimes,
+    forecast,
+    probe_shapes,
+    schedule_shapes,
+)
 from mmaction_multigrid.schedule import MultigridSchedule, Segment, Shape
 from mmaction_multigrid.survival.batches import BatchStream
 
 SECONDS = 5.  # of loading at each shape
-PRECISIONS = dict(fp32=False, bfloat16=True)
+PRECISIONS = dict(fp32='OptimWrapper', bfloat16='BFloat16OptimWrapper')
 
 
 def loading(cfg: Config, shapes: List[Shape]) -> Dict[Shape, float]:
@@ -88,7 +97,7 @@ def to_json(found: Dict[str, List[Probe]], rates: Dict[Shape, float], stock: Opt
                  crop_size=probe.shape.crop_size, seconds=probe.seconds, peak_memory=probe.peak_memory,
                  loaded_per_second=rates.get(probe.shape), error=probe.error)
             for precision, probes in found.items() for probe in probes]
-    return dict(config=args.config, device=name, torch=torch.__version__, compiled=args.compile,
+    return dict(config=args.config, device=name, torch=torch.__version__,
                 threads=torch.get_num_threads(), cudnn_benchmark=torch.backends.cudnn.benchmark,
                 stock_loaded_per_second=stock, rows=rows)
 
@@ -100,7 +109,7 @@ def print_forecast(schedule: MultigridSchedule, probes: List[Probe], batch_size:
     for title, loader in (('with all clips ready', {}), ('with this loader', loads)):
         if loader is loads and not stock:
             continue
-        costs = Costs(step_seconds(probes, batch_size), loads=loader)
+        costs = Costs(StepTimes(probes, batch_size), loads=loader)
         found = forecast(schedule, costs, batch_size, clips)
         hours = f'; wall-clock for {clips} clips {found.hours:.3g} h, base {found.base_hours:.3g} h' if clips else ''
         print(f'{title}: {found.speedup:.2f}x{hours}')
@@ -110,11 +119,9 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_config(parser)
+    add_clips(parser)
     parser.add_argument('--batch-size', type=int, help="base batch to run; default: the config's on a GPU, 1 on a CPU")
     parser.add_argument('--repeats', type=int, default=5, help='of each step, whose median counts; default: 5')
-    parser.add_argument('--compile', action='store_true', help='compile the backbone, anew for every shape')
-    parser.add_argument('--clips', type=int, help='clips in the data set; default: lines of its list, where it is there')
-    parser.add_argument('--processes', type=int, default=1, help='processes that will train; default: 1')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='where to run')
     parser.add_argument('--json', type=Path, help='write the figures to this file, too')
     args = parser.parse_args()
@@ -132,11 +139,13 @@ def main() -> None:
     torch.backends.cudnn.benchmark = cfg.get('env_cfg', {}).get('cudnn_benchmark', False)  # as the Runner does
     schedule, _ = multigrid_schedule(cfg)
     batch_size = args.batch_size or (1 if args.device == 'cpu' else cfg.train_dataloader.batch_size)
-    found = {name: list(probe_schedule(cfg.model, schedule, batch_size, args.device, repeats=args.repeats, amp=amp,
-                                       compiled=args.compile))
-             for name, amp in PRECISIONS.items()}
+    shapes, sgd = schedule_shapes(schedule), dict(type='SGD', lr=0.)
+    found = {name: list(probe_shapes(
+        cfg.model, shapes, batch_size, schedule.settings.bn_clips(batch_size),
+        args.device, args.repeats, dict(type=wrapper, optimizer=sgd)))
+             for name, wrapper in PRECISIONS.items()}
     here = count_clips(cfg.train_dataloader)
-    rates, stock = (loading(cfg, schedule_shapes(schedule)), stock_loading(cfg)) if here else ({}, None)
+    rates, stock = (loading(cfg, shapes), stock_loading(cfg)) if here else ({}, None)
     Console(width=140).print(table_of(found, rates))
     clips = args.clips or here
     for precision, probes in found.items():

@@ -174,7 +174,10 @@ def run_while_it_fits(model: str, shapes: tuple, memory: float) -> list:
     resource.setrlimit(resource.RLIMIT_DATA, (int(memory * 2**30), resource.RLIM_INFINITY))
     found = []
     try:
-        for probe in probe_shapes(literal_eval(model), shapes, batch_size=1, repeats=1, one_clip=True):
+        for probe in probe_shapes(
+                literal_eval(model),
+                [shape._replace(batch_factor=1) for shape in shapes],
+                batch_size=1, repeats=1):
             error = probe.error or f'loss = {probe.loss}'
             if any(text in error for text in OUT_OF_MEMORY):
                 return [*found, ('too_large', '')]

@@ -19,9 +19,8 @@ from run import make_data, parse_condition, run_all, run_name
 
 from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.config.completed import count_clips
-from mmaction_multigrid.plan.advice import Steps, shapes_to_probe
-from mmaction_multigrid.plan.forecast import Costs, Hours, forecast
-from mmaction_multigrid.plan.measure import checkpoint_seconds, load_seconds, receive_seconds
+from mmaction_multigrid.plan.forecast import Costs, Hours, StepTimes, forecast
+from mmaction_multigrid.plan.measure import load_seconds
 from mmaction_multigrid.plan.probe import probe_shapes, schedule_shapes
 
 
@@ -34,12 +33,12 @@ def predict(model: str, data: str, variant: str, conditions: dict) -> Hours:
         change(cfg)
     schedule, _ = multigrid_schedule(cfg)
     size = cfg.train_dataloader.batch_size
-    probes = list(probe_shapes(cfg.model, shapes_to_probe(schedule), size, schedule.settings.bn_clips(size),
-                               optim_wrapper=cfg.optim_wrapper))
-    base = next(probe for probe in probes if probe.shape == schedule.base.shape)
-    loads = load_seconds(cfg, schedule_shapes(schedule))
-    costs = Costs(Steps(probes, size), base.forward_seconds, loads, receive_seconds(cfg), 1, 0.,
-                  checkpoint_seconds(cfg.model, cfg.optim_wrapper))
+    shapes = schedule_shapes(schedule)
+    probes = list(probe_shapes(
+        cfg.model, shapes, size, schedule.settings.bn_clips(size),
+        optim_wrapper=cfg.optim_wrapper))
+    costs = Costs(StepTimes(probes, size), probes[-1].forward_seconds,
+                  load_seconds(cfg, shapes))
     found = forecast(schedule, costs, size, count_clips(cfg.train_dataloader))
     return found.ours if multigrid else found.base
 

@@ -67,5 +67,6 @@ test_dataloader = dict(
         pipeline=test_pipeline,
         test_mode=True))
 
-val_evaluator = dict(type='MultiLabelMAP')
+val_evaluator = dict(
+    type='AccMetric', metric_list=('mean_average_precision', ))
 test_evaluator = val_evaluator
