@@ -84,20 +84,27 @@ def _mentions(source: str, text: str) -> bool:
 
 
 def patch_checkpoint_loading() -> bool:
-    """Have mmengine load checkpoints, local ones and downloads, by the functions of :mod:`.survival.checkpoint_loading`.
+    """Have mmengine load checkpoints by :mod:`.survival.checkpoint_loading`.
 
-    From torch 2.6 on ``torch.load`` refuses full checkpoints, and with them every ``--resume``; before, it runs
-    whatever a file names. What mmengine downloads it reads in full with every torch.
+    From torch 2.6 on ``torch.load`` refuses full checkpoints, and with them
+    every ``--resume``; what mmengine downloads it reads in full. Older torch
+    has no list that could be extended: nothing is changed there.
 
     Returns:
-        bool: True; the loaders were replaced.
+        bool: Whether the loaders of local files and downloads were replaced.
     """
+    import torch
     from mmengine.runner import CheckpointLoader, checkpoint
 
-    from .survival.checkpoint_loading import load_downloaded_checkpoint, load_local_checkpoint
-    CheckpointLoader.register_scheme(prefixes='', loader=load_local_checkpoint, force=True)
-    checkpoint.load_url = load_downloaded_checkpoint
-    _tell('mmengine loads checkpoints by a reader that runs nothing in them, and refuses what else they name')
+    from .survival import checkpoint_loading
+    if release(torch.__version__) < (2, 6, 0):
+        return False
+    CheckpointLoader.register_scheme(
+        prefixes='', loader=checkpoint_loading.load_local_checkpoint,
+        force=True)
+    checkpoint.load_url = checkpoint_loading.load_downloaded_checkpoint
+    _tell('mmengine loads checkpoints by a reader that runs nothing in them, '
+          'and refuses what else they name')
     return True
 
 
