@@ -22,7 +22,6 @@ from . import wheel
 from .small import digits, small_config, trained  # noqa: F401  fixtures of many rooms' tests
 
 ROOT = Path(__file__).parent.parent
-SHARED = ROOT.parent / 'shared'
 
 settings.register_profile('default', deadline=None, max_examples=100, derandomize=True)
 settings.load_profile('default')
@@ -69,11 +68,3 @@ def built(tmp_path_factory):
 def installed(tmp_path_factory, built):
     """Scripts' folder of an environment that holds the wheel."""
     return wheel.install(built, tmp_path_factory.mktemp('installed'))
-
-
-@pytest.fixture
-def shared_data():
-    """The folder of real video clips that the repository itself does not hold."""
-    if not (SHARED / 'data').is_dir():
-        pytest.skip('the real video clips are not on this machine')
-    return SHARED / 'data'

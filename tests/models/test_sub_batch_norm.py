@@ -80,20 +80,6 @@ def test_a_batch_that_the_splits_do_not_divide(clips_in_batch, used):
     assert torch.equal(ours(clips(clips_in_batch)), expected(clips(clips_in_batch)))
 
 
-def test_checkpoints_load_either_way():
-    stock, ours = pair(4)
-    ours(clips())
-    stock.load_state_dict(ours.state_dict(), strict=True)
-    assert torch.equal(stock.eval()(clips()), ours.eval()(clips()))
-    ours.load_state_dict(stock.state_dict(), strict=True)
-
-
-def test_splits_are_set_on_all_layers():
-    model = nn.Sequential(nn.BatchNorm3d(5), nn.BatchNorm3d(5))
-    set_bn_splits(convert_sub_batch_norm(model), 4)
-    assert [layer.num_splits for layer in model] == [4, 4]
-
-
 def test_whole_batches_for_a_while():
     stock, ours = pair(4)
     with pytest.raises(KeyboardInterrupt), whole_batches(ours):
