@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from pathlib import Path
+from unittest import mock
 
 # Tests compare bits, which a GPU adds up in an order of its own: all but those of test_gpu.py run on the CPU.
 if not os.environ.get('TEST_ON_GPU'):
@@ -46,10 +47,11 @@ def clean_globals():
         manager._instance_dict.update(instances)
 
 
-@pytest.fixture(autouse=True)
-def plain_config_text(monkeypatch):
+@pytest.fixture(scope='session', autouse=True)
+def plain_config_text():
     """mmengine lays out the whole config anew for every checkpoint: seconds, of which a toy run has dozens."""
-    monkeypatch.setattr('mmengine.config.config.FormatCode', lambda text, **kwargs: (text, False))
+    with mock.patch('mmengine.config.config.FormatCode', lambda text, **kwargs: (text, False)):
+        yield
 
 
 @pytest.fixture(scope='session', params=['k400_slowfast_8x8', 'i3d_100e', 'short_only'])

@@ -139,6 +139,18 @@ def test_wrong_dimensions():
         ours(torch.zeros(4, 5, 3, 3, dtype=torch.double))
 
 
+def test_synchronised_statistics_are_the_joint_batchs(monkeypatch):
+    """Of two processes with the same clips; the variance is the unbiased one."""
+    monkeypatch.setattr(sub_batch_norm._AllReduce, 'apply',
+                        lambda values, group: 2 * values)
+    stock, ours = pair(1)
+    set_bn_splits([ours], 1, 'group')
+    joint = stock(clips().repeat(2, 1, 1, 1, 1))
+    torch.testing.assert_close(ours(clips()), joint[:8])
+    torch.testing.assert_close(ours.state_dict(), stock.state_dict())
+    torch.testing.assert_close(ours.eval()(clips()), stock.eval()(clips()))
+
+
 def test_on_a_gpu_torch_s_own_kernels_synchronise(monkeypatch):
     """What they are given; that they run needs a GPU (tests/test_gpu.py)."""
     class OnGPU(torch.Tensor):

@@ -116,6 +116,13 @@ def test_auto_by_hand(clips, cap):
     assert cap == next((key for key, count in updates.items() if count >= enough), 1)
 
 
+def test_auto_keeps_a_short_cycle_that_is_asked_for_beside_stages():
+    asked = Settings.from_dict(dict(short_cycle=True, stages=[
+        dict(epochs=2, batch_factor=4, num_frames=8, crop_size=28)]))
+    found = auto_settings(UTD, asked, 4, 108)
+    assert (found.max_batch_factor, found.short_cycle) == (1, True)
+
+
 @given(st.integers(8, 2000), st.integers(1, 16), st.floats(0.3, 3.))
 def test_auto_is_the_largest_cap_that_leaves_enough(clips, batch_size, epoch_factor):
     settings = Settings(epoch_factor=epoch_factor)

@@ -177,6 +177,12 @@ def test_warmup_is_not_stretched_and_ends_at_the_scheduled_lr():
     assert default.lr(73) == 4.
 
 
+def test_a_warmup_over_several_stages_rises_to_the_lr_at_its_end():
+    long = schedule(replace(K400, warmup_epochs=100.))
+    assert [long.lr(epoch) for epoch in (0, 50, 80, 100)] == pytest.approx(
+        [0.1, 2.05, 3.22, 4.])
+
+
 def test_fine_tuning_spends_its_first_half_at_the_lr_before():
     factors = dict(schedule().lr_factors)
     assert factors[329] == pytest.approx(0.1**2)

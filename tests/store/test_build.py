@@ -231,18 +231,6 @@ def test_a_disk_that_gets_full_ends_the_build(tmp_path, videos, whole, monkeypat
     assert tree(tmp_path / 'store') == whole
 
 
-def test_a_file_that_was_repaired_is_no_failure_any_more(tmp_path, videos):
-    names = [NAMES[0], 'new.mp4']
-    (videos / 'new.mp4').write_bytes(b'no video')
-    try:
-        assert names_of(make(videos, tmp_path, names)['failed']) == ['new.mp4']
-        encode(videos / 'new.mp4', 8, 64, 48)
-        assert make(videos, tmp_path, names)['failed'] == {}
-        assert not (tmp_path / 'failed.txt').exists()
-    finally:
-        (videos / 'new.mp4').unlink()
-
-
 def test_a_file_is_told_from_another_by_blocks_all_over_it(tmp_path):
     content = bytearray(2**18)
     paths = [tmp_path / str(i) for i in range(5)]
