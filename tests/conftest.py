@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from pathlib import Path
+from unittest import mock
 
 # Tests compare bits, which a GPU adds up in an order of its own: all but those of test_gpu.py run on the CPU.
 if not os.environ.get('TEST_ON_GPU'):
@@ -22,7 +23,6 @@ from . import wheel
 from .small import digits, small_config, trained  # noqa: F401  fixtures of many rooms' tests
 
 ROOT = Path(__file__).parent.parent
-SHARED = ROOT.parent / 'shared'
 
 settings.register_profile('default', deadline=None, max_examples=100, derandomize=True)
 settings.load_profile('default')
@@ -47,10 +47,11 @@ def clean_globals():
         manager._instance_dict.update(instances)
 
 
-@pytest.fixture(autouse=True)
-def plain_config_text(monkeypatch):
+@pytest.fixture(scope='session', autouse=True)
+def plain_config_text():
     """mmengine lays out the whole config anew for every checkpoint: seconds, of which a toy run has dozens."""
-    monkeypatch.setattr('mmengine.config.config.FormatCode', lambda text, **kwargs: (text, False))
+    with mock.patch('mmengine.config.config.FormatCode', lambda text, **kwargs: (text, False)):
+        yield
 
 
 @pytest.fixture(scope='session', params=['k400_slowfast_8x8', 'i3d_100e', 'short_only'])
@@ -69,11 +70,3 @@ def built(tmp_path_factory):
 def installed(tmp_path_factory, built):
     """Scripts' folder of an environment that holds the wheel."""
     return wheel.install(built, tmp_path_factory.mktemp('installed'))
-
-
-@pytest.fixture
-def shared_data():
-    """The folder of real video clips that the repository itself does not hold."""
-    if not (SHARED / 'data').is_dir():
-        pytest.skip('the real video clips are not on this machine')
-    return SHARED / 'data'

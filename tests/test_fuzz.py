@@ -66,6 +66,11 @@ def check_training(base, multigrid, batch_size, clips, world_size):
         for epoch in (stage.begin, (stage.begin + stage.end) / 2, math.nextafter(stage.end, 0)):
             lr = schedule.lr(epoch)
             assert math.isfinite(lr) and lr > 0
+    assert schedule.stages[-1].shape[:2] == base.shape[:2]
+    assert (schedule.stages[-1].shape == base.shape) or chosen.crop_multiple
+    assert abs(schedule.max_epochs - base.max_epochs * chosen.epoch_factor) <= 1
+    epochs = [epoch for epoch, _ in schedule.lr_factors]
+    assert epochs == sorted({0, *epochs})
     check_sampler(schedule, batch_size, clips, world_size)
 
 

@@ -12,8 +12,3 @@ def test_every_tool_is_told_of():
     told = {name for row in rows for name in re.findall('`([^`]+)`', row)}
     there = {str(path.relative_to(TOOLS)) for kind in ('*.py', '*.sh') for path in TOOLS.rglob(kind)}
     assert told == there
-
-
-def test_few_lie_at_the_top():
-    assert {path.name for path in TOOLS.iterdir() if path.is_file()} == {
-        'README.md', 'train.py', 'test.py', 'print_schedule.py', 'dist_train.sh', 'dist_test.sh', 'slurm_train.sh'}

@@ -90,15 +90,6 @@ class SplitsHook(Hook):
 
 
 @HOOKS.register_module()
-class PidHook(Hook):
-    """Collects the process ids of the loader's workers."""
-    pids = set()
-
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        PidHook.pids.update(worker.pid for worker in runner.train_dataloader._iterator._workers)
-
-
-@HOOKS.register_module()
 class StopHook(Hook):
     """Breaks training off, as a pre-empted machine does, once an epoch is finished and saved."""
     priority = 'LOWEST'

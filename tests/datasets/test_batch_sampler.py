@@ -140,14 +140,6 @@ def test_another_epoch_ahead_leaves_the_current_one_alone(kind):
     assert begun + list(current) == epochs[0]
 
 
-def test_other_batches_instead():
-    sampler = batch_sampler(40)
-    whole = list(sampler)
-    with sampler.instead(lambda: iter('ab')):
-        assert (list(sampler), list(sampler)) == (['a', 'b'], ['a', 'b'])
-    assert list(sampler) == whole
-
-
 def test_too_few_clips_for_the_coarsest_batch():
     with pytest.raises(ValueError, match=r'the 7 clips .* batch of 8.* train_dataloader.batch_size = 2'):
         batch_sampler(7)

@@ -96,14 +96,6 @@ def test_a_mistake_outside_of_the_pipeline(tmp_path, monkeypatch):
         data[1, COARSE]
 
 
-def test_a_file_that_crashed_a_worker_costs_a_clip(tmp_path):
-    data = failing(tmp_path, 'RaiseInReader', ValueError())
-    data.survive_crashes(0)
-    data._crashes.add('clip 1', 0)
-    assert data[1, COARSE]['inputs'].shape == (1, 3, 2, 8, 8)
-    assert (tmp_path / 'report').read_text().startswith('clip 1\tCrashed')
-
-
 @pytest.mark.parametrize('workers', [0, 1])
 def test_a_mistake_reaches_the_user_with_its_traceback(tmp_path, workers):
     cfg = base_config(tmp_path, workers=workers)

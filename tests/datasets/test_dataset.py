@@ -1,12 +1,10 @@
 """A clip has its batch's shape, whatever the data set does to find it, in every worker."""
 
-import pickle
 import random
 
 import numpy as np
 import pytest
 import torch
-from mmaction.registry import DATASETS
 from mmcv.transforms import TRANSFORMS, BaseTransform
 from mmengine.dataset import DefaultSampler, pseudo_collate
 from torch.utils.data import DataLoader
@@ -95,11 +93,6 @@ def test_an_impossible_base_shape(base_shape):
         MultigridDataset(dict(type='ToyDataset'), base_shape)
 
 
-def test_pickles_for_spawned_workers():
-    data = pickle.loads(pickle.dumps(wrapped()))
-    assert data[(0, COARSE)]['inputs'].shape == (1, 3, 2, 8, 8)
-
-
 @pytest.mark.parametrize('context', ['fork', 'spawn'])
 def test_persistent_workers_follow_the_stages(context):
     """The same two processes serve every stage."""
@@ -116,10 +109,6 @@ def test_persistent_workers_follow_the_stages(context):
         assert all(clip.shape == batch[0].shape for batch in batches for clip in batch)
         pids |= {worker.pid for worker in loader._iterator._workers}
     assert len(pids) == 2
-
-
-def test_registered():
-    assert DATASETS.get('MultigridDataset') is MultigridDataset
 
 
 def frames_seen(data, *items):

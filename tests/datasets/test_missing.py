@@ -7,12 +7,8 @@ import pytest
 from mmaction.registry import DATASETS
 
 from mmaction_multigrid.datasets import MultigridDataset, MultigridTransform
-from mmaction_multigrid.store.build import build as build_store
-from mmaction_multigrid.store.copying import Settings
-from mmaction_multigrid.store.sources import source_of
 
 from ..survival.test_bad_videos import STEPS, write_list
-from ..videos import encode
 
 FRAMES = [dict(type='SampleFrames', clip_len=8), dict(type='RawFrameDecode'), *STEPS[3:]]
 
@@ -128,18 +124,3 @@ def test_an_error_of_the_data_sets_own_stays(tmp_path):
     (tmp_path / 'a.mp4').touch()
     with pytest.raises(FileNotFoundError, match=r"^multigrid\.grid_store = 'nowhere'"):
         MultigridDataset(listed(tmp_path, ['a.mp4'], [store, *STEPS[1:]]), (8, 40))
-
-
-def test_copies_in_a_grid_store_are_enough(tmp_path):
-    (tmp_path / 'data').mkdir()
-    encode(tmp_path / 'data' / 'a.mp4')
-    source = source_of(dict(filename=str(tmp_path / 'data' / 'a.mp4')), str(tmp_path / 'data'), 'decord')
-    build_store([source], tmp_path / 'store', Settings((32, )), processes=1)
-    (tmp_path / 'data' / 'a.mp4').unlink()
-    store = dict(type='GridStoreInit', store=str(tmp_path / 'store'), root=str(tmp_path / 'data'), short_side=64,
-                 original=STEPS[0])
-    data = listed(tmp_path / 'data', ['a.mp4'], [store, *STEPS[1:]])
-    MultigridDataset(data, (8, 40))
-    next((tmp_path / 'store' / '32').iterdir()).unlink()
-    with pytest.raises(FileNotFoundError, match='none of the first 1 clips'):
-        MultigridDataset(data, (8, 40))

@@ -93,17 +93,6 @@ def test_poses_of_stock_configs(tmp_path, base, dataset, more):
                             dataset=dataset, more=more))
 
 
-def test_colors_of_tpn(tmp_path):
-    """Its hues are turned down in half of the clips."""
-    write_videos(tmp_path, range(6))
-    load_clips(stock_config(
-        tmp_path, 'recognition/tpn/'
-        'tpn-slowonly_r50_8xb8-8x8x1-150e_kinetics400-rgb.py', """
-train_dataloader = dict(dataset=dict(
-    ann_file=data + '/list.txt', data_prefix=dict(video=data)))
-"""), number=6)
-
-
 SMALL = ('recognition/slowonly/'
          'slowonly_r50_8xb16-4x16x1-256e_kinetics400-rgb.py', SLOWONLY)
 

@@ -1,6 +1,5 @@
 """Transforms on coarser grids: hand-written sizes, and the stock pipeline's random numbers at the base shape."""
 
-import pickle
 import random
 
 import mmaction.datasets  # noqa: F401
@@ -214,12 +213,6 @@ def test_built_once_per_shape():
             transform(frames_of())
     assert set(transform._built) == {COARSE, BASE}
     assert transform._built[BASE] == [transform.base]
-
-
-def test_pickles_for_spawned_workers():
-    transform = pickle.loads(pickle.dumps(MultigridTransform(dict(type='Resize', scale=(-1, 256)))))
-    with open_grid(COARSE):
-        assert transform(frames_of())['img_shape'][0] == 181
 
 
 @TRANSFORMS.register_module()

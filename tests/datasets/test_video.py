@@ -1,6 +1,5 @@
 """Real video files and frames through every decoder that MMAction2 has, at a coarse and at the base shape."""
 
-from pathlib import Path
 
 import av
 import cv2
@@ -70,24 +69,3 @@ def test_every_decoder(clips, decoder, shape):
     assert 1 <= interval <= 16 // shape.num_frames
     np.testing.assert_allclose(steps, interval, atol=0.5)
     assert label_of(sample).item() == 3
-
-
-UTD = 'utd_mhad_depth27'
-
-
-@pytest.mark.parametrize('shape', [Shape(16, 4, 28), Shape(2, 16, 40), Shape(1, 16, 56)])
-def test_real_video(shared_data, shape):
-    """Clips of UTD-MHAD, where they are at hand, through the shipped config."""
-    from mmengine.config import Config
-
-    from mmaction_multigrid import apply_multigrid
-
-    from ..conftest import ROOT
-    path = next((ROOT / 'configs').rglob('slowfast-tiny-multigrid_*utd-mhad*'))
-    cfg = Config.fromfile(path)
-    root = Path(shared_data) / UTD
-    cfg.train_dataloader.dataset.update(ann_file=str(root / 'train.txt'), data_prefix=dict(video=str(root)))
-    data = DATASETS.build(apply_multigrid(cfg).train_dataloader.dataset)
-    assert len(data) == 431
-    for index in range(0, 431, 43):
-        assert data[(index, shape)]['inputs'].shape == (1, 3, *shape[1:], shape[2])

@@ -98,17 +98,6 @@ def test_another_batch_per_gpu(tmp_path, epoch):
     assert checkpoint['meta']['multigrid']['bn_base_size'] == 4  # norm statistics are over what they began with
 
 
-def test_another_batch_without_auto_scale_lr_is_refused(tmp_path):
-    cfg = base_config(tmp_path / 'run', batch_size=4)
-    break_off(cfg, 3)
-    cfg.custom_hooks.pop()
-    cfg.resume, cfg.train_dataloader.batch_size = True, 2
-    with pytest.raises(ValueError, match='auto_scale_lr = dict.enable=True, base_batch_size=4'):
-        run(cfg)
-    cfg.resume, cfg.load_from = False, str(tmp_path / 'run' / 'epoch_3.pth')  # only the weights
-    assert run(cfg)[1][0]['epoch'] == 0
-
-
 def test_from_a_baseline_checkpoint(tmp_path):
     """The first batch of multigrid sees the weights that plain training ended with; schedule and lr start anew."""
     plain = plain_config(tmp_path / 'plain')

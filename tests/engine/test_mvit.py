@@ -1,13 +1,9 @@
 """MViT's stock training configs as they are, on small clips: everything that they do beside the network."""
 
 import pytest
-import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmaction_multigrid import multigrid_schedule
-
-from ..small import STOCK_TOOLS, run, scalars
 from .test_training import assert_equal_weights, interrupted, train
 
 pytestmark = pytest.mark.filterwarnings('ignore:torch.meshgrid')
@@ -52,51 +48,6 @@ def small(name, digits, work_dir, workers=0):
     cfg.work_dir, cfg.randomness = str(work_dir), dict(seed=1)
     cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None
     return cfg
-
-
-def record_labels(monkeypatch):
-    """What the losses are computed from."""
-    seen = []
-    from mmaction.models.heads import MViTHead
-    loss = MViTHead.loss_by_feat
-
-    def record(self, scores, samples, *args):
-        seen.append(torch.stack([sample.gt_label for sample in samples]))
-        return loss(self, scores, samples, *args)
-
-    monkeypatch.setattr(MViTHead, 'loss_by_feat', record)
-    return seen
-
-
-@pytest.mark.parametrize('name', [SCRATCH, FINE_TUNED])
-def test_all_of_it_at_every_shape(digits, tmp_path, monkeypatch, name):
-    """Clips come in the numbers and shapes of the schedule, each of them twice; labels are mixed."""
-    cfg = small(name, digits, tmp_path)
-    labels = record_labels(monkeypatch)
-    shapes = {(2 * shape.batch_factor, *shape[1:])
-              for stage in multigrid_schedule(cfg)[0].stages for shape in stage.shapes}
-    runner, records = train(cfg)
-    assert {(record['batch'], record['frames'], record['crop']) for record in records} == shapes
-    assert [len(batch) for batch in labels] == [record['batch'] for record in records]
-    assert all(batch.shape[1] == 400 for batch in labels)
-    assert any(((batch > 0) & (batch < 1)).any() for batch in labels)  # two clips' classes
-    assert all(torch.isfinite(value).all() for value in runner.model.state_dict().values())
-    assert runner.model.backbone.blocks[-1].drop_path.drop_prob > 0
-
-
-def test_stock_train_script(digits, tmp_path):
-    cfg = small(SCRATCH, digits, tmp_path)
-    cfg.custom_hooks = []
-    cfg.default_hooks.logger.interval = 1
-    cfg.custom_imports = dict(imports=['mmaction_multigrid'])
-    cfg.runner_type = 'MultigridRunner'
-    shapes = {shape[1:] for stage in multigrid_schedule(cfg)[0].stages
-              for shape in stage.shapes}
-    cfg.dump(tmp_path / 'config.py')
-    run(STOCK_TOOLS / 'train.py', tmp_path / 'config.py')
-    assert shapes == {
-        (entry['multigrid/num_frames'], entry['multigrid/crop_size'])
-        for entry in scalars(tmp_path)}
 
 
 def test_layers_keep_their_share_of_the_lr(digits, tmp_path):

@@ -11,7 +11,7 @@ from mmaction_multigrid.models.positions import FollowsGrid
 
 from ..toy import RecordHook, base_config
 from .test_compile import _clean_dynamo, calls, compiled  # noqa: F401  registers the backend 'counted'
-from .test_training import assert_equal_weights, interrupted, last_weights, train
+from .test_training import last_weights, train
 from .test_two_processes import in_two_processes
 
 
@@ -34,23 +34,6 @@ def test_every_shape_is_of_whole_patches(tmp_path):
     log = next(tmp_path.rglob('*.log')).read_text()
     assert 'positions follow the grid in 1 modules, backbone first' in log
     assert 'by its square root' in log
-
-
-def test_the_checkpoint_is_a_stock_one(tmp_path):
-    cfg = transformer(tmp_path)
-    runner, _ = train(cfg)
-    stock = MODELS.build(cfg.model.to_dict())
-    stock.load_state_dict(last_weights(tmp_path), strict=True)
-    clips = torch.randn(2, 3, 8, 16, 16)
-    assert torch.equal(stock.backbone.eval()(clips), runner.model.backbone.eval()(clips))
-
-
-@pytest.mark.parametrize('epoch', [1, 5])
-def test_resumed_is_straight(tmp_path, epoch):
-    """Bit for bit: nothing of the grid is state."""
-    _, straight = train(transformer(tmp_path / 'straight'))
-    assert interrupted(transformer(tmp_path / 'run'), epoch) == straight
-    assert_equal_weights(tmp_path / 'straight', tmp_path / 'run')
 
 
 def run_in_a_process(rank, folder):
@@ -86,23 +69,6 @@ def test_compiled(tmp_path):
     eager, ours = last_weights(tmp_path / 'eager'), last_weights(tmp_path / 'compiled')
     for name, value in eager.items():
         torch.testing.assert_close(ours[name], value, rtol=1e-4, atol=1e-5)
-
-
-def test_mixed_precision(tmp_path):
-    cfg = transformer(tmp_path)
-    cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
-    runner, _ = train(cfg)
-    assert all(value.dtype == torch.float32 for value in last_weights(tmp_path).values())
-    assert all(torch.isfinite(value).all() for value in runner.model.state_dict().values())
-
-
-def test_averaged_weights(tmp_path):
-    """EMAHook's copy of the network is validated at the base shape, too."""
-    cfg = transformer(tmp_path)
-    cfg.custom_hooks.append(dict(type='EMAHook'))
-    runner, _ = train(cfg)
-    assert runner.message_hub.get_scalar('val/acc/top1').current() >= 0
-    assert 'ema_state_dict' in torch.load(tmp_path / f'epoch_{runner.epoch}.pth', weights_only=False)
 
 
 def test_an_embedding_without_a_rule_is_refused_by_name(tmp_path):

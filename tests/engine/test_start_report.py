@@ -61,19 +61,6 @@ def test_without_validation_and_checkpoints(tmp_path):
     assert warnings == []  # nobody knows what base training makes
 
 
-def test_clips_too_small_for_the_network(tmp_path):
-    """A crop of 11 pixels after a stride of 8, and two frames under a kernel of three."""
-    def strided(cfg):
-        cfg.model.backbone.stride = 8
-
-    stages = [dict(epochs=2, batch_factor=4, num_frames=2, crop_size=11), dict(epochs=1)]
-    _, warnings = report(tmp_path, about={}, change=strided, stages=stages)
-    assert [text.split(':')[0] for text in warnings] == [
-        'a crop of 11 pixels leaves the head 2 x 2 positions',
-        'clips of 2 frames are shorter than a convolution of the network is in time (3 frames), which then sees padding '
-        'for the most part']
-
-
 def test_it_is_in_the_log(tmp_path):
     cfg = base_config(tmp_path, num_clips=80, stages=STAGES)
     Runner.from_cfg(new_name(apply_multigrid(cfg))).train()

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
 
-from ..toy import PidHook, RecordHook, SplitsHook, base_config, close_workers, new_name
+from ..toy import RecordHook, SplitsHook, base_config, close_workers, new_name
 
 
 def train(cfg, resolve=True):
@@ -83,13 +83,27 @@ def test_the_lr_of_one_full_stage_is_that_of_base_training(cfg, tmp_path, drop_l
         assert ours[::6] == [pytest.approx(lrs, rel=1e-9) for lrs in theirs[::6]]
 
 
-def test_validations_and_checkpoints_are_the_stages(cfg, tmp_path):
-    runner, _ = train(cfg)
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """An undisturbed run: its folder, its runner, what its iterations saw."""
+    torch.set_num_threads(1)  # before the fixture that does it for every test
+    folder = tmp_path_factory.mktemp('trained')
+    cfg = base_config(folder)
+    SplitsHook.seen.clear()
+    cfg.custom_hooks.append(dict(type='SplitsHook'))
+    return folder, *train(cfg)
+
+
+def scalars_of(folder):
+    return [json.loads(line) for path in folder.rglob('scalars.json') for line in path.read_text().splitlines()]
+
+
+def test_validations_and_checkpoints_are_the_stages(trained, cfg):
+    folder, runner, _ = trained
     expected = sorted(runner.train_loop.eval_epochs)
     assert {stage.end for stage in multigrid_schedule(cfg)[0].stages} <= set(expected)
-    scalars = [json.loads(line) for path in tmp_path.rglob('scalars.json') for line in path.read_text().splitlines()]
-    assert [entry['step'] for entry in scalars if 'acc/top1' in entry] == expected
-    assert sorted(int(path.stem.split('_')[1]) for path in tmp_path.glob('epoch_*.pth')) == expected
+    assert [entry['step'] for entry in scalars_of(folder) if 'acc/top1' in entry] == expected
+    assert sorted(int(path.stem.split('_')[1]) for path in folder.glob('epoch_*.pth')) == expected
 
 
 def test_log_and_visualizer_tell_what_changed(cfg, tmp_path):
@@ -99,44 +113,23 @@ def test_log_and_visualizer_tell_what_changed(cfg, tmp_path):
     assert ('Multigrid stage 1/' in log) and ('2 BN splits of 8 clips' in log)
     assert 'batches per GPU (clips x frames x crop) 32 x 2 x 8, 16 x 2 x 11, 16 x 2 x 11' in log
     assert 'no other process to share with: plain BN' in log  # the last stage has 2 clips
-    scalars = [json.loads(line) for path in tmp_path.rglob('scalars.json') for line in path.read_text().splitlines()]
+    scalars = scalars_of(tmp_path)
     first = next(entry for entry in scalars if 'loss' in entry)
     assert (first['multigrid/num_frames'], first['multigrid/crop_size'], first['multigrid/batch_size']) == (2, 8, 32)
     assert {entry['multigrid/batch_size'] for entry in scalars if 'loss' in entry} >= {32, 16, 8, 4, 2}
 
 
-def test_the_resolved_config_is_in_the_work_dir(cfg, tmp_path):
-    train(cfg)
-    dumped = next(path for path in tmp_path.rglob('config.py')).read_text()
-    assert 'MultigridBatchSampler' in dumped
-    assert 'runner_type' not in dumped
-
-
-def test_runner_type_and_resolved_config_train_the_same(cfg, tmp_path):
-    from mmaction.registry import RUNNERS
-    RUNNERS.build(new_name(cfg)).train()
-    short = list(RecordHook.records)
-    other = apply_multigrid(cfg)
-    other.work_dir = str(tmp_path / 'resolved')
-    _, explicit = train(other, resolve=False)
-    assert short == explicit
-
-
-def test_the_norm_layers_follow_the_stages(cfg):
-    SplitsHook.seen.clear()
-    cfg.custom_hooks.append(dict(type='SplitsHook'))
-    train(cfg)
+def test_the_norm_layers_follow_the_stages(trained):
     # Stage batches of 2 x 8, 4, 2 and 1 clips over groups of 2, a base batch; those that get an epoch.
     assert {8: 8, 1: 1}.items() <= SplitsHook.seen.items() <= {8: 8, 4: 4, 2: 2, 1: 1}.items()
 
 
-def test_precise_bn_before_validation(cfg, tmp_path):
+def test_precise_bn_before_validation(trained, cfg):
     """Validation sees the statistics of base-shape clips; training sees the same clips in the same order as without."""
-    runner, records = train(cfg)
+    folder, _, records = trained
     cfg.multigrid.precise_bn = 0
-    cfg.work_dir = str(tmp_path / 'without')
     assert train(cfg)[1] == records
-    log = ''.join(path.read_text() for path in tmp_path.rglob('*.log'))
+    log = ''.join(path.read_text() for path in folder.rglob('*.log'))
     assert 'Precise BN: statistics of 1 layers over 2 batches of 2 x 8 x 16' in log
 
 
@@ -199,25 +192,25 @@ def with_dropout(work_dir, **settings):
     return cfg
 
 
+@pytest.fixture(scope='module')
+def undisturbed(tmp_path_factory):
+    """An undisturbed run with dropout: its folder, what its iterations saw."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp('straight')
+    return folder, train(with_dropout(folder))[1]
+
+
 @pytest.mark.parametrize('epoch', range(1, 9))
-def test_resumed_in_any_epoch_equals_the_straight_run(tmp_path, epoch):
+def test_resumed_in_any_epoch_equals_the_straight_run(undisturbed, tmp_path, epoch):
     """Records of every iteration, and the weights at the end, bit for bit."""
-    _, straight = train(with_dropout(tmp_path / 'straight'))
-    assert interrupted(with_dropout(tmp_path / 'resumed'), epoch) == straight
-    assert_equal_weights(tmp_path / 'straight', tmp_path / 'resumed')
+    assert interrupted(with_dropout(tmp_path), epoch) == undisturbed[1]
+    assert_equal_weights(undisturbed[0], tmp_path)
 
 
-def test_the_number_of_workers_changes_nothing(tmp_path):
-    _, alone = train(with_dropout(tmp_path / '0'))
-    for workers in (1, 2):
-        assert train(with_dropout(tmp_path / str(workers), workers=workers))[1] == alone
-        assert_equal_weights(tmp_path / '0', tmp_path / str(workers))
-
-
-def test_resumed_with_workers_equals_the_straight_run(tmp_path):
-    _, straight = train(with_dropout(tmp_path / 'straight', workers=2))
-    assert interrupted(with_dropout(tmp_path / 'resumed', workers=2), 3) == straight
-    assert_equal_weights(tmp_path / 'straight', tmp_path / 'resumed')
+@pytest.mark.parametrize('workers', [1, 2])
+def test_the_number_of_workers_changes_nothing(undisturbed, tmp_path, workers):
+    assert train(with_dropout(tmp_path, workers=workers))[1] == undisturbed[1]
+    assert_equal_weights(undisturbed[0], tmp_path)
 
 
 def test_resumed_without_a_seed_goes_on_in_the_same_order(tmp_path):
@@ -242,11 +235,11 @@ def test_a_resume_between_evaluations_repeats_the_epochs_since(tmp_path):
     assert records == straight[:position] + fifth + straight[position:]
 
 
-def test_checkpoint_is_an_ordinary_one(cfg, tmp_path):
+def test_checkpoint_is_an_ordinary_one(trained, cfg):
     """It loads strictly into the stock model, holds plain values only, and scores the same."""
     from mmaction.registry import MODELS
-    runner, _ = train(cfg)
-    checkpoint = torch.load(next(iter(sorted(tmp_path.glob('epoch_*.pth')))), weights_only=False)
+    folder, runner, _ = trained
+    checkpoint = torch.load(min(folder.glob('epoch_*.pth')), weights_only=False)
     stock = MODELS.build(cfg.model)
     stock.load_state_dict(checkpoint['state_dict'], strict=True)
     assert 'mmaction_multigrid' not in str(checkpoint['param_schedulers'])
@@ -257,25 +250,15 @@ def test_checkpoint_is_an_ordinary_one(cfg, tmp_path):
         assert torch.equal(stock.eval().backbone(clips), expected)
 
 
-def test_workers_are_never_restarted(tmp_path):
-    PidHook.pids.clear()
-    cfg = base_config(tmp_path, workers=1)
-    cfg.custom_hooks.append(dict(type='PidHook'))
-    _, records = train(cfg)
-    assert len(PidHook.pids) == 1
-    assert records == train(base_config(tmp_path / 'alone'))[1]
-
-
 def test_without_validation(cfg):
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     runner, _ = train(cfg)
     assert Path(cfg.work_dir, f'epoch_{runner.max_epochs}.pth').exists()
 
 
-def test_learns_the_toy_problem(cfg, tmp_path):
+def test_learns_the_toy_problem(trained):
     """Label 1 is brighter. Without an lr half of the clips are right at the end, and the loss stays within a percent."""
-    train(cfg)
-    scalars = [json.loads(line) for path in tmp_path.rglob('scalars.json') for line in path.read_text().splitlines()]
+    scalars = scalars_of(trained[0])
     losses = [entry['loss'] for entry in scalars if 'loss' in entry]
     assert sum(losses[-20:]) < 0.7 * sum(losses[:20])
     assert [entry['acc/top1'] for entry in scalars if 'acc/top1' in entry][-1] == 1.

@@ -88,20 +88,6 @@ def test_gradients_reach_the_stored_table(name):
         assert (ours._parameters[key].grad.abs().sum(-1) > 0).all()
 
 
-def test_checkpoints_are_stock_checkpoints(name):
-    stock, ours = build(name), build(name)
-    follow_grid(ours)
-    ours(noise(2, 32))  # a table is read at another size
-    for a in ours.parameters():
-        nn.init.normal_(a, std=0.02)
-    stock.load_state_dict(ours.state_dict(), strict=True)
-    other = build(name)
-    follow_grid(other)
-    other.load_state_dict(stock.state_dict(), strict=True)
-    clips = noise(*BASE)
-    assert torch.equal(stock.eval()(clips), other.eval()(clips))
-
-
 def test_a_copy_stands_by_itself(name):
     """Of EMAHook, for one: what it knows of the grid is its own."""
     ours = build(name).eval()
@@ -137,13 +123,6 @@ def test_a_network_of_ones_own_joins_by_a_rule(monkeypatch):
     assert follow_grid(Own()) == []
     with pytest.raises(TypeError, match='must be a PositionRule'):
         register_position_rule('Own', 'thw')
-
-
-@pytest.mark.parametrize('values', [torch.ones(17, 3), torch.ones(1, 17, 3)])
-def test_a_constant_table_stays_constant(values):
-    resized = positions.resize_table(values, PositionTable('hw', 1), (8, 4, 4), (2, 3, 3))
-    assert resized.shape == (*values.shape[:-2], 10, 3)
-    torch.testing.assert_close(resized, torch.ones_like(resized))
 
 
 def test_half_the_frames_by_hand():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmaction_multigrid.models import PreciseBN, convert_sub_batch_norm
+from mmaction_multigrid.models import PreciseBN
 
 from ..toy import seeded_batches
 
@@ -42,15 +42,6 @@ def test_frozen_layers_and_layers_without_statistics_are_left_alone():
     assert torch.equal(model[1].running_mean, before)
 
 
-def test_sub_batch_norm_layers_too():
-    layer = nn.BatchNorm3d(4)
-    convert_sub_batch_norm(layer)
-    layer.num_splits = 2
-    data = batches()
-    collect(layer, data)
-    torch.testing.assert_close(layer.running_mean, torch.cat(data).transpose(0, 1).flatten(1).mean(1))
-
-
 def test_an_error_leaves_the_statistics():
     layer = nn.BatchNorm3d(4)
     precise = PreciseBN(layer)
@@ -61,9 +52,3 @@ def test_an_error_leaves_the_statistics():
     assert torch.equal(layer.running_mean, torch.zeros(4))
     assert torch.equal(layer.running_var, torch.ones(4))
     assert layer.momentum == 0.1
-
-
-def test_no_batch_leaves_the_statistics():
-    layer = nn.BatchNorm3d(4)
-    collect(layer, [])
-    assert torch.equal(layer.running_var, torch.ones(4))

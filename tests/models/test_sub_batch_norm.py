@@ -80,20 +80,6 @@ def test_a_batch_that_the_splits_do_not_divide(clips_in_batch, used):
     assert torch.equal(ours(clips(clips_in_batch)), expected(clips(clips_in_batch)))
 
 
-def test_checkpoints_load_either_way():
-    stock, ours = pair(4)
-    ours(clips())
-    stock.load_state_dict(ours.state_dict(), strict=True)
-    assert torch.equal(stock.eval()(clips()), ours.eval()(clips()))
-    ours.load_state_dict(stock.state_dict(), strict=True)
-
-
-def test_splits_are_set_on_all_layers():
-    model = nn.Sequential(nn.BatchNorm3d(5), nn.BatchNorm3d(5))
-    set_bn_splits(convert_sub_batch_norm(model), 4)
-    assert [layer.num_splits for layer in model] == [4, 4]
-
-
 def test_whole_batches_for_a_while():
     stock, ours = pair(4)
     with pytest.raises(KeyboardInterrupt), whole_batches(ours):
@@ -151,6 +137,18 @@ def test_wrong_dimensions():
     _, ours = pair(2)
     with pytest.raises(ValueError, match='5D'):
         ours(torch.zeros(4, 5, 3, 3, dtype=torch.double))
+
+
+def test_synchronised_statistics_are_the_joint_batchs(monkeypatch):
+    """Of two processes with the same clips; the variance is the unbiased one."""
+    monkeypatch.setattr(sub_batch_norm._AllReduce, 'apply',
+                        lambda values, group: 2 * values)
+    stock, ours = pair(1)
+    set_bn_splits([ours], 1, 'group')
+    joint = stock(clips().repeat(2, 1, 1, 1, 1))
+    torch.testing.assert_close(ours(clips()), joint[:8])
+    torch.testing.assert_close(ours.state_dict(), stock.state_dict())
+    torch.testing.assert_close(ours.eval()(clips()), stock.eval()(clips()))
 
 
 def test_on_a_gpu_torch_s_own_kernels_synchronise(monkeypatch):

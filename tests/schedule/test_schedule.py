@@ -23,6 +23,8 @@ from mmaction_multigrid.schedule import (
     stages_to_config,
 )
 
+from ..test_fuzz import trainings
+
 K400 = BaseTraining(32, 224, 239, (94, 154, 196), 0.1, 34., 0.1)
 
 
@@ -175,6 +177,12 @@ def test_warmup_is_not_stretched_and_ends_at_the_scheduled_lr():
     assert default.lr(73) == 4.
 
 
+def test_a_warmup_over_several_stages_rises_to_the_lr_at_its_end():
+    long = schedule(replace(K400, warmup_epochs=100.))
+    assert [long.lr(epoch) for epoch in (0, 50, 80, 100)] == pytest.approx(
+        [0.1, 2.05, 3.22, 4.])
+
+
 def test_fine_tuning_spends_its_first_half_at_the_lr_before():
     factors = dict(schedule().lr_factors)
     assert factors[329] == pytest.approx(0.1**2)
@@ -222,41 +230,6 @@ def test_broken_stages_of_a_config(entry):
         stages_from_config([entry])
 
 
-numbers = st.floats(0.05, 1)
-
-
-@st.composite
-def trainings(draw):
-    epochs = draw(st.integers(1, 400))
-    milestones = tuple(sorted(draw(st.sets(st.integers(1, max(1, epochs - 1)), max_size=4)) - {epochs}))
-    return BaseTraining(draw(st.integers(1, 64)), draw(st.integers(8, 320)), epochs, milestones,
-                        draw(st.floats(0.05, 0.9)), draw(st.floats(0, 40)), draw(st.floats(0.01, 1)))
-
-
-@given(trainings(), st.fixed_dictionaries(dict(
-    long_cycle=st.booleans(), short_cycle=st.booleans(), epoch_factor=st.floats(1, 3),
-    long_cycle_factors=st.lists(st.tuples(numbers, numbers), min_size=1, max_size=5),
-    short_cycle_factors=st.lists(numbers, min_size=1, max_size=3),
-    short_cycle_reference=st.sampled_from(['default', 'stage']))))
-def test_every_schedule_is_sound(base, settings):
-    ours = schedule(base, **settings)
-    begin = 0
-    for stage in ours.stages:
-        assert stage.begin == begin
-        assert stage.end > begin
-        begin = stage.end
-        assert all(min(shape) >= 1 for shape in stage.shapes)
-        assert all(shape.crop_size <= stage.shape.crop_size for shape in stage.shapes)
-        assert stage.eval_epochs(3)[-1] == stage.end
-    assert ours.stages[-1].shape == base.shape
-    assert abs(ours.max_epochs - base.max_epochs * settings['epoch_factor']) <= 1
-    epochs = [epoch for epoch, _ in ours.lr_factors]
-    assert epochs[0] == 0
-    assert epochs == sorted(set(epochs))
-    for i in range(2 * ours.max_epochs):
-        assert 0 < ours.lr(i / 2) < math.inf
-
-
 @given(trainings(), st.booleans(), st.floats(1e-3, 0.5))
 def test_the_least_epochs_of_a_refusal_work(base, long_cycle, epoch_factor):
     settings = dict(long_cycle=long_cycle, epoch_factor=epoch_factor)
@@ -286,10 +259,6 @@ def test_short_runs_end_on_the_full_grid(epochs, milestones):
     assert last.epochs >= 1
     assert ours.max_epochs == round(1.5 * epochs)
     assert ours.lr(ours.max_epochs) == pytest.approx(0.1**len(steps) if steps else 0.)
-
-
-def test_shape_is_a_plain_tuple():
-    assert Shape(2, 8, 16) == (2, 8, 16)
 
 
 @pytest.mark.parametrize(('limit', 'iterations', 'clips', 'expected'), [

@@ -135,14 +135,6 @@ def test_a_build_that_is_killed_at_some_time(tmp_path, videos, whole):
     assert tree(tmp_path / 'store') == whole
 
 
-def test_a_second_call_writes_nothing(tmp_path, videos):
-    make(videos, tmp_path)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*.avi')}
-    assert len(before) == 10
-    make(videos, tmp_path)
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*.avi')} == before
-
-
 def test_only_what_is_missing_or_has_changed_is_copied(tmp_path, videos):
     make(videos, tmp_path / 'out', NAMES[:3])
     out, before = tmp_path / 'out', tree(tmp_path / 'out')
@@ -175,23 +167,6 @@ def test_parts_make_the_whole(tmp_path, videos, whole, order):
     assert tree(tmp_path / 'store') == whole
 
 
-def test_two_processes_build_two_parts(tmp_path, videos, whole):
-    for _ in range(3):
-        children = []
-        for part in ((1, 2), (2, 2)):
-            child = os.fork()
-            if child == 0:
-                status = 1
-                try:
-                    make(videos, tmp_path / 'store', part=part)
-                    status = 0
-                finally:
-                    os._exit(status)
-            children.append(child)
-        assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
-        assert tree(tmp_path / 'store') == whole
-
-
 def test_one_part_at_a_time(tmp_path, videos):
     make(videos, tmp_path / 'store', part=(1, 2))
     with log.open_log(tmp_path / 'store', (2, 2)):
@@ -199,12 +174,6 @@ def test_one_part_at_a_time(tmp_path, videos):
             make(videos, tmp_path / 'store', part=(2, 2))
         assert not make(videos, tmp_path / 'store')['finished']  # the other is still to tell
     assert make(videos, tmp_path / 'store')['finished']
-
-
-def test_several_lists_make_one_store(tmp_path, videos, whole):
-    for names in (NAMES[3:], ['bad.mp4', *NAMES[:2]], NAMES[1:4]):
-        make(videos, tmp_path, names)
-    assert tree(tmp_path) == whole
 
 
 def end_process(source):
@@ -260,18 +229,6 @@ def test_a_disk_that_gets_full_ends_the_build(tmp_path, videos, whole, monkeypat
     monkeypatch.undo()
     make(videos, tmp_path / 'store')
     assert tree(tmp_path / 'store') == whole
-
-
-def test_a_file_that_was_repaired_is_no_failure_any_more(tmp_path, videos):
-    names = [NAMES[0], 'new.mp4']
-    (videos / 'new.mp4').write_bytes(b'no video')
-    try:
-        assert names_of(make(videos, tmp_path, names)['failed']) == ['new.mp4']
-        encode(videos / 'new.mp4', 8, 64, 48)
-        assert make(videos, tmp_path, names)['failed'] == {}
-        assert not (tmp_path / 'failed.txt').exists()
-    finally:
-        (videos / 'new.mp4').unlink()
 
 
 def test_a_file_is_told_from_another_by_blocks_all_over_it(tmp_path):

@@ -11,7 +11,6 @@ from mmengine.config import Config
 from mmaction_multigrid import apply_multigrid, register_transform_rule
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.schedule import Shape
-from mmaction_multigrid.store.index import Index
 from mmaction_multigrid.store.names import clip_name
 
 from ..videos import encode_colours
@@ -229,15 +228,6 @@ def test_data_and_store_can_be_moved(data, tmp_path, kind):
     assert all((one == other).all() for one, other in zip(before, after))
 
 
-def test_originals_that_are_gone(data, tmp_path):
-    """Names have to do then, where they are names of one file."""
-    store = build(data, 'videos')
-    (data / 'left' / '0.mp4').unlink()
-    colours(data, 'videos', store)  # another clip takes its place
-    line, *_ = (tmp_path / 'report').read_text().splitlines()
-    assert 'left/0.mp4: is not in the grid store, which has 2' in line
-
-
 @pytest.mark.parametrize(
     ('path', 'root', 'name'), [('data/a/b.mp4', 'data', 'a/b.mp4'),
                                ('data//a/b.mp4', 'data/', 'a/b.mp4'),
@@ -252,11 +242,3 @@ def test_a_name_stays_inside_and_needs_no_working_directory(
         monkeypatch, tmp_path, path, root, name):
     monkeypatch.setattr('os.getcwd', lambda: '/tmp/here')
     assert clip_name(path, root) == name
-
-
-def test_an_index_holds_several_files_of_a_name(data):
-    index = Index(str(build(data, 'videos')))
-    assert [index.name(row) for row in range(len(index))
-            ] == ['0.mp4', '0.mp4', '1.mp4', '1.mp4']
-    assert index.find('1.mp4') == range(2, 4) and index.find('2.mp4') == range(
-        4, 4)

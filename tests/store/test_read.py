@@ -4,14 +4,12 @@ import json
 import os
 import pickle
 import shutil
-import tempfile
 from pathlib import Path
 
 import cv2
 import mmaction.datasets  # noqa: F401
 import numpy as np
 import pytest
-import torch
 from mmaction.registry import DATASETS, TRANSFORMS
 
 from mmaction_multigrid import apply_multigrid
@@ -201,25 +199,13 @@ def not_in_it(store, tmp_path):
     return 'other.mp4: is not in the grid store'
 
 
-def index_of_another(store, tmp_path):
-    """Of the same names and settings, and other videos."""
-    other = tmp_path / 'other'
-    (other / 'a').mkdir(parents=True)
-    encode(other / NAME, 30, 160, 128)
-    build([video_source(other)], tmp_path / 'other_store', Settings((32, 64)), processes=1)
-    for path in (*store.glob('index*'), store / 'grid_store.json'):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for path in (*(tmp_path / 'other_store').glob('index*'), tmp_path / 'other_store' / 'grid_store.json'):
-        path.rename(store / path.name)
-    return 'is not in the grid store, which has 1 other files of its name'
-
-
-@pytest.mark.parametrize('change', [other_length, other_reader, not_in_it, index_of_another])
+@pytest.mark.parametrize('change', [other_length, other_reader, not_in_it])
 def test_a_store_that_is_not_of_these_videos(store, tmp_path, change):
     message = change(store, tmp_path)
     dataset, plain = make_dataset(tmp_path, store), make_dataset(tmp_path, None)
     dataset.report_to(str(tmp_path / 'report.txt'))
-    assert distance(clip_of(dataset, (0, COARSE)), clip_of(plain, (0, COARSE))) == 0
+    for _ in range(2):  # the second time, too
+        assert distance(clip_of(dataset, (0, COARSE)), clip_of(plain, (0, COARSE))) == 0
     line, = (tmp_path / 'report.txt').read_text().splitlines()
     assert message in line
 
@@ -272,32 +258,6 @@ def test_full_clips_need_full_copies(tmp_path, store):
         make_dataset(tmp_path, store, full=True, pipeline=steps)
 
 
-def test_a_read_only_store(dataset, store, opened):
-    """Somebody else's, too: root may write anywhere, and becomes nobody."""
-    folder = Path(tempfile.mkdtemp())  # one that everybody may enter
-    try:
-        shutil.copytree(store.parent, folder / 'data')
-        folder.chmod(0o755)
-        for path in (folder / 'data', *(folder / 'data').rglob('*')):
-            path.chmod(0o555 if path.is_dir() else 0o444)
-        if os.geteuid() == 0:
-            os.seteuid(65534)
-        with pytest.raises(PermissionError):
-            (folder / 'data' / 'store' / 'new').touch()
-        ours = make_dataset(folder / 'data', folder / 'data' / 'store')
-        ours.report_to(None)
-        opened.clear()
-        clip = clip_of(ours, (0, COARSE))
-        assert opened == [str(copy_of(folder / 'data' / 'store', 32))]
-    finally:
-        if os.getuid() == 0:
-            os.seteuid(0)
-        for path in (folder / 'data', *(folder / 'data').rglob('*')):
-            path.chmod(0o755)
-        shutil.rmtree(folder)
-    assert torch.equal(clip, clip_of(dataset, (0, COARSE)))
-
-
 def test_every_second_frame(tmp_path, store):
     """A frame that is not there is the one after it, which is as near as the one before."""
     half = tmp_path / 'half'
@@ -326,7 +286,7 @@ def test_nothing_is_left_open(dataset, store):
     for _ in range(200):
         clip_of(dataset, (0, COARSE))
     before = state()
-    for _ in range(10_000):
+    for _ in range(1000):
         dataset[0, COARSE]
     handles, memory = state()
     assert handles == before[0]

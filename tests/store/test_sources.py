@@ -130,20 +130,6 @@ def check_frames(info, opener, decoder):
     assert np.abs(found.mean(-1) - small.mean(-1)).mean() < 5  # of these wild colours JPEG keeps a quarter
 
 
-def test_charades(tmp_path):
-    encode(tmp_path / 'V0001.mp4', 12)
-    (tmp_path / 'train.csv').write_text('id,actions,length\nV0001,c000 0.0 0.4,0.48\n')
-    dataset = dict(type='CharadesDataset', ann_file='train.csv', data_root=str(tmp_path), data_prefix=dict(video=''),
-                   pipeline=[step for step in pipeline('decord') if step['type'] != 'PackActionInputs'])
-    source, = sources_of(config_of(dataset))
-    assert source.name == 'V0001.mp4'
-    build([source], tmp_path / 'store', Settings((24, )), processes=1)
-    data = DATASETS.build(with_store(dataset, tmp_path / 'store'))
-    opener = next(step for step in data.pipeline.transforms if isinstance(step, GridStoreInit))
-    with open_grid(Grid(4, 20, 8, 40)):
-        assert 'grid_copy' in opener(data.get_data_info(0))
-
-
 def test_another_list_and_folder_than_the_configs(videos):
     dataset = dict(type='RepeatDataset', times=2, dataset=video(videos, data_root='nowhere'))
     sources = sources_of(config_of(dataset), videos / 'two.txt', videos / 'two')

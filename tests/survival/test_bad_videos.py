@@ -57,17 +57,6 @@ def test_odd_videos_are_read(tmp_path):
     assert load_all(multigrid_dataset(folder, names), tmp_path / 'report') == []
 
 
-def test_real_odd_videos_are_read(shared_data, tmp_path):
-    names = sorted(path.name for path in (shared_data / 'odd').iterdir() if path.is_file())
-    (tmp_path / 'odd').symlink_to(shared_data / 'odd')
-    names = [f'odd/{name}' for name in names]
-    assert len(names) == 9
-    assert load_all(multigrid_dataset(tmp_path, names), tmp_path / 'report') == []
-    names.append('odd/broken/bad_video_20bytes.mp4')
-    lines = load_all(multigrid_dataset(tmp_path, names), tmp_path / 'report')
-    assert len(lines) >= 2 and all('bad_video_20bytes.mp4\t' in line for line in lines)
-
-
 def train_on(folder, names, work_dir, workers):
     """Train over a list; names and errors of the files that were replaced."""
     cfg = base_config(work_dir, max_epochs=4, milestones=(2, 3), workers=workers)
@@ -182,10 +171,3 @@ def test_checking_videos_survives_its_readers(monkeypatch, processes):
     names = ['a', 'crash', 'b', 'hang', 'c', 'x\ny']
     assert list(videos.check_videos(names, timeout=2, processes=processes)) == list(zip(names, [
         'fine', 'crash: SIGSEGV', 'fine', 'hang: ended after 2 s', 'fine', 'ValueError: a line break in the name']))
-
-
-def test_truncated_in_the_middle_of_its_frames(tmp_path):
-    """A file whose index is whole and whose pictures are cut off: frames of the right number and size."""
-    data = encode(tmp_path / 'whole.mkv', 48).read_bytes()
-    (tmp_path / 'cut.mkv').write_bytes(data[:len(data) * 2 // 3])
-    load_all(multigrid_dataset(tmp_path, ['whole.mkv', 'cut.mkv']), tmp_path / 'report')

@@ -43,28 +43,6 @@ def test_a_list_of_wrong_paths_ends_the_run(tmp_path):
         train(cfg)
 
 
-def test_a_few_broken_files_do_not(tmp_path):
-    """2 of 64 fail: 3 %."""
-    runner, records = train(with_broken_files(tmp_path, every=40))
-    assert len(records) == runner.max_iters
-    assert '2 files could not be loaded' in log_of(tmp_path)
-
-
-@pytest.mark.parametrize(('settings', 'ends'), [
-    (dict(max_share=0.5), False), (dict(max_share=0.1), True), (dict(max_share=0.15, min_clips=10000), False),
-    (dict(max_share=0), True), (dict(max_share=1), False)], ids=str)
-def test_the_share_is_the_users(tmp_path, settings, ends):
-    cfg = with_broken_files(tmp_path, every=5)
-    cfg.custom_hooks.append(dict(type='BadVideosHook', **settings))
-    resolved = apply_multigrid(cfg)
-    assert [hook.type for hook in resolved.custom_hooks].count('BadVideosHook') == 1
-    if ends:
-        with pytest.raises(RuntimeError, match='could not be loaded'):
-            train(cfg)
-    else:
-        assert len(train(cfg)[1]) > 50
-
-
 @pytest.mark.parametrize(('tried', 'failed', 'ends'), [
     (11, 11, True), (10, 10, False), (200, 10, False), (200, 11, True), (220, 11, False), (219, 11, True)])
 def test_the_share_to_the_clip(tmp_path, tried, failed, ends):

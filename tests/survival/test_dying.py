@@ -9,11 +9,8 @@ import sys
 
 import pytest
 
-from mmaction_multigrid import apply_multigrid
-
 from ..conftest import ROOT
 from ..engine.test_training import assert_equal_weights
-from ..toy import base_config
 
 RUN = """
 import os, signal, sys, time
@@ -151,12 +148,3 @@ def test_workers_that_crash_on_two_processes(tmp_path):
     assert codes == [0, 0], log[-3000:]
     assert 'ended the process that opened it' in log
     assert_equal_weights(tmp_path / 'unreadable', tmp_path / 'run')
-
-
-@pytest.mark.parametrize(('workers', 'timeout'), [(0, None), (2, 600)])
-def test_loaders_have_a_timeout(tmp_path, workers, timeout):
-    resolved = apply_multigrid(base_config(tmp_path, workers=workers))
-    assert resolved.train_dataloader.get('timeout') == timeout
-    cfg = base_config(tmp_path, workers=workers)
-    cfg.train_dataloader.timeout = 30
-    assert apply_multigrid(cfg).train_dataloader.timeout == 30

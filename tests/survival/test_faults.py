@@ -11,6 +11,7 @@ import textwrap
 import time
 
 import pytest
+import torch
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.runner import Runner
@@ -19,7 +20,13 @@ from mmaction_multigrid import apply_multigrid, register_transform_rule
 from mmaction_multigrid.survival.checkpoint_backend import is_whole
 
 from ..conftest import ROOT
-from ..engine.test_training import assert_equal_weights, interrupted, train, with_dropout
+from ..engine.test_training import (
+    assert_equal_weights,
+    interrupted,
+    train,
+    undisturbed,  # noqa: F401
+    with_dropout,
+)
 from ..toy import RecordHook, base_config, new_name
 
 
@@ -81,18 +88,26 @@ def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(tmp_path):
     assert not list((tmp_path / 'run').glob('.*.part'))
 
 
-@pytest.mark.parametrize('damage', ['cut', 'flipped', 'empty', 'gone', 'note'])
-def test_a_damaged_last_checkpoint(tmp_path, damage):
-    """The newest whole one is resumed from, and the end is that of an undisturbed run."""
-    train(with_dropout(tmp_path / 'straight'))
-    cfg = with_dropout(tmp_path / 'run')
+@pytest.fixture(scope='module')
+def broken_off(tmp_path_factory):
+    """Folder of a run that was broken off before its sixth epoch."""
+    torch.set_num_threads(1)
+    cfg = with_dropout(tmp_path_factory.mktemp('broken_off'))
     cfg.custom_hooks.append(dict(type='StopHook', epoch=5))
     with pytest.raises(KeyboardInterrupt):
         Runner.from_cfg(new_name(apply_multigrid(cfg))).train()
-    last = tmp_path / 'run' / 'epoch_5.pth'
+    return cfg.work_dir
+
+
+@pytest.mark.parametrize('damage', ['cut', 'flipped', 'empty', 'gone', 'note'])
+def test_a_damaged_last_checkpoint(undisturbed, broken_off, tmp_path, damage):  # noqa: F811
+    """The newest whole one is resumed from, and the end is that of an undisturbed run."""
+    shutil.copytree(broken_off, tmp_path / 'run')
+    last, note = tmp_path / 'run' / 'epoch_5.pth', tmp_path / 'run' / 'last_checkpoint'
+    note.write_text(str(last))
     data = last.read_bytes()
     if damage == 'note':
-        (tmp_path / 'run' / 'last_checkpoint').write_text('')
+        note.write_text('')
     elif damage == 'gone':
         last.unlink()
     else:
@@ -100,12 +115,12 @@ def test_a_damaged_last_checkpoint(tmp_path, damage):
         last.write_bytes(dict(cut=data[:middle], empty=b'',
                               flipped=data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1:])[damage])
         assert not is_whole(last)
-    cfg.custom_hooks.pop()
+    cfg = with_dropout(tmp_path / 'run')
     cfg.resume = True
     RecordHook.records.clear()
     Runner.from_cfg(new_name(apply_multigrid(cfg))).train()
     assert RecordHook.records[0]['epoch'] == (5 if damage == 'note' else 4)
-    assert_equal_weights(tmp_path / 'straight', tmp_path / 'run')
+    assert_equal_weights(undisturbed[0], tmp_path / 'run')
     log = ''.join(path.read_text() for path in (tmp_path / 'run').rglob('*.log'))
     assert 'is missing or damaged; resuming from' in log
 

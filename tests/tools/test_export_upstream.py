@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 from mmengine.config import Config
 
 from mmaction_multigrid import apply_multigrid
@@ -17,7 +15,6 @@ from ..conftest import ROOT
 from ..small import load_tool
 
 tool = load_tool('maintain/export_upstream')
-narrow = load_tool('maintain/narrow_lines')
 PROJECT = Path('projects', 'multigrid')
 
 
@@ -98,36 +95,3 @@ def test_parts_for_mmengine():
     for path, text in files.items():
         ast.parse(text)
         assert 'mmaction' not in text, path
-
-
-def test_lines_become_narrow():
-    source = '''def f(x):
-    """Sums up.
-
-    Args:
-        x (int): What is there at the very beginning, before anything else was added to it by anybody.
-    """
-    # A comment which goes on for longer than the linter likes a line to be, so that it has to be wrapped.
-    y = f'the first {x} and then a text which is long enough that it does not fit into a line of its own'
-    return x  # a remark behind code that makes the line longer than it may be, and than anybody likes
-'''
-    new = narrow.bracket_values(narrow.split_strings(narrow.wrap_comments(narrow.wrap_docstrings(source))))
-    assert max(map(len, new.splitlines())) <= narrow.WIDTH
-    assert narrow.same_code(source, new)
-    assert "y = (f'the first {x} and then" in new
-
-
-@given(st.lists(st.text('ab {}\'"\\n', max_size=12), min_size=8, max_size=30), st.booleans())
-def test_a_split_string_is_the_same(words, filled):
-    text = repr(' '.join(words))
-    source = f'x = 1\ny = {"f" * filled}{text}\n'
-    try:
-        ast.parse(source)
-    except SyntaxError:
-        return
-    assert narrow.same_code(source, narrow.split_strings(source))
-
-
-def test_another_program_is_seen():
-    assert not narrow.same_code("x = 'a'", "x = 'b'")
-    assert narrow.same_code('def f():\n    """One."""\n', 'def f():\n    """Two."""\n')

@@ -2,12 +2,10 @@
 
 import pytest
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
 from mmaction_multigrid import apply_multigrid
 
 from ..small import load_tool
-from ..stock import accepted_configs
 
 tool = load_tool('maintain/survey_configs')
 
@@ -18,19 +16,6 @@ def test_a_refused_config():
     assert 'C3D' in result['refused']
     row = tool.row(name, result)
     assert row.startswith('| c3d/c3d\\_sports1m-pretrained\\_8xb30-16x1x1-45e\\_ucf101-rgb | refused: ')
-
-
-@pytest.mark.filterwarnings('ignore:torch.meshgrid')
-@pytest.mark.parametrize(('family', 'expected'), [
-    ('timesformer', 'interpolated'), ('uniformerv2', 'interpolated'), ('mvit', 'interpolated by itself'),
-    ('swin', 'indexed'), ('slowfast', 'none')])
-def test_positions(family, expected):
-    init_default_scope('mmaction')
-    names = [name for name in accepted_configs() if f'/{family}/' in name]
-    assert names
-    for name in names[:2]:
-        config = tool.without_weights(accepted_configs()[name].model.to_dict())
-        assert tool.positions(config) == expected
 
 
 def test_rows():

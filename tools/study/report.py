@@ -13,8 +13,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Callable, Dict, List, Optional, Sequence
 
-from shapes import forecast_table, markdown, shapes_table, steps_table
-from variants import HAND_MADE, VARIANTS, load
+from variants import VARIANTS, load
 
 ROOT = Path(__file__).resolve().parents[2]
 # UTD-MHAD was first trained with another default of bn_base_size than now.
@@ -27,16 +26,14 @@ TABLES = dict(
     fine_tuning=('baseline', 'store-auto', 'store-cap-1', 'store-cap-1-epochs-1.85', 'store-cap-1-short'),
     few_updates=('baseline', 'auto', 'cap-1', 'cap-2'),
     bn=('store', 'store-bn-8', 'store-auto', 'store-auto-bn-8'),
-    epochs_of_a_cap=('store-cap-2', 'store-cap-2-iterations'), batches=('baseline', 'multigrid', 'bn-batch'),
+    batches=('baseline', 'multigrid', 'bn-batch'),
     transformers=('baseline', 'multigrid', 'uncapped', 'uncapped-no-lr-scaling'),
-    by_hand=tuple('hand-' + text.replace(' ', '-') for text in HAND_MADE),
     cycles_and_lr=('baseline', 'bn-8', *PEERS[2:5], 'no-lr-scaling', 'epochs-2'))
 TITLES = dict(slowfast='SlowFast', i3d='I3D', utd='UTD-MHAD depth', utd7='7 actions of UTD-MHAD, pre-trained on 20',
               digits='moving digits', ordered='ordered digits', noisy='noisy digits', timesformer='TimeSformer',
               mvit='MViT', **{'i3d-nl': 'non-local I3D'})
 GOALS = ('baseline', 'multigrid', 'auto', 'store', 'store-bn-8', 'store-auto')
 NEAR = 0.5  # points below the baseline's end that count as its accuracy
-SHAPES = dict(shapes=shapes_table, steps=steps_table, forecast=forecast_table)
 HEADER = ('run', 'seeds', 'iterations', 'top-1 (%)', 'load', 'wall-clock (s)', 'of it data', 'of it compute',
           'CPU time (s)', "to within a point of the baseline's end (s)", 'speed-up: iterations', 'wall-clock',
           'CPU time')
@@ -98,6 +95,12 @@ def read(folder: Path) -> Dict[tuple, Runs]:
     return {key: Runs(records) for key, records in groups.items()}
 
 
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Format a table."""
+    lines = (header, ['---'] * len(header), *rows)
+    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
+
+
 def spread(values: Sequence[float], form: str = '{:.1f}') -> str:
     """Mean, and the range where there are several."""
     text = form.format(mean(values))
@@ -128,20 +131,6 @@ def variant_table(groups: Dict[tuple, Runs], model: str, data: str, variants: Se
     found = {variant: groups.get((model, data, variant, conditions)) for variant in ('baseline', *variants)}
     return markdown(HEADER, [row(VARIANTS[variant][2], found[variant], found['baseline'])
                              for variant in variants if found[variant]])
-
-
-def budget_table(groups: Dict[tuple, Runs], data: str, *models: str) -> str:
-    """Top-1 and CPU seconds of each variant at each share of the baseline's budget, the models side by side."""
-    kinds = sorted({key[2:] for key in groups if key[1] == data and key[0] in models and set(dict(key[3])) <= {'budget'}
-                    and not key[2].startswith('hand')},
-                   key=lambda kind: (list(VARIANTS).index(kind[0]), -dict(kind[1]).get('budget', 2)))
-    rows = []
-    for variant, conditions in kinds:
-        found = [groups.get((model, data, variant, conditions)) for model in models]
-        budget = dict(conditions).get('budget')
-        rows.append([VARIANTS[variant][2], f'{budget:g}' if budget else '', *(
-            f'{spread(runs.last("top1"))}, {runs.mean("cpu_seconds"):.0f} s' if runs else '' for runs in found)])
-    return markdown(('run', 'budget', *(TITLES[model] for model in models)), rows)
 
 
 def goal_table(groups: Dict[tuple, Runs], data: str, conditions: tuple, *models: str) -> str:
@@ -297,13 +286,8 @@ def fill(text: str, table: Callable[[str], str]) -> str:
 
 
 def table(groups: Dict[tuple, Runs], name: str) -> str:
-    """The table of a mark: its kind, model, data set and conditions, as in ``peers slowfast digits clips=2500``.
-
-    Of ``shapes`` and ``forecast``, the names of records of tools/benchmark/shapes.py.
-    """
+    """The table of a mark: its kind, model, data set and conditions, as in ``peers slowfast digits clips=2500``."""
     kind, *words = name.split()
-    if kind in SHAPES:
-        return SHAPES[kind](*words)
     pairs = [word.split('=') for word in words if '=' in word]
     conditions = tuple(sorted((key, float(value)) for key, value in pairs))
     words = [word for word in words if '=' not in word]
@@ -311,8 +295,6 @@ def table(groups: Dict[tuple, Runs], name: str) -> str:
         return summary_table(groups, *words, conditions)
     if kind == 'goals':
         return goal_table(groups, words[0], conditions, *words[1:])
-    if kind == 'budgets':
-        return budget_table(groups, *words)
     if kind == 'boundary':
         return boundary_table(groups, *words)
     return variant_table(groups, *words, TABLES[kind], conditions)

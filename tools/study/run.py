@@ -136,7 +136,7 @@ def make_data(model: str, data: str, names: list) -> None:
     elif data == 'utd7':
         variants.write_lists('utd20')
         variants.write_lists('utd7')
-    if any(name.startswith(('store', 'hand')) for name in names):
+    if any(name.startswith('store') for name in names):
         small = ('28', '40') if data in variants.MADE else ('80', '114')
         sides = ('128', '181') if model in variants.FULL_SIZE else small
         subprocess.run([sys.executable, '-m', 'mmaction_multigrid', 'store', 'build', f'{folder}/train.txt',
@@ -162,7 +162,7 @@ def main() -> int:
     parser.add_argument('--variants', nargs='+', default=['baseline', 'multigrid', 'baseline-short'],
                         help='of tools/study/variants.py; default: baseline multigrid baseline-short')
     parser.add_argument('--set', type=parse_condition, nargs='+', default=[], metavar='KEY=NUMBER',
-                        help='other conditions: clips, epochs, lr, stride, batch, budget')
+                        help='other conditions: clips, epochs, lr, stride, batch')
     parser.add_argument('--workers', type=int, help="of the loaders; default: the config's")
     parser.add_argument('--alone', action='store_true',
                         help='nothing else runs on this machine: reports compare the times of such runs only, if any')

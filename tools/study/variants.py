@@ -4,15 +4,13 @@ Imported by tools/study/run.py and tools/study/report.py; nothing to run here.
 """
 
 import random
-from dataclasses import replace
 from pathlib import Path
-from typing import Callable, Dict, Optional, Tuple
+from typing import Callable, Dict, Tuple
 
-from budgets import enlarge_batch, fit, set_epoch_factor, stop_at
 from mmengine.config import Config
 
 from mmaction_multigrid import MultigridSchedule, apply_multigrid, multigrid_schedule, register_transform_rule
-from mmaction_multigrid.schedule import Settings, count_iterations
+from mmaction_multigrid.schedule import count_iterations
 
 ROOT = Path(__file__).resolve().parents[2]
 # (model, data): the baseline's config and the multigrid one.
@@ -105,11 +103,11 @@ def train_epochs(cfg: Config, epochs: int) -> None:
         cfg.train_cfg.val_begin = cfg.train_cfg.val_interval = cfg.default_hooks.checkpoint.interval = epochs // 10
 
 
-def resize_only(cfg: Config, epochs: Optional[int] = None) -> None:
+def resize_only(cfg: Config) -> None:
     """Progressive resizing as image models use it: crops of 1/2, 0.7 and 1, full frames, one batch size and lr."""
     schedule, _ = multigrid_schedule(cfg)
-    base, epochs = schedule.base, epochs or schedule.base.max_epochs
-    decay = round((base.milestones or (0.8 * base.max_epochs, ))[-1] * epochs / base.max_epochs)
+    base, epochs = schedule.base, schedule.base.max_epochs
+    decay = round((base.milestones or (0.8 * epochs, ))[-1])
     edges = [0, decay // 3, 2 * decay // 3, decay, epochs]
     crops = [schedule.grid.scale((1., factor)).crop_size for factor in (0.5, 0.5**0.5, 1., 1.)]
     # A curve is followed as it is; a step's place would be rounded.
@@ -123,33 +121,6 @@ def resize_only(cfg: Config, epochs: Optional[int] = None) -> None:
 def fixed_interval(cfg: Config) -> None:
     """Clips of fewer frames keep the base config's frame interval instead of drawing one."""
     register_transform_rule('SampleFrames', frames=['clip_len'])
-
-
-def cap_by_iterations(cfg: Config, cap: int) -> None:
-    """The schedule of a cap whose shapes share the epochs such that each makes as many iterations, under the cap."""
-    settings = Settings.from_dict(cfg.multigrid)
-    free, _ = multigrid_schedule(cfg)
-    capped = MultigridSchedule(free.base, replace(settings, max_batch_factor=cap))
-    weights = [ours.epochs * ours.average_batch_factor / own.average_batch_factor
-               for ours, own in zip(capped.stages, free.stages)]
-    ends = [round(free.max_epochs * sum(weights[:i]) / sum(weights)) for i in range(len(weights) + 1)]
-    pieces = [(begin, end, own.shape, capped.lr.without_warmup(stage.begin))
-              for begin, end, own, stage in zip(ends, ends[1:], free.stages, capped.stages)]
-    begin, end, full, _ = pieces.pop()  # fine-tuning, which decays in its middle
-    middle, decay = (begin + end) // 2, free.base.decay
-    steps = len(free.base.milestones)
-    pieces += [(begin, middle, full, decay(steps - 1)), (middle, end, full, decay(steps))]
-    cfg.multigrid.update(max_batch_factor=cap, short_cycle=True, stages=[
-        dict(epochs=end - begin, batch_factor=shape.batch_factor, num_frames=shape.num_frames,
-             crop_size=shape.crop_size, lr_factor=lr) for begin, end, shape, lr in pieces if end > begin])
-
-
-def by_iterations(cap: int) -> Callable[[Config], None]:
-    """Coarse clips from a grid store, and the schedule of a cap in which each shape makes as many iterations."""
-    def change(cfg: Config) -> None:
-        cfg.multigrid.grid_store = store_of(cfg)
-        cap_by_iterations(cfg, cap)
-    return change
 
 
 def base_batch_norm(cfg: Config) -> None:
@@ -177,37 +148,14 @@ def from_store(**settings) -> Callable[[Config], None]:
     return lambda cfg: cfg.multigrid.update(settings, grid_store=store_of(cfg))
 
 
-def by_hand(text: str) -> Callable[[Config], None]:
-    """Stages 'epochs x frames x crop' of one batch size and lr, the last of a tenth of it, from a grid store."""
-    shapes = [[int(number) for number in stage.split('x')] for stage in text.split()]
-
-    def change(cfg: Config) -> None:
-        cfg.multigrid.pop('cycle_ends', None)
-        cfg.multigrid.update(grid_store=store_of(cfg), short_cycle=False, stages=[
-            dict(epochs=epochs, num_frames=frames, crop_size=crop, batch_factor=1, lr_factor=1.)
-            for epochs, frames, crop in shapes])
-        cfg.multigrid.stages[-1].lr_factor = 0.1
-    return change
-
-
-# At constant batch: few frames, then small crops, then one or two full epochs.
-HAND_MADE = ('8x8x24 1x16x48 1x16x48', '12x8x24 1x16x48 1x16x48', '4x4x24 4x8x24 2x8x34 1x16x48 1x16x48',
-             '5x8x24 2x8x34 1x16x34 1x16x48 1x16x48', '6x16x24 1x16x34 1x16x48 1x16x48', '7x8x24 2x16x34 1x16x48',
-             '7x8x24 2x16x34 2x16x48', '6x8x32 1x16x48 1x16x48', '6x8x32 1x16x34 2x16x48', '5x8x32 2x16x34 1x16x48',
-             '5x8x32 2x16x40 1x16x48', '8x8x32 2x16x34 1x16x48')
-
-
 # Name: (from the multigrid config?, what changes it, what the tables call it).
 VARIANTS: Dict[str, tuple] = {
     'baseline': (False, None, 'baseline'),
     'multigrid': (True, None, 'multigrid (default)'),
-    'large-batch': (False, enlarge_batch, 'baseline, batch and lr 4 times as large'),
     'baseline-short': (False, None, "baseline, multigrid's number of iterations"),
     'store': (True, from_store(), 'multigrid (default), from a grid store'),
     'store-bn-8': (True, from_store(bn_base_size=8), 'the same, bn_base_size 8'),
     'store-auto-bn-8': (True, from_store(max_batch_factor='auto', bn_base_size=8), 'the same, bn_base_size 8'),
-    **{f'store-cap-{cap}-iterations': (True, by_iterations(cap), f'max_batch_factor {cap}, shapes share iterations')
-       for cap in (4, 2)},
     'store-auto': (True, from_store(max_batch_factor='auto'), "max_batch_factor 'auto'"),
     **{f'store-cap-{cap}': (True, from_store(max_batch_factor=cap), f'max_batch_factor {cap}') for cap in (8, 4, 2, 1)},
     'store-sqrt': (True, from_store(lr_scaling='sqrt'), "lr_scaling 'sqrt'"),
@@ -232,7 +180,6 @@ VARIANTS: Dict[str, tuple] = {
     'no-precise-bn': (True, option(precise_bn=0), 'no precise BN'),
     'fixed-interval': (True, fixed_interval, 'fixed frame interval'),
     'no-lr-scaling': (True, option(lr_scaling='none'), 'no linear lr scaling'),
-    **{'hand-' + text.replace(' ', '-'): (True, by_hand(text), text) for text in HAND_MADE},
     'epochs-1': (True, option(epoch_factor=1.), 'epoch_factor 1'),
     'epochs-2': (True, option(epoch_factor=2.), 'epoch_factor 2'),
 }
@@ -264,7 +211,26 @@ def set_conditions(cfg: Config, conditions: Dict[str, float]) -> None:
             cfg.train_dataloader.batch_size = int(value)
         else:
             raise ValueError(f'condition {key!r} (value {value!r}): allowed are clips, epochs, lr, stride, '
-                             'batch, budget')
+                             'batch')
+
+
+def stop_at(cfg: Config, iterations: int, epoch_length: int) -> None:
+    """Squeeze the whole lr schedule of a baseline into fewer iterations."""
+    share = iterations / (cfg.train_cfg.max_epochs * epoch_length)
+    cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=-(-iterations // 4))
+    warmup, main = cfg.param_scheduler
+    for scheduler in (warmup, main):
+        scheduler.pop('convert_to_iter_based', None)
+        begin, end = (max(low, round(scheduler.get(key, 0) * epoch_length * share))
+                      for key, low in (('begin', 0), ('end', 1)))
+        scheduler.update(by_epoch=False, begin=begin, end=end)
+    if 'milestones' in main:
+        main.milestones = [round(step * epoch_length * share) for step in main.milestones]
+    else:
+        main.T_max = iterations - main.begin
+    cfg.train_dataloader.sampler = dict(type='InfiniteSampler', shuffle=True)
+    cfg.default_hooks.checkpoint.update(by_epoch=False, interval=cfg.train_cfg.val_interval)
+    cfg.log_processor = dict(by_epoch=False)
 
 
 def count_clips(cfg: Config) -> int:
@@ -287,14 +253,10 @@ def build(model: str, data: str, variant: str, conditions: Dict[str, float]) -> 
     if variant not in VARIANTS:
         raise ValueError(f'variant {variant!r}: allowed are {", ".join(VARIANTS)}')
     multigrid, change, _ = VARIANTS[variant]
-    conditions = dict(conditions)
-    budget = conditions.pop('budget', None)
     ours = load(model, data, True)
     set_conditions(ours, conditions)
     if multigrid:
         changed = change(ours) if change else None
-        if budget:
-            fit(ours, budget, resize_only if change is resize_only else set_epoch_factor)
         schedule, _ = multigrid_schedule(ours)
         resolved = changed or apply_multigrid(ours)
         return end_decayed(resolved, schedule.base.decay(1)) if schedule.base.milestones else resolved, schedule
@@ -302,8 +264,8 @@ def build(model: str, data: str, variant: str, conditions: Dict[str, float]) -> 
     set_conditions(cfg, conditions)
     if change:
         change(cfg)
-    if budget or variant == 'baseline-short':
+    if variant == 'baseline-short':
         clips = count_clips(cfg)
         length = clips // cfg.train_dataloader.batch_size
-        stop_at(cfg, round(budget * cfg.train_cfg.max_epochs * length) if budget else iterations_of(ours, clips), length)
+        stop_at(cfg, iterations_of(ours, clips), length)
     return cfg, multigrid_schedule(ours)[0]
