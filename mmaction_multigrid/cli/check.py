@@ -167,6 +167,8 @@ def measure_steps(cfg: Config, schedule: MultigridSchedule,
         base, = steps([schedule.base.shape], 2, 1)
         if not base.seconds * configured < 2 * QUICK_SECONDS:  # nor NaN
             batch_size = 2
+            say(f'the base batch of {configured} clips takes long here: steps '
+                'are measured at one of 2, and their times scaled')
     return steps(shapes, batch_size)
 
 
