@@ -4,12 +4,11 @@
 
 Sub-batch norm against BatchNorm3d, the work per iteration of batch sampler, hook and lr, a change of stage against an
 ordinary epoch change, the first coarse batch of an epoch, that of a stage, clips on their way from a worker,
-the text of the config in a checkpoint, the batch sampler on a hundred million clips, and the time to resolve a config
+the batch sampler on a hundred million clips, and the time to resolve a config
 and to print a schedule. Alternates what it compares, and prints medians and quartiles.
 """
 
 import argparse
-import copy
 import logging
 import statistics
 import subprocess
@@ -34,7 +33,6 @@ from torch.utils.data import DataLoader, Dataset
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.datasets import MultigridBatchSampler, MultigridDataset, current_grid
 from mmaction_multigrid.engine import MultigridHook, MultigridLR
-from mmaction_multigrid.engine.config_text import lay_out_once
 from mmaction_multigrid.models import convert_sub_batch_norm, set_bn_splits
 from mmaction_multigrid.schedule import Segment
 from mmaction_multigrid.survival import BatchStream
@@ -243,14 +241,6 @@ def start_up_row(repeats: int) -> tuple:
     return 'print_schedule.py, over importing mmaction.datasets', spread(found, '{:.2f}')
 
 
-def config_text_row(resolved: Config, repeats: int) -> tuple:
-    """Time that a checkpoint takes for the text of the config, over mmengine's."""
-    ours, theirs = copy.deepcopy(resolved), copy.deepcopy(resolved)
-    lay_out_once(ours)
-    found = ratios(lambda: ours.pretty_text, lambda: theirs.pretty_text, repeats)
-    return "the config's text in a checkpoint, over mmengine's", spread(found, '{:.4f}')
-
-
 def memory_row(stages: list) -> tuple:
     """Memory of the batch sampler, beyond the sampler that it wraps, on 10^8 clips, while it yields."""
     clips = range(10**8)
@@ -278,7 +268,6 @@ def main() -> None:
     rows = batch_norm_rows(args.repeats) + iteration_rows(stages, points, args.repeats) + [memory_row(stages)]
     times = [seconds(lambda: apply_multigrid(cfg)) for _ in range(args.repeats)]
     rows.append(('apply_multigrid on the Kinetics-400 config, s', spread(times)))
-    rows.append(config_text_row(resolved, args.repeats))
     rows += change_rows(stages, args.repeats) + [first_batch_row(args.repeats)]
     rows += seam_rows(args.repeats) + sending_rows(max(2, args.repeats // 2)) + [start_up_row(max(2, args.repeats // 4))]
     table = Table(title='what multigrid itself costs: median (quartiles)')
