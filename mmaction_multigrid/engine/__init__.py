@@ -1,6 +1,5 @@
 """Runner, loop, hooks and learning rate: the only room that knows the Runner."""
 
-from .bf16 import BFloat16OptimWrapper
 from .checkpoint_hook import MultigridCheckpointHook
 from .compile_hook import CompileBackboneHook
 from .loop import MultigridTrainLoop
@@ -10,6 +9,6 @@ from .precise_bn_hook import PreciseBNHook
 from .runner import MultigridRunner
 
 __all__ = [
-    'BFloat16OptimWrapper', 'CompileBackboneHook', 'MultigridCheckpointHook', 'MultigridHook',
+    'CompileBackboneHook', 'MultigridCheckpointHook', 'MultigridHook',
     'MultigridLR', 'MultigridRunner', 'MultigridTrainLoop', 'PreciseBNHook'
 ]

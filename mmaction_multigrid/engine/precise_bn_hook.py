@@ -54,7 +54,6 @@ class PreciseBNHook(Hook):
                              'turn precise BN off')
         self.shape = Shape(1, *base_shape)
         self.num_batches = num_batches
-        self.last_count: Optional[int] = None
 
     def segment(self, runner, epoch: int) -> Optional[Segment]:
         """The batches for the statistics after an epoch; None: no evaluation follows, or the model has no batch norm."""
@@ -79,7 +78,6 @@ class PreciseBNHook(Hook):
                 with runner.optim_wrapper.optim_context(model):
                     model._run_forward(model.data_preprocessor(data, True), mode='loss')
                 precise.update()
-        self.last_count = precise.count
         runner.logger.info(f'Precise BN: statistics of {len(precise.layers)} layers over {precise.count} batches of '
                            f'{runner.train_loop.dataloader.batch_sampler.batch_size} x {self.shape.num_frames} x '
                            f'{self.shape.crop_size}')

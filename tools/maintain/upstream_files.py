@@ -2,7 +2,7 @@
 
 # For MMAction2. The grid store, forecasts, the commands, and what mends the installed stack stay here.
 PACKAGE = ('schedule', 'models', 'survival', 'config', 'datasets', 'engine')
-LEFT_OUT = ('engine/runner.py', 'engine/store_command.py', 'engine/bf16.py', 'models/bf16.py', 'datasets/copies.py',
+LEFT_OUT = ('engine/runner.py', 'engine/store_command.py', 'models/bf16.py', 'datasets/copies.py',
             'survival/videos.py', 'survival/checkpoint_loading.py')
 TESTS = ('__init__.py', 'conftest.py', 'toy.py', 'transformers.py', 'reference/*.json', 'schedule/*.py', 'models/*.py',
          'datasets/__init__.py', 'datasets/test_batch_sampler.py', 'datasets/test_dataset.py', 'datasets/test_rules.py',
