@@ -142,8 +142,7 @@ def forecast(schedule: MultigridSchedule, costs: Costs, batch_size: int,
         base_evaluations: Validations of base training.
     """
     clips = clips or MANY_CLIPS
-    training = waiting = bn = 0.
-    evaluations = 0
+    training = waiting = bn = evaluations = 0
     for stage in schedule.stages:
         counts = list(zip(stage.shapes,
                           count_batches(stage.shapes, batch_size, clips)))
