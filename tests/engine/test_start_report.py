@@ -87,3 +87,16 @@ def test_looking_at_a_network_changes_nothing():
 def test_a_network_of_another_kind(model):
     assert smallest_map(model, 4, 9) is None
     assert temporal_kernel(model) == 1
+
+
+def test_clips_too_small_for_the_network(tmp_path):
+    """A crop of 11 pixels after a stride of 8, and two frames under a kernel of three."""
+    def strided(cfg):
+        cfg.model.backbone.stride = 8
+
+    stages = [dict(epochs=2, batch_factor=4, num_frames=2, crop_size=11), dict(epochs=1)]
+    _, warnings = report(tmp_path, about={}, change=strided, stages=stages)
+    assert [text.split(':')[0] for text in warnings] == [
+        'a crop of 11 pixels leaves the head 2 x 2 positions',
+        'clips of 2 frames are shorter than a convolution of the network is in time (3 frames), which then sees padding '
+        'for the most part']

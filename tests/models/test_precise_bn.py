@@ -52,3 +52,9 @@ def test_an_error_leaves_the_statistics():
     assert torch.equal(layer.running_mean, torch.zeros(4))
     assert torch.equal(layer.running_var, torch.ones(4))
     assert layer.momentum == 0.1
+
+
+def test_no_batch_leaves_the_statistics():
+    layer = nn.BatchNorm3d(4)
+    collect(layer, [])
+    assert torch.equal(layer.running_var, torch.ones(4))

@@ -43,3 +43,7 @@ def test_time_in_and_between_batches(monkeypatch):
     assert seen == [1., 2.]
     assert (waiting.total, waiting.waited) == (27., 7.)
     assert waiting.share == 7 / 27
+
+
+def test_nothing_but_waiting():
+    assert Waiting(5., 5.).enough_workers(1) > 1000

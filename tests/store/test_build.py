@@ -297,3 +297,15 @@ def test_sides_of_a_config(small_config, tmp_path):
     with pytest.raises(ValueError, match='resizes before it crops'):
         sides_of(cfg)
     assert json.loads(json.dumps(Settings((40, 28, 40)).sides)) == [28, 40]
+
+
+def test_a_file_that_was_repaired_is_no_failure_any_more(tmp_path, videos):
+    names = [NAMES[0], 'new.mp4']
+    (videos / 'new.mp4').write_bytes(b'no video')
+    try:
+        assert names_of(make(videos, tmp_path, names)['failed']) == ['new.mp4']
+        encode(videos / 'new.mp4', 8, 64, 48)
+        assert make(videos, tmp_path, names)['failed'] == {}
+        assert not (tmp_path / 'failed.txt').exists()
+    finally:
+        (videos / 'new.mp4').unlink()

@@ -242,3 +242,12 @@ def test_a_name_stays_inside_and_needs_no_working_directory(
         monkeypatch, tmp_path, path, root, name):
     monkeypatch.setattr('os.getcwd', lambda: '/tmp/here')
     assert clip_name(path, root) == name
+
+
+def test_originals_that_are_gone(data, tmp_path):
+    """Names have to do then, where they are names of one file."""
+    store = build(data, 'videos')
+    (data / 'left' / '0.mp4').unlink()
+    colours(data, 'videos', store)  # another clip takes its place
+    line, *_ = (tmp_path / 'report').read_text().splitlines()
+    assert 'left/0.mp4: is not in the grid store, which has 2' in line

@@ -218,6 +218,9 @@ def test_the_original_may_be_gone(dataset, store, tmp_path):
     copy_of(store, 32).unlink()
     with pytest.raises(RuntimeError, match='100 clips in a row cannot be loaded'):
         dataset[0, COARSE]
+    copy_of(store, 64).unlink()
+    with pytest.raises(FileNotFoundError, match='none of the first 1 clips'):
+        make_dataset(tmp_path, store)
 
 
 def no_manifest(store):
@@ -298,6 +301,7 @@ def test_workers_share_one_index(store):
     assert open_index(str(store)) is index
     assert pickle.loads(pickle.dumps(index)) is index  # not its arrays
     assert isinstance(index.frames.base, np.memmap)
+    assert index.frames.base.mode == 'r'  # of a store that others own
 
 
 def test_a_frame_that_is_wanted_twice_is_two_arrays(store, tmp_path):
