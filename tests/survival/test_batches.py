@@ -51,7 +51,7 @@ class Crash(BaseTransform):
         raise AssertionError('the signal did not end the worker')
 
 
-register_transform_rule('Crash')
+register_transform_rule('Crash', reads=True)
 
 
 def crashing(work_dir, **settings):
