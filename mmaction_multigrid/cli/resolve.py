@@ -13,8 +13,11 @@ EXAMPLE = 'resolve CONFIG resolved.py'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     add_config(parser)
-    parser.add_argument('out', metavar='OUT', nargs='?',
-                        help='file to write; printed where there is none')
+    out = parser.add_mutually_exclusive_group()
+    out.add_argument('out', metavar='OUT', nargs='?',
+                     help='file to write; printed where there is none')
+    out.add_argument('--out', metavar='OUT', dest='out_option',
+                     help='the same')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -23,13 +26,14 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ValueError: The file would be no Python config.
     """
-    if args.out and not args.out.endswith('.py'):
-        raise ValueError(f'{args.out}: must end in .py; other formats have no '
+    out = args.out or args.out_option
+    if out and not out.endswith('.py'):
+        raise ValueError(f'{out}: must end in .py; other formats have no '
                          'tuples, and such a config does not train')
     cfg = load_config(args)
     with redirect_stdout(sys.stderr):  # where its warnings belong
         resolved = apply_multigrid(cfg)
-    if args.out:
-        resolved.dump(args.out)
+    if out:
+        resolved.dump(out)
     else:
         print(resolved.pretty_text)

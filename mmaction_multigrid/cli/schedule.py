@@ -3,10 +3,11 @@
 import argparse
 import json
 
+from ..plan.drawing import draw_schedule
 from .config_args import add_clips, add_config, load_config, load_schedule
 from .output import print_table
 
-EXAMPLE = 'schedule CONFIG --cfg-options multigrid.epoch_factor=2'
+EXAMPLE = 'schedule CONFIG --png schedule.png --cfg-options multigrid.epoch_factor=2'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,10 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     add_clips(parser)
     parser.add_argument('--format', choices=['table', 'json'], default='table', help='default: table')
+    parser.add_argument('--png', metavar='FILE',
+                        help='draw clip shape, batch and lr over iterations')
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the schedule."""
+    """Print the schedule, and draw it if asked to."""
     cfg = load_config(args)
     schedule, frame_interval, _, share = load_schedule(cfg, args)
     batch_size = cfg.train_dataloader.batch_size
@@ -27,6 +30,8 @@ def run(args: argparse.Namespace) -> None:
     else:
         capped = schedule.settings.max_batch_factor is not None
         print_stages(info, batch_size, 'less computing' if capped else 'fewer iterations')
+    if args.png:
+        draw_schedule(schedule, batch_size, args.png)
 
 
 def print_stages(info: dict, batch_size: int, gain: str) -> None:

@@ -121,6 +121,16 @@ def test_resolve_writes_what_it_prints(capsys, tmp_path):
     assert outcome(capsys, 'resolve', K400, tmp_path / 'out.py')[:2] == (0, '')
     assert Config.fromfile(tmp_path / 'out.py').train_cfg.max_epochs == 358
     assert (tmp_path / 'out.py').read_text() in printed
+    option = ('--out', tmp_path / 'option.py')
+    assert outcome(capsys, 'resolve', K400, *option)[:2] == (0, '')
+    assert (tmp_path / 'option.py').read_text() in printed
+    assert outcome(capsys, 'resolve', K400, tmp_path / 'a.py', *option)[0] == 2
+
+
+def test_schedule_draws_a_picture(capsys, tmp_path):
+    picture = tmp_path / 'schedule.png'
+    assert outcome(capsys, 'schedule', K400, '--png', picture)[0] == 0
+    assert picture.read_bytes().startswith(b'\x89PNG')
 
 
 def test_report(capsys, tmp_path):

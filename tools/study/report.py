@@ -15,6 +15,9 @@ from typing import Callable, Dict, List, Optional, Sequence
 
 from variants import VARIANTS, load
 
+from mmaction_multigrid import multigrid_schedule
+from mmaction_multigrid.plan.drawing import draw_schedule
+
 ROOT = Path(__file__).resolve().parents[2]
 # UTD-MHAD was first trained with another default of bn_base_size than now.
 REAL = ('baseline', 'store', 'store-bn-8', 'bn-8', 'baseline-short')
@@ -233,43 +236,6 @@ def draw_boundary(groups: Dict[tuple, Runs], model: str, data: str, path: Path) 
     save(figure, path)
 
 
-def draw_schedule(model: str, data: str, path: Path) -> None:
-    """Clip shape, batch and lr over iterations, in those of a base epoch."""
-    import matplotlib.pyplot as plt
-
-    from mmaction_multigrid import multigrid_schedule
-    cfg = load(model, data, True)
-    schedule = multigrid_schedule(cfg)[0]
-    figure, axes = plt.subplots(4, 1, figsize=(9, 9), sharex=True)
-    edges, lrs = [0.], []
-    for stage in schedule.stages:
-        begin = edges[-1]
-        for epoch in range(stage.begin, stage.end):
-            lrs.append([factor for first, factor in schedule.lr_factors
-                        if first <= epoch][-1])
-            edges.append(edges[-1] + 1 / stage.average_batch_factor)
-        for shape in stage.shapes:
-            batch = shape.batch_factor * cfg.train_dataloader.batch_size
-            style = dict(color='C1', lw=1.5)  # of the short cycle
-            if shape == stage.shape:
-                style = dict(color='C0', lw=3)
-            for axis, value in zip(axes, (*shape[1:], batch)):
-                axis.hlines(value, begin, edges[-1], **style)
-    axes[3].step(edges[:-1], lrs, where='post', color='C0')
-    axes[3].set_yscale('log')
-    for axis, label in zip(axes, ('frames', 'crop (pixels)', 'clips per GPU',
-                                  'lr / base lr')):
-        axis.set_ylabel(label)
-        axis.grid(alpha=.3)
-    axes[2].set_yscale('log', base=2)
-    axes[0].set_title(
-        f'{schedule.max_epochs} epochs, {schedule.predicted_speedup:.2f}x '
-        f"less computing than the base's {schedule.base.max_epochs}; blue: "
-        "the stage's own shape, orange: its short cycle", fontsize=10)
-    axes[3].set_xlabel('iterations, in those of one base epoch')
-    save(figure, path)
-
-
 def save(figure, path: Path) -> None:
     """Write a plot."""
     import matplotlib.pyplot as plt
@@ -313,7 +279,10 @@ def main() -> None:
         page.write_text(fill(page.read_text(), lambda name: table(groups, name)))
     for model, data in sorted({key[:2] for key in groups if key[2:] == ('baseline', ())}):
         draw_curves(groups, model, data, args.out / f'{model}_{data}.png')
-        draw_schedule(model, data, args.out / f'{model}_{data}_schedule.png')
+        cfg = load(model, data, True)
+        draw_schedule(multigrid_schedule(cfg)[0],
+                      cfg.train_dataloader.batch_size,
+                      args.out / f'{model}_{data}_schedule.png')
         if data == 'digits' and len(conditions_of(groups, model, data)) > 2:
             draw_boundary(groups, model, data, args.out / f'{model}_{data}_boundary.png')
 
