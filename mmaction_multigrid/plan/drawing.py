@@ -53,15 +53,13 @@ def draw_schedule(schedule: MultigridSchedule, batch_size: int,
             lrs.append(schedule.lr(epoch))
             edges.append(edges[-1] + 1 / stage.average_batch_factor)
         for shape in stage.shapes:
-            style = dict(color='C1', lw=1.5)  # of the short cycle
-            if shape == stage.shape:
-                style = dict(color='C0', lw=3)
+            color, lw = ('C0', 3) if shape == stage.shape else ('C1', 1.5)
             batch = shape.batch_factor * batch_size
             for axis, value in zip(axes, (*shape[1:], batch)):
-                axis.hlines(value, begin, edges[-1], **style)
+                axis.hlines(value, begin, edges[-1], color, lw=lw)
     axes[3].step(edges[:-1], lrs, where='post', color='C0')
-    labels = 'frames', 'crop (pixels)', 'clips per GPU', 'lr / base lr'
-    for axis, label in zip(axes, labels):
+    for axis, label in zip(axes, ('frames', 'crop (pixels)', 'clips per GPU',
+                                  'lr / base lr')):
         axis.set_ylabel(label)
         axis.grid(alpha=.3)
     axes[2].set_yscale('log', base=2)

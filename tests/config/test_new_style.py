@@ -1,4 +1,4 @@
-"""Configs that import their types, through MMAction2's own tools."""
+"""Configs that import their types; tests/stock_paths walks one."""
 
 import re
 from unittest.mock import MagicMock
@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mmaction_multigrid import apply_multigrid
 
-from ..small import STOCK_TOOLS, load_tool, run, scalars
+from ..small import load_tool, run
 from ..stock import import_types
 
 CONFIG = """
@@ -38,30 +38,6 @@ def new_style(small_config, tmp_path_factory):
     (folder / 'base.py').write_text(text)
     (folder / 'config.py').write_text(CONFIG)
     return folder / 'config.py'
-
-
-@pytest.fixture(scope='module')
-def work_dir(new_style, tmp_path_factory):
-    """Of a run of MMAction2's own train.py."""
-    folder = tmp_path_factory.mktemp('work_dir')
-    run(STOCK_TOOLS / 'train.py', new_style, '--work-dir', folder)
-    return folder
-
-
-def test_it_trains_as_the_config_with_names(work_dir, trained):
-    assert scalars(work_dir) == scalars(trained)
-
-
-def test_it_is_resumed_and_tested(work_dir, new_style, tmp_path):
-    first, *_, last = sorted(work_dir.glob('epoch_*.pth'))
-    run(STOCK_TOOLS / 'train.py', new_style, '--work-dir', tmp_path,
-        '--resume', first)
-    rest = scalars(tmp_path)
-    assert 0 < len(rest) < len(scalars(work_dir))
-    assert rest == scalars(work_dir)[-len(rest):]
-    out = run(STOCK_TOOLS / 'test.py', new_style, last,
-              '--work-dir', tmp_path / 'test')
-    assert 'acc/top1' in out
 
 
 def test_the_resolved_text(new_style, tmp_path):

@@ -166,6 +166,9 @@ def resnet(channels: int, **backbone) -> str:
             f'    cls_head=dict(in_channels={channels}, num_classes=2))\n')
 
 
+# Two of the four stages of a 2D ResNet.
+SMALL_2D = dict(num_stages=2, out_indices=(1, ), strides=(1, 2),
+                dilations=(1, 1))
 SMALL_PATHWAYS = """
 model = dict(
     backbone=dict(
@@ -265,7 +268,8 @@ FAMILIES = dict(
         resnet(256, depth=50, base_channels=8)),
     c2d=Family(
         'recognition/c2d/'
-        'c2d_r50-in1k-pre_8xb32-8x8x1-100e_kinetics400-rgb.py', resnet(512)),
+        'c2d_r50-in1k-pre_8xb32-8x8x1-100e_kinetics400-rgb.py',
+        resnet(128, **SMALL_2D)),
     tpn=Family(
         'recognition/tpn/tpn-slowonly_r50_8xb8-8x8x1-150e_kinetics400-rgb.py',
         SMALL_TPN, schedule=STEPS),
@@ -289,7 +293,8 @@ FAMILIES = dict(
         frames=16, data=POSES),
     tsn=Family(
         'recognition/tsn/tsn_imagenet-pretrained-r50_'
-        '8xb32-1x1x3-100e_kinetics400-rgb.py', resnet(512), frames=1,
+        '8xb32-1x1x3-100e_kinetics400-rgb.py',
+        resnet(128, **SMALL_2D), frames=1,
         schedule=STEPS),
     tsm=Family(
         'recognition/tsm/tsm_imagenet-pretrained-r50_'

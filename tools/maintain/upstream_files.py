@@ -29,7 +29,7 @@ NAMES = {
     'multigrid/schedule/settings.py': ['_check_folder'],
     'multigrid/datasets/missing.py': ['_warn_of_no_count'],
     'multigrid/schedule/waiting.py': ['WORTH_A_STORE'],
-    'tests/conftest.py': ['SHARED', 'shared_data'],
+    'tests/conftest.py': ['SHARED', 'shared_data', 'built', 'installed'],
     'tests/config/test_apply.py': ['test_the_runner_is_the_stock_one_on_the_resolved_config'],
     'tests/engine/test_training.py': ['test_runner_type_and_resolved_config_train_the_same'],
     'mmengine/fileio/backends/safe_local_backend.py': ['is_whole'],
