@@ -12,7 +12,7 @@ IGNORED = -100  # cross-entropy leaves such a clip out
 STOCK = {'mmaction', 'mmcv', 'mmaction_multigrid'}
 
 
-def check_list(config: Mapping) -> None:
+def check_label_columns(config: Mapping) -> None:
     """Look for the first line of a list that has no class number.
 
     Args:

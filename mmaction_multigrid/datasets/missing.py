@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 
 from ..schedule import BYTE_ORDER_MARK, read_list
-from .labels import check_classes, check_list
+from .labels import check_classes, check_label_columns
 from .rules import clip_path, find_reader, transform_name
 
 FIRST_CLIPS = 10
@@ -49,11 +49,11 @@ def build_dataset(dataset: Any) -> Any:
             built.full_init()
     except (OSError, UnicodeDecodeError) as error:
         for config in _configs(dataset):
-            _check_list(config, error)
+            _check_readable(config, error)
         raise
     except ValueError:
         for config in _configs(dataset):
-            check_list(config)
+            check_label_columns(config)
         raise
     for leaf in leaves(built):
         if isinstance(leaf, BaseActionDataset) and leaf.multi_class:
@@ -63,7 +63,7 @@ def build_dataset(dataset: Any) -> Any:
     return built
 
 
-def _check_list(config: Mapping, error: Exception) -> None:
+def _check_readable(config: Mapping, error: Exception) -> None:
     name, root = config.get('ann_file'), config.get('data_root')
     path = osp.join(root or '', name) if isinstance(name, str) else ''
     if not path or '://' in path:
