@@ -1,21 +1,26 @@
-"""Multigrid training of video models for MMAction2 (Wu et al., CVPR 2020, arXiv 1912.00998).
+"""Multigrid training of video models for MMAction2 (arXiv 1912.00998).
 
-Importing this package, which ``custom_imports`` in a config does, registers everything in MMAction2's registries.
+``custom_imports`` in a config imports this package, which registers its parts
+in MMAction2's registries.
 """
 
 from .compat import prepare
 
 prepare()
 
-from .config import apply_multigrid, multigrid_schedule  # noqa: E402
-from .datasets import register_transform_rule  # noqa: E402
-from .engine import MultigridRunner  # noqa: E402
-from .models import PositionRule, PositionTable, register_position_rule  # noqa: E402
-from .schedule import MultigridSchedule  # noqa: E402
-from .store import GridStoreInit  # noqa: E402, F401  registers what reads it
+from .checkpoints import ResumeCheckHook  # noqa: E402, F401
+from .config import (MultigridRunner, apply_multigrid,  # noqa: E402
+                     multigrid_schedule)
+from .core import MultigridSchedule, register_transform_rule  # noqa: E402
+from .loading import PrefetchHook  # noqa: E402, F401
+from .models import (PositionRule, PositionTable,  # noqa: E402
+                     register_position_rule)
+from .profiling.start_report import StartReportHook  # noqa: E402, F401
+from .store import GridStoreInit  # noqa: E402, F401
 
 __version__ = '1.0.0'
 __all__ = [
-    'MultigridRunner', 'MultigridSchedule', 'PositionRule', 'PositionTable', 'apply_multigrid', 'multigrid_schedule',
-    'register_position_rule', 'register_transform_rule'
+    'MultigridRunner', 'MultigridSchedule', 'PositionRule', 'PositionTable',
+    'apply_multigrid', 'multigrid_schedule', 'register_position_rule',
+    'register_transform_rule'
 ]

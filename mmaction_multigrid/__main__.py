@@ -5,8 +5,7 @@ import sys
 from typing import List, Optional
 
 from .cli import check, report, resolve, schedule, store, videos
-from .patches import LEAVE_STACK, change_lines
-from .survival.checkpoint_loading import is_set
+from .patches import LEAVE_STACK, change_lines, is_set
 
 PROGRAM = 'mmaction-multigrid'
 COMMANDS = dict(schedule=schedule, resolve=resolve, check=check, store=store, videos=videos, report=report)

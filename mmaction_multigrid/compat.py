@@ -42,8 +42,7 @@ def check_requirements() -> None:
 def prepare() -> None:
     """Check the stack, then mend what is known to be broken in it, unless the environment says not to."""
     check_requirements()
-    from .survival.checkpoint_loading import is_set  # not earlier: it needs torch
-    if not is_set(LEAVE_STACK):
+    if not patches.is_set(LEAVE_STACK):
         patches.patch_missing_drn()
         patches.patch_multimodal()
         patches.patch_checkpoint_loading()

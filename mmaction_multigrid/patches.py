@@ -7,6 +7,7 @@ changed anything, and keeps a sentence for :func:`change_lines`.
 import importlib
 import importlib.util
 import io
+import os
 import os.path as osp
 import sys
 from pathlib import Path
@@ -15,6 +16,12 @@ from typing import List, Optional, Tuple
 
 LEAVE_STACK = 'MMACTION_MULTIGRID_LEAVE_STACK'
 _changes: List[str] = []
+
+
+def is_set(variable: str) -> bool:
+    """Check whether an environment variable is on, by torch's rule."""
+    value = os.environ.get(variable, '0')
+    return value.lower() in ('1', 'y', 'yes', 'true')
 
 
 def release(version: str) -> tuple:
@@ -84,7 +91,7 @@ def _mentions(source: str, text: str) -> bool:
 
 
 def patch_checkpoint_loading() -> bool:
-    """Have mmengine load checkpoints by :mod:`.survival.checkpoint_loading`.
+    """Have mmengine load checkpoints by :mod:`.checkpoints.loading`.
 
     From torch 2.6 on ``torch.load`` refuses full checkpoints, and with them
     every ``--resume``; what mmengine downloads it reads in full. Older torch
@@ -96,7 +103,7 @@ def patch_checkpoint_loading() -> bool:
     import torch
     from mmengine.runner import CheckpointLoader, checkpoint
 
-    from .survival import checkpoint_loading
+    from .checkpoints import loading as checkpoint_loading
     if release(torch.__version__) < (2, 6, 0):
         return False
     CheckpointLoader.register_scheme(

@@ -14,7 +14,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
 from mmaction_multigrid import compat, patches
-from mmaction_multigrid.survival import checkpoint_loading
+from mmaction_multigrid.checkpoints import loading
 
 
 def test_a_missing_package_is_named_with_its_remedy(monkeypatch):
@@ -149,7 +149,7 @@ def test_the_stack_can_be_left_as_it_is():
             'print(c._schemes[""].__module__, "mmaction.models.localizers.drn" in sys.modules)')
     assert told(code, MMACTION_MULTIGRID_LEAVE_STACK='1') == ('mmengine.runner.checkpoint False\n', '', 0)
     ours = patches.release(torch.__version__) >= (2, 6, 0)
-    loader = ('mmaction_multigrid.survival.checkpoint_loading' if ours
+    loader = ('mmaction_multigrid.checkpoints.loading' if ours
               else 'mmengine.runner.checkpoint')
     assert told(code)[0].startswith(f'{loader} ')
     assert told(LINES, MMACTION_MULTIGRID_LEAVE_STACK='1') == ('\n', '', 0)
@@ -170,4 +170,4 @@ def test_full_checkpoints_load_on_every_torch(full_checkpoint):
 
 def test_a_missing_checkpoint(tmp_path):
     with pytest.raises(FileNotFoundError, match='none.pth'):
-        checkpoint_loading.load_local_checkpoint(str(tmp_path / 'none.pth'))
+        loading.load_local_checkpoint(str(tmp_path / 'none.pth'))

@@ -11,8 +11,10 @@ from mmengine.config import Config
 
 import mmaction_multigrid
 from mmaction_multigrid import MultigridSchedule, apply_multigrid
-from mmaction_multigrid.datasets import MultigridBatchSampler
-from mmaction_multigrid.schedule import BaseTraining, Settings, stages_to_config
+from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
+from mmaction_multigrid.config.settings import Settings
+from mmaction_multigrid.core.settings import BaseTraining
+from mmaction_multigrid.core.stages import stages_to_config
 
 from .toy import base_config
 

@@ -52,8 +52,8 @@ def test_every_command_runs(reader):
 
 
 def test_the_transform_is_halved_at_half_the_resolution(reader, monkeypatch):
-    from mmaction_multigrid.datasets.grid import Grid
-    from mmaction_multigrid.datasets.rules import RULES, find_rule
+    from mmaction_multigrid.core.dataset import ClipShape
+    from mmaction_multigrid.core.transform_rules import RULES, find_rule
     monkeypatch.syspath_prepend(str(reader))
     cfg = Config.fromfile(reader / 'my_multigrid.py')
     cfg.train_dataloader.dataset.pipeline.insert(4, dict(type='MyBlur', radius=4))
@@ -62,7 +62,7 @@ def test_the_transform_is_halved_at_half_the_resolution(reader, monkeypatch):
     import my_transforms  # noqa: F401
     try:
         apply_multigrid(cfg)
-        grid = Grid(num_frames=8, crop_size=16, base_frames=8, base_crop=32)
+        grid = ClipShape(num_frames=8, crop_size=16, base_frames=8, base_crop=32)
         step = dict(type='MyBlur', radius=4)
         assert find_rule(step).variants(step, grid) == [dict(type='MyBlur', radius=2)]
     finally:

@@ -13,8 +13,8 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid  # heals and registers before a config asks for anything
-from mmaction_multigrid.datasets import check_train_data
-from mmaction_multigrid.schedule import type_name
+from mmaction_multigrid.loading.train_data import check_train_data
+from mmaction_multigrid.core.transform_rules import type_name
 
 
 def parse_args(argv=None) -> argparse.Namespace:

@@ -4,7 +4,7 @@ import torch
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from ..datasets import register_transform_rule
+from ..core.transform_rules import register_transform_rule
 
 
 @TRANSFORMS.register_module()

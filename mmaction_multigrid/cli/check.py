@@ -22,16 +22,13 @@ from ..plan.measure import (
 )
 from ..plan.probe import Probe, probe_shapes, schedule_shapes
 from ..plan.warnings import shape_warnings
-from ..schedule import (
-    MultigridSchedule,
-    Settings,
-    Shape,
-    auto_settings,
-    count_base_updates,
-    count_updates,
-    data_warnings,
-    type_name,
-)
+from ..config.auto import auto_settings
+from ..config.describe import count_base_iterations, count_iterations
+from ..config.settings import Settings
+from ..core.schedule import MultigridSchedule
+from ..core.shapes import Shape
+from ..core.transform_rules import type_name
+from ..profiling.run_warnings import data_warnings
 from .check_output import (
     print_caps,
     print_forecast,
@@ -93,8 +90,8 @@ def run(args: argparse.Namespace) -> int:
     if clips:
         texts += data_warnings(
             shapes, batch_size * args.processes, clips,
-            count_updates(schedule, batch_size, share),
-            count_base_updates(schedule, batch_size, share))
+            count_iterations(schedule, batch_size, share),
+            count_base_iterations(schedule, batch_size, share))
     for text in texts:
         print(f'WARNING: {text}')
     return 0 if works else 1
@@ -228,7 +225,7 @@ def report(cfg: Config, schedule: MultigridSchedule, free: MultigridSchedule,
         print_caps(cap_choices(free, batch_size, clips, take),
                    schedule.settings,
                    auto_settings(free.base, free.settings, batch_size, clips),
-                   count_base_updates(schedule, batch_size, clips))
+                   count_base_iterations(schedule, batch_size, clips))
         if args.hours:
             epochs = args.hours * schedule.base.max_epochs / now.base_hours
             print_hours(fit_hours(free, batch_size, clips, args.hours, take),

@@ -5,7 +5,9 @@ from typing import List, Optional, Sequence
 from ..plan.advice import Choice
 from ..plan.forecast import Forecast, Hours
 from ..plan.probe import Probe
-from ..schedule import MultigridSchedule, Settings, Shape
+from ..config.settings import Settings
+from ..core.schedule import MultigridSchedule
+from ..core.shapes import Shape
 from .output import print_table
 
 NAMES = dict(waiting='waiting for data', precise_bn='precise BN')

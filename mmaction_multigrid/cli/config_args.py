@@ -11,8 +11,8 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 from ..config import multigrid_schedule
-from ..config.completed import count_clips
-from ..schedule import MultigridSchedule
+from ..config.auto import count_clips
+from ..core.schedule import MultigridSchedule
 
 NUMBERS = ('batch_size', 'clips', 'processes', 'hours')
 

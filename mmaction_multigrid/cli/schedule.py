@@ -4,6 +4,7 @@ import argparse
 import json
 
 from ..plan.drawing import draw_schedule
+from ..config.describe import describe
 from .config_args import add_clips, add_config, load_config, load_schedule
 from .output import print_table
 
@@ -24,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args)
     schedule, frame_interval, _, share = load_schedule(cfg, args)
     batch_size = cfg.train_dataloader.batch_size
-    info = schedule.to_dict(batch_size, frame_interval, share)
+    info = describe(schedule, batch_size, frame_interval, share)
     if args.format == 'json':
         print(json.dumps(info))
     else:

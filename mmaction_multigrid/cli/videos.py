@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.progress import track
 
-from ..schedule import read_list, video_path
-from ..survival.videos import check_videos
+from ..loading.files import read_list, video_path
+from ..loading.videos import check_videos
 
 EXAMPLE = 'videos train.txt --root data/videos --out clean.txt   (exit status 1 if a video is bad)'
 

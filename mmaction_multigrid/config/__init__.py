@@ -1,5 +1,6 @@
-"""Config in, resolved config out; knows the other rooms by registered name only."""
+"""The ``multigrid`` key: from a base config to a resolved config."""
 
 from .apply import apply_multigrid, multigrid_schedule
+from .runner import MultigridRunner
 
-__all__ = ['apply_multigrid', 'multigrid_schedule']
+__all__ = ['MultigridRunner', 'apply_multigrid', 'multigrid_schedule']

@@ -1,16 +1,18 @@
-"""What a stock config says about its training."""
+"""Base training, as a stock config describes it."""
 
-from typing import Any, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
-from mmaction.registry import TRANSFORMS
+from ..core.settings import BaseTraining
+from ..core.transform_rules import type_name
+from .lr import BaseCurve, read_lr
+from .pipeline import read_clip_shape
+from .sections import check_count, section
 
-from ..schedule import BaseTraining, check_count, type_name
-from .schedulers import read_lr
-from .sections import section
-
-# Backbones of stock MMAction2 that take clips of one shape only, and what in them does.
-FIXED_SHAPE = dict(C3D='its first fully connected layer takes the features of one clip shape')
-# Backbones whose position embedding follows the grid (models/positions.py), and the side of their patches by default.
+# Backbones of MMAction2 that take clips of one shape only, and why.
+FIXED_SHAPE = dict(C3D='its first fully connected layer takes the features '
+                   'of one clip shape')
+# Side of the patches, by default, of backbones whose position embedding is
+# interpolated (models/positions.py).
 PATCHES = dict(TimeSformer=None, UniFormerV2=16, VisionTransformer=16)
 # Names and defaults of the arguments that hold frames and crop of the clips
 # that a backbone's positions are made for.
@@ -21,26 +23,40 @@ CLIP_ARGUMENTS = dict(
     MViT=dict(temporal_size=16, spatial_size=224))
 
 
+class BaseConfig(NamedTuple):
+    """A base config as far as a schedule depends on it.
+
+    Attributes:
+        training (BaseTraining): Clips, epochs and the lr's decays.
+        curve (BaseCurve, optional): Its lr where that is more than steps.
+        frame_interval (int, optional): That of its clips, if they have one.
+    """
+    training: BaseTraining
+    curve: Optional[BaseCurve]
+    frame_interval: Optional[int]
+
+
 def read_epochs(train_cfg: Optional[Mapping]) -> int:
-    """Epochs of an epoch-based ``train_cfg``.
+    """Read the epochs of an epoch-based ``train_cfg``.
 
     Raises:
         ValueError: There is none, or it is not epoch-based.
     """
     if not isinstance(train_cfg, Mapping):
-        raise ValueError(f'train_cfg = {train_cfg!r}: multigrid needs the train_cfg of an epoch-based base config')
-    kind = type_name(train_cfg.get('type', 'EpochBasedTrainLoop' if train_cfg.get('by_epoch', True) else
-                                   'IterBasedTrainLoop'))
+        raise ValueError(f'train_cfg = {train_cfg!r}: multigrid needs the '
+                         'train_cfg of an epoch-based base config')
+    by_epoch = train_cfg.get('by_epoch', True)
+    default = 'EpochBasedTrainLoop' if by_epoch else 'IterBasedTrainLoop'
+    kind = type_name(train_cfg.get('type', default))
     if kind != 'EpochBasedTrainLoop':
-        raise ValueError(f'train_cfg.type = {kind!r}: multigrid trains in epochs and needs EpochBasedTrainLoop')
-    epochs = train_cfg.get('max_epochs')
-    check_count('train_cfg.max_epochs', epochs)
-    return epochs
+        raise ValueError(f'train_cfg.type = {kind!r}: multigrid trains in '
+                         'epochs and needs EpochBasedTrainLoop')
+    check_count('train_cfg.max_epochs', train_cfg.get('max_epochs'))
+    return train_cfg['max_epochs']
 
 
 def with_pipelines(dataset: Any) -> Iterator[Mapping]:
-    """Every data set that has a pipeline in a config, wrapped ones among them.
-    """
+    """Yield the configs of all datasets that have a pipeline."""
     if isinstance(dataset, Mapping):
         if isinstance(dataset.get('pipeline'), (list, tuple)) and dataset['pipeline']:
             yield dataset
@@ -52,7 +68,7 @@ def with_pipelines(dataset: Any) -> Iterator[Mapping]:
 
 
 def pipelines(dataset: Any) -> List[List]:
-    """Every pipeline in the config of a data set."""
+    """List every pipeline in a dataset's config."""
     return [entry['pipeline'] for entry in with_pipelines(dataset)]
 
 
@@ -72,33 +88,41 @@ def check_flow(dataset: Mapping) -> None:
             "number of them. Multigrid trains flow in 3D networks ('NCTHW')")
 
 
-def read_clip(train_dataloader: Optional[Mapping]) -> Tuple[int, int, Optional[int]]:
-    """Frames, crop and frame interval of the clips of a ``train_dataloader``.
+def read_clip(
+        train_dataloader: Optional[Mapping]) -> Tuple[int, int, Optional[int]]:
+    """Read frames, crop and frame interval of a ``train_dataloader``.
 
     Raises:
-        ValueError: There is no train pipeline, or pipelines of different clips, or a transform without a rule.
+        ValueError: There is no train pipeline, or a transform without a
+            rule, or clips of several shapes.
     """
     if not isinstance(train_dataloader, Mapping):
-        raise ValueError(f'train_dataloader is of type {type(train_dataloader).__name__}: multigrid needs a dict, the '
-                         'train_dataloader of a base config')
+        raise ValueError(
+            f'train_dataloader is of type {type(train_dataloader).__name__}: '
+            'multigrid needs a dict, the train_dataloader of a base config')
     found = list(with_pipelines(train_dataloader.get('dataset')))
     if not found:
-        raise ValueError('train_dataloader.dataset has no pipeline: multigrid needs a base config with a train pipeline')
-    base_shape = TRANSFORMS.get('MultigridTransform').base_shape
-    clips = {base_shape(dataset['pipeline']) for dataset in found}
-    for dataset in found:  # of known transforms
+        raise ValueError('train_dataloader.dataset has no pipeline: multigrid '
+                         'needs a base config with a train pipeline')
+    clips = {read_clip_shape(dataset['pipeline']) for dataset in found}
+    for dataset in found:
         check_flow(dataset)
     if len(clips) > 1:
-        raise ValueError(f'train_dataloader.dataset has pipelines for clips of different (frames, crop, interval): '
-                         f'{sorted(clips, key=str)}; multigrid needs one')
+        raise ValueError(
+            'train_dataloader.dataset has pipelines for clips of different '
+            f'(frames, crop, interval): {sorted(clips, key=str)}; multigrid '
+            'needs one')
     return clips.pop()
 
 
-def read_multiples(backbone: Mapping, num_frames: int, crop_size: int) -> Tuple[int, int]:
-    """Frames and pixels that the clips of a network must be multiples of, as those of the base config are.
+def read_multiples(backbone: Mapping, num_frames: int,
+                   crop_size: int) -> Tuple[int, int]:
+    """Read the multiples of frames and pixels that a network takes.
 
-    SlowFast's slow pathway sees one of ``resample_rate`` frames, and its lateral connections fit only then. A
-    transformer's pixels beyond its last whole patch would be left out.
+    The slow pathway of SlowFast sees one of ``resample_rate`` frames, and
+    its lateral connections fit only then. A transformer would leave out the
+    pixels beyond its last whole patch. Where the base clips are no multiple,
+    coarse clips need not be either.
     """
     kind = type_name(backbone.get('type', ''))
     frames = pixels = 1
@@ -143,20 +167,32 @@ def position_warnings(backbone: Mapping, num_frames: int,
     return found
 
 
-def read_base(cfg: Mapping) -> Tuple[BaseTraining, Optional[int]]:
-    """The base training of a config, and the frame interval of its clips.
+def read_base(cfg: Mapping) -> BaseConfig:
+    """Read the base training of a config.
 
     Raises:
-        ValueError: The config cannot be trained with multigrid; the message says why.
+        TypeError, ValueError: The config cannot be trained with multigrid;
+            the message says why.
     """
     backbone = section(section(cfg, 'model'), 'backbone', 'model.')
     kind = type_name(backbone.get('type', ''))
     if kind in FIXED_SHAPE:
-        raise ValueError(f'model.backbone.type = {kind!r}: {FIXED_SHAPE[kind]}; multigrid needs a network that '
-                         'takes clips of any number of frames and pixels, as ResNet3d and ResNet3dSlowFast do')
+        raise ValueError(
+            f'model.backbone.type = {kind!r}: {FIXED_SHAPE[kind]}; multigrid '
+            'needs a network that takes clips of any number of frames and '
+            'pixels, as ResNet3d and ResNet3dSlowFast do')
     max_epochs = read_epochs(cfg.get('train_cfg'))
     num_frames, crop_size, interval = read_clip(cfg.get('train_dataloader'))
-    optimizer = section(section(cfg, 'optim_wrapper'), 'optimizer', 'optim_wrapper.')
-    lr = read_lr(cfg.get('param_scheduler'), max_epochs, optimizer.get('lr'))
+    optimizer = section(
+        section(cfg, 'optim_wrapper'), 'optimizer', 'optim_wrapper.')
+    lr, curve = read_lr(
+        cfg.get('param_scheduler'), max_epochs, optimizer.get('lr'))
     frames, pixels = read_multiples(backbone, num_frames, crop_size)
-    return BaseTraining(num_frames, crop_size, max_epochs, frame_multiple=frames, crop_multiple=pixels, **lr), interval
+    training = BaseTraining(
+        num_frames,
+        crop_size,
+        max_epochs,
+        frame_multiple=frames,
+        crop_multiple=pixels,
+        **lr)
+    return BaseConfig(training, curve, interval)

@@ -1,11 +1,32 @@
-"""Parts of a config."""
+"""Helpers for reading a config."""
 
+from math import isfinite
+from numbers import Real
 from types import FunctionType
 from typing import Any, Mapping
 
+from ..core.batch_sampler import is_positive_int
+
+
+def is_number(value: Any) -> bool:
+    """Check for a finite real number, which a bool is not."""
+    return isinstance(
+        value, Real) and not isinstance(value, bool) and isfinite(value)
+
+
+def check_count(name: str, value: Any) -> None:
+    """Check for an integer of at least 1.
+
+    Raises:
+        ValueError: It is none; the message names it.
+    """
+    if not is_positive_int(value):
+        raise ValueError(
+            f'{name} = {value!r}: must be an integer of at least 1')
+
 
 def section(config: Mapping, key: str, where: str = '') -> Mapping:
-    """A dict in a config; an empty one where it is None or missing.
+    """Return a dict of a config, an empty one where it is None or missing.
 
     Raises:
         TypeError: It is something else.
@@ -17,10 +38,10 @@ def section(config: Mapping, key: str, where: str = '') -> Mapping:
 
 
 def name_types(value: Any) -> Any:
-    """Replace classes and functions by their names, which registries find.
+    """Replace classes and functions by names that registries find.
 
     Args:
-        value: A config, or a part of one: ``type=SGD`` of a config that
+        value: A config or a part of one: ``type=SGD`` of a config that
             imports it becomes ``type='torch.optim.sgd.SGD'``.
 
     Returns:

@@ -3,10 +3,11 @@
 from contextlib import contextmanager
 
 import torch
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from torch import nn
+
+from ..core.batch_norm import unwrap_model
 
 
 @contextmanager
@@ -38,6 +39,5 @@ class BFloat16OptimWrapper(OptimWrapper):
     @contextmanager
     def optim_context(self, model: nn.Module):
         """Run the model in bfloat16 inside the ``with`` block."""
-        bare = model.module if is_model_wrapper(model) else model
-        with super().optim_context(model), bfloat16(bare):
+        with super().optim_context(model), bfloat16(unwrap_model(model)):
             yield

@@ -9,12 +9,16 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 import torch
 import torch.nn.functional as F
+from mmaction.registry import HOOKS
+from mmengine.hooks import Hook
 from torch import Tensor, nn
 
+from ..core.batch_norm import unwrap_model
+from .reach import check_sizes
 from .windows import follow_windows
 
 # Tokens along time, height and width.
-Grid = Tuple[int, int, int]
+TokenGrid = Tuple[int, int, int]
 # How parameters are called that hold one vector per position.
 _TABLE = re.compile(r'(pos|position|positional|time|temporal)_?(embed|embeds|embedding|embeddings|emb)$')
 
@@ -43,16 +47,16 @@ class PositionRule:
             attribute, and what it is for a grid.
     """
     patches: str
-    grid: Callable[[nn.Module], Grid]
+    grid: Callable[[nn.Module], TokenGrid]
     tables: Mapping[str, PositionTable]
-    attributes: Mapping[str, Callable[[Grid], Any]] = field(default_factory=dict)
+    attributes: Mapping[str, Callable[[TokenGrid], Any]] = field(default_factory=dict)
 
 
-def _frames(grid: Grid) -> int:
+def _frames(grid: TokenGrid) -> int:
     return grid[0]
 
 
-def _square(frames: int, positions: int) -> Grid:
+def _square(frames: int, positions: int) -> TokenGrid:
     return frames, isqrt(positions), isqrt(positions)
 
 
@@ -86,14 +90,14 @@ def register_position_rule(name: str, rule: Optional[PositionRule]) -> None:
     _RULES[name] = rule
 
 
-def token_grid(patches: nn.Module, clip: Sequence[int]) -> Grid:
+def token_grid(patches: nn.Module, clip: Sequence[int]) -> TokenGrid:
     """Tokens that a convolution makes of a clip of (frames, height, width); one in 2D makes them of every frame."""
     space = [(size + 2 * padding - kernel) // stride + 1 for size, kernel, stride, padding in zip(
         reversed(clip), *map(reversed, (patches.kernel_size, patches.stride, patches.padding)))]
     return (*clip[:3 - len(space)], *reversed(space))
 
 
-def resize_table(values: Tensor, table: PositionTable, base: Grid, grid: Grid) -> Tensor:
+def resample_abs_pos_embed(values: Tensor, table: PositionTable, base: TokenGrid, grid: TokenGrid) -> Tensor:
     """Interpolate a table to other tokens: linearly in time, bicubic with antialias in space, as timm does in images.
 
     Args:
@@ -117,7 +121,7 @@ def resize_table(values: Tensor, table: PositionTable, base: Grid, grid: Grid) -
     return torch.cat((extra, x.to(rows.dtype)), -2)
 
 
-class FollowsGrid:
+class InterpolatedPosEmbed:
     """Mixed into the class of a backbone: its tables are those of the tokens of the last batch.
 
     They are computed when the network reads them, so that gradients reach the one parameter, which stays as it is.
@@ -128,7 +132,7 @@ class FollowsGrid:
         """Forward a batch of shape (N, channels, frames, height, width)."""
         grid = token_grid(attrgetter(self.rule.patches)(self), x.shape[-3:])
         self.token_grid = grid
-        for module, name in self.told:
+        for module, name in self.attr_targets:
             setattr(module, name, self.rule.attributes[name](grid))
         return super().forward(x, *args, **kwargs)
 
@@ -136,7 +140,7 @@ class FollowsGrid:
 def _reader(name: str, table: PositionTable) -> property:
     def read(self) -> Tensor:
         values = self._parameters[name] if name in self._parameters else self._buffers[name]
-        return resize_table(values, table, self.base_grid, self.token_grid)
+        return resample_abs_pos_embed(values, table, self.base_grid, self.token_grid)
 
     return property(read)
 
@@ -144,7 +148,7 @@ def _reader(name: str, table: PositionTable) -> property:
 @lru_cache(maxsize=None)
 def _following(kind: type, rule: PositionRule, names: Tuple[str, ...]) -> type:
     tables = {name: _reader(name, rule.tables[name]) for name in names}
-    return type(f'{kind.__name__}OnGrid', (FollowsGrid, kind), dict(tables, rule=rule))
+    return type(f'{kind.__name__}OnGrid', (InterpolatedPosEmbed, kind), dict(tables, rule=rule))
 
 
 def _rule_of(module: nn.Module) -> Tuple[bool, Optional[PositionRule]]:
@@ -157,7 +161,7 @@ def _rule_of(module: nn.Module) -> Tuple[bool, Optional[PositionRule]]:
 
 def _follow(module: nn.Module, rule: PositionRule) -> None:
     module.base_grid = module.token_grid = rule.grid(module)
-    module.told = tuple((part, name) for part in module.modules() for name in rule.attributes if hasattr(part, name))
+    module.attr_targets = tuple((part, name) for part in module.modules() for name in rule.attributes if hasattr(part, name))
     held = {**module._parameters, **module._buffers}
     module.__class__ = _following(type(module), rule, tuple(name for name in rule.tables if name in held))
 
@@ -169,7 +173,7 @@ def _check_no_table(name: str, module: nn.Module) -> None:
             'follows others; mmaction_multigrid.register_position_rule does')
 
 
-def follow_grid(model: nn.Module) -> List[str]:
+def interpolate_pos_embeds(model: nn.Module) -> List[str]:
     """Have the positions that a model knows follow the grid, in place: same modules, same tensors.
 
     Position embeddings are interpolated by the rule of their class; VideoSwin's windows get the biases of their own
@@ -187,8 +191,39 @@ def follow_grid(model: nn.Module) -> List[str]:
         known, rule = _rule_of(module)
         if not known:
             _check_no_table(name, module)
-        if rule is not None and not isinstance(module, FollowsGrid):
+        if rule is not None and not isinstance(module, InterpolatedPosEmbed):
             _follow(module, rule)
-        if isinstance(module, FollowsGrid):
+        if isinstance(module, InterpolatedPosEmbed):
             followed.append(name)
     return followed + follow_windows(model)
+
+
+@HOOKS.register_module()
+class InterpolatePosEmbedHook(Hook):
+    """Interpolate position embeddings, and check the network's sizes.
+
+    Its priority is NORMAL.
+    """
+    priority = 'NORMAL'
+
+    def before_train(self, runner) -> None:
+        """Change the model in place.
+
+        Raises:
+            ValueError: A position embedding has no rule, or the network
+                cannot take the smallest clips of the schedule.
+        """
+        model, loop = unwrap_model(runner.model), runner.train_loop
+        changed = interpolate_pos_embeds(model)
+        if changed:
+            runner.logger.info(
+                'Multigrid: positions follow the grid in '
+                f'{len(changed)} modules, {changed[0]} first')
+        if hasattr(model, 'backbone'):
+            sizes = {
+                shape[1:]
+                for stage in loop.batch_sampler.stages
+                for shape in stage.shapes
+            }
+            base = getattr(loop.dataloader.dataset, 'base_shape', max(sizes))
+            check_sizes(model, list(sizes), base)

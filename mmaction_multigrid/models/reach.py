@@ -14,11 +14,11 @@ def temporal_kernel(model: nn.Module) -> int:
     return max((layer.kernel_size[0] for layer in model.modules() if isinstance(layer, nn.Conv3d)), default=1)
 
 
-def feature_sides(features: Any) -> List[int]:
+def short_edges(features: Any) -> List[int]:
     """Shorter spatial sides of the feature maps, of shape (N, C, T, H, W), among a head's inputs."""
     if isinstance(features, Tensor):
         return [min(features.shape[-2:])] if features.dim() == 5 else []
-    return [side for entry in features for side in feature_sides(entry)] if isinstance(features, (list, tuple)) else []
+    return [side for entry in features for side in short_edges(entry)] if isinstance(features, (list, tuple)) else []
 
 
 @contextmanager
@@ -44,13 +44,13 @@ def _make_clip(backbone: nn.Module, size: Size) -> Tensor:
     return torch.zeros(1, channels, frames, crop, crop, device=device)
 
 
-def smallest_map(backbone: nn.Module, num_frames: int,
+def min_feature_size(backbone: nn.Module, num_frames: int,
                  crop_size: int) -> Optional[int]:
-    """Shorter side of the smallest feature map that a backbone makes of a clip; None where it cannot be told."""
+    """Shorter side of the smallest feature map that a backbone makes of a clip; None where it cannot be attr_targets."""
     try:
         with _evaluating(backbone):
             features = backbone(_make_clip(backbone, (num_frames, crop_size)))
-            return min(feature_sides(features), default=None)
+            return min(short_edges(features), default=None)
     except Exception:  # a network that takes something else
         return None
 

@@ -6,7 +6,7 @@ from typing import Any, List
 from torch import Tensor, nn
 
 
-class WindowsOnGrid:
+class WindowBiasMixin:
     """Mixed into window attention: it looks its biases up by the offsets inside of the window at hand.
 
     The stock one takes the first rows and columns of the full window's index: of a window that is shorter in time alone
@@ -27,7 +27,7 @@ class WindowsOnGrid:
         return index.view(*full, *full)[(*inside, *inside)].reshape(count, count)
 
 
-class TellsWindows:
+class WindowSizeMixin:
     """Mixed into VideoSwin's block: it tells its attention how large the windows are."""
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -51,8 +51,8 @@ def follow_windows(model: nn.Module) -> List[str]:
     for name, module in model.named_modules():
         if type(module).__name__ == 'SwinTransformerBlock3D' and type(module.attn).__name__ == 'WindowAttention3D':
             module.attn.window = tuple(module.window_size)
-            module.attn.__class__ = _on_grid(WindowsOnGrid, type(module.attn))
-            module.__class__ = _on_grid(TellsWindows, type(module))
-        if isinstance(module, TellsWindows):
+            module.attn.__class__ = _on_grid(WindowBiasMixin, type(module.attn))
+            module.__class__ = _on_grid(WindowSizeMixin, type(module))
+        if isinstance(module, WindowSizeMixin):
             followed.append(name)
     return followed

@@ -3,8 +3,11 @@
 from dataclasses import replace
 from typing import Callable, Dict, List, NamedTuple, Optional
 
-from ..schedule import MultigridSchedule, Shape, auto_settings, count_updates
-from ..schedule.updates import CAPS
+from ..config.auto import auto_settings
+from ..config.describe import count_iterations
+from ..core.schedule import MultigridSchedule
+from ..core.shapes import Shape
+from ..config.auto import CAPS
 from .forecast import Forecast
 from .probe import coarse_to_fine, schedule_shapes
 
@@ -70,7 +73,7 @@ def cap_choices(free: MultigridSchedule, batch_size: int, clips: int,
                      for cap in CAPS), MultigridSchedule(free.base, auto)]:
         if choice.stages not in found and (taken := take(choice)):
             found[choice.stages] = Choice(
-                choice, count_updates(choice, batch_size, clips), taken)
+                choice, count_iterations(choice, batch_size, clips), taken)
     return list(found.values())
 
 
@@ -93,6 +96,6 @@ def fit_hours(free: MultigridSchedule, batch_size: int, clips: int,
         except ValueError:  # no epoch is left
             return None
         if (taken := take(choice)) and taken.hours <= hours:
-            return Choice(choice, count_updates(choice, batch_size, clips),
+            return Choice(choice, count_iterations(choice, batch_size, clips),
                           taken)
     return None

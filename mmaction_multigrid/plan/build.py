@@ -8,7 +8,7 @@ from mmaction.registry import MODELS
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import nn
 
-from ..schedule import type_name
+from ..core.transform_rules import type_name
 
 
 def build_model(config: dict) -> nn.Module:

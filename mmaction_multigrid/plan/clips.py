@@ -7,7 +7,7 @@ from mmaction.registry import TRANSFORMS
 from mmengine.dataset import pseudo_collate
 from torch import nn
 
-from ..schedule import type_name
+from ..core.transform_rules import type_name
 
 FORMAT = [dict(type='FormatShape', input_format='NCTHW'),
           dict(type='PackActionInputs')]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Sequence, Union
 
-from ..schedule import MultigridSchedule
+from ..core.schedule import MultigridSchedule
 from .runs import Run
 
 

@@ -13,13 +13,11 @@ from typing import (
     Tuple,
 )
 
-from ..schedule import (
-    MultigridSchedule,
-    Shape,
-    count_base_updates,
-    count_batches,
-    precise_bn_batches,
-)
+from ..config.describe import count_base_iterations
+from ..core.precise_bn import num_precise_bn_batches
+from ..core.schedule import MultigridSchedule
+from ..core.shapes import Shape
+from ..core.stages import count_batches
 from .probe import Probe
 
 # Where their number is unknown: what an epoch drops does not count then.
@@ -153,7 +151,7 @@ def forecast(schedule: MultigridSchedule, costs: Costs, batch_size: int,
             for shape, count in counts])
         done, length = stage.begin, sum(count for _, count in counts)
         for epoch in stage.eval_epochs(schedule.settings.eval_freq):
-            bn += min(clips // batch_size, precise_bn_batches(
+            bn += min(clips // batch_size, num_precise_bn_batches(
                 schedule.settings.precise_bn, (epoch - done) * length,
                 batch_size * processes, epoch == schedule.max_epochs))
             done, evaluations = epoch, evaluations + 1
@@ -161,7 +159,7 @@ def forecast(schedule: MultigridSchedule, costs: Costs, batch_size: int,
     bn_waiting = costs.waiting(computing, [(bn * batch_size, base[1:])])
     ours = (training, waiting, computing + bn_waiting,
             evaluations * costs.evaluation)
-    updates = count_base_updates(schedule, batch_size, clips)
+    updates = count_base_iterations(schedule, batch_size, clips)
     computing = updates * costs.steps[base]
     waiting = costs.waiting(computing, [(updates * batch_size, None)])
     stock = (computing, waiting, 0., base_evaluations * costs.evaluation)

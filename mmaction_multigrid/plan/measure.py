@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 from ..config import apply_multigrid
-from ..schedule import Shape
+from ..core.shapes import Shape
 from .build import build_model
 
 CLIPS = 32

@@ -10,14 +10,12 @@ import torch
 from mmengine.optim import OptimWrapper
 from torch import nn
 
-from ..models import (
-    convert_sub_batch_norm,
-    feature_sides,
-    follow_grid,
-    set_bn_splits,
-    temporal_kernel,
-)
-from ..schedule import MultigridSchedule, Shape, norm_groups
+from ..core.batch_norm import convert_sub_batch_norm, set_bn_splits
+from ..models.positions import interpolate_pos_embeds
+from ..models.reach import short_edges, temporal_kernel
+from ..core.hook import bn_groups
+from ..core.schedule import MultigridSchedule
+from ..core.shapes import Shape
 from .build import build_model, still_optimizer
 from .clips import MadeUpClips
 
@@ -93,14 +91,14 @@ def probe_shapes(config: dict, shapes: Iterable[Shape], batch_size: int,
     """
     model = build_model(config).to(device).train()
     layers = convert_sub_batch_norm(model)
-    follow_grid(model)
+    interpolate_pos_embeds(model)
     steps = _Steps(model, still_optimizer(model, optim_wrapper, device),
                    MadeUpClips(config, pipeline), torch.device(device))
     for shape in shapes:
         clips = batch_size * shape.batch_factor
         for layer in layers:
             group = batch_size if layer.across_processes else bn_base_size
-            set_bn_splits([layer], norm_groups(clips, group, 1)[0])
+            set_bn_splits([layer], bn_groups(clips, group, 1)[0])
         yield steps.probe(shape, clips, repeats)
 
 
@@ -122,7 +120,7 @@ class _Steps:
         self.kernel, self.warm = temporal_kernel(model), False
         self.seen: List[int] = []
         model.cls_head.register_forward_pre_hook(
-            lambda _, args: self.seen.extend(feature_sides(args[0])))
+            lambda _, args: self.seen.extend(short_edges(args[0])))
 
     def probe(self, shape: Shape, clips: int, repeats: int) -> Probe:
         """Make a few steps at a shape; the first is not counted."""

@@ -2,7 +2,8 @@
 
 from typing import List, Sequence
 
-from ..schedule import MultigridSchedule, crop_warning, frames_warning
+from ..core.schedule import MultigridSchedule
+from ..profiling.run_warnings import crop_warning, frames_warning
 from .probe import Probe
 
 MAX_MEMORY = 1.15  # peak of a shape, of the base shape's

@@ -11,7 +11,7 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tup
 
 import cv2
 
-from ..schedule import is_count
+from ..core.batch_sampler import is_positive_int
 from .avi import Writer, copy_size
 from .frames import container_rate, open_frames
 from .index import Video
@@ -37,9 +37,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'sides', check_sides(self.sides))
-        if not is_count(self.quality) or self.quality > 100:
+        if not is_positive_int(self.quality) or self.quality > 100:
             raise ValueError(f'quality = {self.quality!r}: must be an integer from 1 to 100')
-        if not is_count(self.frame_stride):
+        if not is_positive_int(self.frame_stride):
             raise ValueError(f'frame_stride = {self.frame_stride!r}: must be an integer of at least 1')
 
 

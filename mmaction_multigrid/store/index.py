@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from ..datasets.rules import READERS
+from ..core.transform_rules import READERS
 from .avi import FRAME, Copy
 from .names import video_key
 

@@ -10,10 +10,10 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from ..datasets.copies import copy_failed
-from ..datasets.grid import Grid, current_grid
-from ..datasets.rules import READERS, find_rule, transform_name
-from ..schedule import is_count
+from ..loading.files import copy_failed
+from ..core.dataset import ClipShape, current_shape
+from ..core.transform_rules import READERS, find_rule, register_transform_rule, transform_name
+from ..core.batch_sampler import is_positive_int
 from .avi import read_frames
 from .index import open_index
 from .names import copy_path
@@ -80,7 +80,7 @@ class GridStoreInit(BaseTransform):
         for key, value in (('store', store), ('root', root)):
             if not isinstance(value, str):
                 raise TypeError(f'{key} = {value!r}: must be a path')
-        if short_side is not None and not is_count(short_side):
+        if short_side is not None and not is_positive_int(short_side):
             raise ValueError(f'short_side = {short_side!r}: must be an integer of at least 1')
         if full_grid not in FULL_GRID:
             raise ValueError(f'full_grid = {full_grid!r}: must be one of {", ".join(FULL_GRID)}')
@@ -98,7 +98,7 @@ class GridStoreInit(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Find the copy, or open the original."""
-        grid = current_grid()
+        grid = current_shape()
         usable = grid is not None and (not grid.is_base or self.full_grid == 'store')
         if not usable or results.get('modality', 'RGB') != 'RGB' or 'gt_bboxes' in results:
             return self._open_original(results)
@@ -131,7 +131,7 @@ class GridStoreInit(BaseTransform):
             osp.isfile(copy_path(self.store, side, self.index.key(row)))
             for row in rows for side in self.index.sides)
 
-    def _find_side(self, grid: Grid, original: int) -> Optional[int]:
+    def _find_side(self, grid: ClipShape, original: int) -> Optional[int]:
         return find_side(self.index.sides, side_on_grid(self.short_side or original, grid))
 
     def _open_original(self, results: dict) -> dict:
@@ -232,3 +232,7 @@ class GridStoreDecode(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(original={self.original!r})'
+
+
+register_transform_rule('GridStoreInit', reads=True)
+register_transform_rule('GridStoreDecode', decodes='images')

@@ -6,14 +6,14 @@ from mmengine.config import Config
 
 from ..config import multigrid_schedule
 from ..config.base import pipelines
-from ..datasets import Grid
-from ..datasets.rules import transform_name
-from ..schedule import is_count
+from ..core.dataset import ClipShape
+from ..core.transform_rules import transform_name
+from ..core.batch_sampler import is_positive_int
 
 MIN_SIDE = 16  # pixels
 
 
-def side_on_grid(short_side: int, grid: Grid) -> int:
+def side_on_grid(short_side: int, grid: ClipShape) -> int:
     """Short side, in pixels, that the pipeline resizes the frames of a clip on ``grid`` to."""
     return max(1, round(short_side * grid.crop_size / grid.base_crop))
 
@@ -32,7 +32,7 @@ def read_short_side(pipeline: Sequence[Any]) -> Optional[int]:
         scale = step.get(dict(Resize='scale', RandomRescale='scale_range').get(name, ''))
         if isinstance(scale, (list, tuple)) and len(scale) == 2:
             side = max(scale) if name == 'RandomRescale' or -1 in scale else min(scale)
-            if is_count(side):
+            if is_positive_int(side):
                 return side
         if name == 'RandomResizedCrop':
             return None
@@ -61,7 +61,7 @@ def sides_of(cfg: Config, frame_side: Optional[int] = None, full: bool = False) 
         side = read_short_side(pipeline) or frame_side
         if side is None:
             raise ValueError('the train pipeline crops a share of the frames: give --sides, or the videos')
-        sides.update(side_on_grid(side, Grid(base.num_frames, crop, base.num_frames, base.crop_size))
+        sides.update(side_on_grid(side, ClipShape(base.num_frames, crop, base.num_frames, base.crop_size))
                      for crop in crops if full or crop < base.crop_size)
     if not sides:
         raise ValueError('no shape of the schedule has a smaller crop than the base shape: --full would store that size')

@@ -12,9 +12,10 @@ from mmengine.config import Config
 from mmengine.fileio import join_path
 from mmengine.utils import is_abs
 
-from ..datasets import build_dataset, leaves
-from ..datasets.rules import READERS, clip_path, find_rule
-from ..schedule import read_list
+from ..loading.train_data import build_dataset, unwrap_datasets
+from ..core.transform_rules import READERS, find_rule
+from ..loading.files import clip_path
+from ..loading.files import read_list
 from .names import clip_name, video_key
 
 BLOCK = 2**14  # bytes that are looked at in one place of an original
@@ -141,7 +142,7 @@ def sources_of(cfg: Config, listed: Optional[Path] = None, root: Optional[Path] 
         config['pipeline'] = []
     found: Dict[Source, None] = {}
     built = build_dataset(dataset)
-    for data, (folder, reader) in zip(leaves(built), readers):
+    for data, (folder, reader) in zip(unwrap_datasets(built), readers):
         for index in range(len(data)):
             found[source_of(data.get_data_info(index), folder, reader)] = None
     if not found:

@@ -11,7 +11,7 @@ from torch.utils.data import Sampler
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmaction_multigrid.config.apply import LOADER_TIMEOUT
-from mmaction_multigrid.config.completed import count_clips, count_processes, lr_rule
+from mmaction_multigrid.config.auto import count_clips, count_processes, lr_rule
 
 from ..toy import base_config
 

@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.schedule import norm_groups
+from mmaction_multigrid.core.hook import bn_groups
 
 from ..conftest import ROOT
 
@@ -47,5 +47,5 @@ def test_statistics_are_the_references(path):
     groups = []
     for stage in loader.batch_sampler.stages[:4]:
         clips = loader.batch_size * stage['shapes'][-1][0]
-        groups.append((clips, *norm_groups(clips, hook.bn_base_size, 8)))
+        groups.append((clips, *bn_groups(clips, hook.bn_base_size, 8)))
     assert groups == [(16, 2, 1), (8, 1, 1), (4, 1, 2), (2, 1, 4)]

@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from mmaction_multigrid import multigrid_schedule
-from mmaction_multigrid.schedule import count_base_updates, count_updates
+from mmaction_multigrid.config.describe import count_base_iterations, count_iterations
 
 from ..conftest import ROOT
 from ..small import load_tool
@@ -25,7 +25,7 @@ def test_what_a_key_does_to_updates_and_computing(row):
     cfg.multigrid.update(eval(row[0].strip('`')))
     schedule, _ = multigrid_schedule(cfg, clips=240000, processes=8)
     share = 240000 // 8
-    updates, base = count_updates(schedule, 8, share), count_base_updates(schedule, 8, share)
+    updates, base = count_iterations(schedule, 8, share), count_base_iterations(schedule, 8, share)
     assert base == 896250
     largest = max(shape.batch_factor for stage in schedule.stages for shape in stage.shapes)
     shares = [f'{100 * updates / base:.0f} %', f'{100 / schedule.predicted_speedup:.0f} %']

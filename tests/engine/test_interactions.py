@@ -6,7 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.models import PreciseBN
+from mmaction_multigrid.core.precise_bn import PreciseBN
 
 from ..toy import RecordHook, base_config, new_name
 from .test_training import last_weights

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from mmengine.config import Config
 
-from mmaction_multigrid.engine.store_command import store_command
+from mmaction_multigrid.loading.data_time import store_command
 
 from ..toy import base_config
 from .test_training import interrupted, train

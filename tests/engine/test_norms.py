@@ -10,14 +10,9 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.models import (
-    SubBatchNorm,
-    SubSyncBatchNorm,
-    convert_sub_batch_norm,
-    norm_report,
-    set_bn_splits,
-)
-from mmaction_multigrid.schedule import norm_groups
+from mmaction_multigrid.core.batch_norm import SubBatchNorm, SubSyncBatchNorm, convert_sub_batch_norm, set_bn_splits
+from mmaction_multigrid.profiling.start_report import norm_report
+from mmaction_multigrid.core.hook import bn_groups
 
 from ..small import load_tool
 from ..stock import accepted_configs
@@ -68,7 +63,7 @@ def test_an_unknown_class_is_a_warning_that_names_it(tmp_path):
     (28, 8, 1, (2, 1)),  # three groups would cut clips
     (64, 64, 8, (1, 1)), (8, 64, 8, (1, 8)), (16, 64, 8, (1, 4)), (128, 64, 8, (2, 1))])
 def test_groups_of_clips(batch, clips, processes, expected):
-    assert norm_groups(batch, clips, processes) == expected
+    assert bn_groups(batch, clips, processes) == expected
 
 
 @pytest.mark.parametrize(('backbone', 'groups'), [
@@ -97,8 +92,8 @@ def test_every_batch_norm_of_every_stock_config_follows_or_is_frozen():
         model.train()
         report = norm_report(model)
         norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-        assert len(report.following) + len(report.frozen) == len(norms), name
+        assert len(report.converted) + len(report.frozen) == len(norms), name
         assert not report.unknown, name
         assert all(isinstance(module, SubBatchNorm) for module in norms), name
-        layers += len(report.following)
+        layers += len(report.converted)
     assert layers > 2000

@@ -6,8 +6,10 @@ from mmaction.registry import MODELS
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.engine import MultigridHook, MultigridLR, PreciseBNHook
-from mmaction_multigrid.engine.dist import group_ranks
+from mmaction_multigrid.core.hook import MultigridHook
+from mmaction_multigrid.core.lr import MultigridLR
+from mmaction_multigrid.core.precise_bn import PreciseBNHook
+from mmaction_multigrid.core.hook import group_ranks
 
 from ..toy import base_config, new_name
 

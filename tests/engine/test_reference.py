@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.datasets import MultigridBatchSampler
+from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
 
 from ..conftest import ROOT
 from ..toy import ToyBackbone, new_name

@@ -13,8 +13,8 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.models import SubSyncBatchNorm, convert_sub_batch_norm, set_bn_splits
-from mmaction_multigrid.models.convert import SUB_CLASSES
+from mmaction_multigrid.core.batch_norm import SubSyncBatchNorm, convert_sub_batch_norm, set_bn_splits
+from mmaction_multigrid.core.batch_norm import SUB_CLASSES
 
 from ..toy import RecordHook, SplitsHook, base_config, seeded_batches
 

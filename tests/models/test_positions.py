@@ -8,7 +8,8 @@ from mmaction.registry import MODELS
 from torch import nn
 
 from mmaction_multigrid import PositionRule, PositionTable, register_position_rule
-from mmaction_multigrid.models import FollowsGrid, follow_grid, positions
+from mmaction_multigrid.models import positions
+from mmaction_multigrid.models.positions import InterpolatedPosEmbed, interpolate_pos_embeds
 
 from ..transformers import BASE, NETWORKS, build, noise
 
@@ -52,7 +53,7 @@ def test_at_the_base_shape_it_is_the_stock_network(name):
     """Bit for bit, gradients too, before and after other shapes."""
     stock = build(name)
     ours = copy.deepcopy(stock)
-    assert follow_grid(ours) == follow_grid(ours) == ['']
+    assert interpolate_pos_embeds(ours) == interpolate_pos_embeds(ours) == ['']
     assert list(ours.state_dict()) == list(stock.state_dict())
     clips = noise(*BASE)
     for _ in range(2):
@@ -72,7 +73,7 @@ def test_at_the_base_shape_it_is_the_stock_network(name):
 def test_at_a_coarse_shape_it_is_one_built_for_it(name, frames, crop):
     stock = build(name)
     ours = copy.deepcopy(stock).eval()
-    follow_grid(ours)
+    interpolate_pos_embeds(ours)
     native = built_for(name, frames, crop, stock)
     clips = noise(frames, crop)
     torch.testing.assert_close(ours(clips), native(clips), rtol=1e-5, atol=1e-5)
@@ -81,7 +82,7 @@ def test_at_a_coarse_shape_it_is_one_built_for_it(name, frames, crop):
 def test_gradients_reach_the_stored_table(name):
     """All rows of it: each is a part of some token's embedding."""
     ours = build(name).train()
-    follow_grid(ours)
+    interpolate_pos_embeds(ours)
     tables = [key for key in ('pos_embed', 'time_embed', 'positional_embedding') if key in ours._parameters]
     ours(noise(4, 32)).square().sum().backward()
     for key in tables:
@@ -91,7 +92,7 @@ def test_gradients_reach_the_stored_table(name):
 def test_a_copy_stands_by_itself(name):
     """Of EMAHook, for one: what it knows of the grid is its own."""
     ours = build(name).eval()
-    follow_grid(ours)
+    interpolate_pos_embeds(ours)
     clips = noise(*BASE)
     expected = ours(clips)
     twin = copy.deepcopy(ours)
@@ -112,15 +113,15 @@ def test_a_network_of_ones_own_joins_by_a_rule(monkeypatch):
 
     monkeypatch.setattr(positions, '_RULES', dict(positions._RULES))
     with pytest.raises(ValueError, match=r'backbone\.pos_embedding of Own: .*register_position_rule'):
-        follow_grid(nn.ModuleDict(dict(backbone=Own())))
+        interpolate_pos_embeds(nn.ModuleDict(dict(backbone=Own())))
     register_position_rule('Own', PositionRule('patches', lambda module: (2, 2, 2),
                                                dict(pos_embedding=PositionTable('thw'))))
     network = nn.ModuleDict(dict(backbone=Own()))
-    assert follow_grid(network) == ['backbone']
-    assert isinstance(network.backbone, FollowsGrid)
+    assert interpolate_pos_embeds(network) == ['backbone']
+    assert isinstance(network.backbone, InterpolatedPosEmbed)
     assert network.backbone(torch.zeros(1, 3, 2, 8, 8)).shape == (1, 1, 4)
     register_position_rule('Own', None)
-    assert follow_grid(Own()) == []
+    assert interpolate_pos_embeds(Own()) == []
     with pytest.raises(TypeError, match='must be a PositionRule'):
         register_position_rule('Own', 'thw')
 
@@ -148,7 +149,7 @@ def test_mvit_interpolates_by_itself():
     torch.manual_seed(0)
     for parameter in ours.parameters():
         nn.init.normal_(parameter, std=0.1)
-    assert follow_grid(ours) == []
+    assert interpolate_pos_embeds(ours) == []
     native = MODELS.build({**NETWORKS['mvit'], 'spatial_size': 32, 'temporal_size': 4})
     state = ours.state_dict()
     resized = 0

@@ -8,7 +8,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmaction_multigrid import multigrid_schedule
-from mmaction_multigrid.models import check_sizes
+from mmaction_multigrid.models.reach import check_sizes
 from mmaction_multigrid.plan import schedule_shapes, without_weights
 
 SIZES = [(frames, crop) for frames in (4, 8, 16) for crop in (32, 45, 64)]

@@ -8,8 +8,8 @@ import torch
 from mmaction.models.backbones.swin import SwinTransformerBlock3D, WindowAttention3D
 from mmengine.registry import init_default_scope
 
-from mmaction_multigrid.models import follow_grid
-from mmaction_multigrid.models.windows import TellsWindows
+from mmaction_multigrid.models.positions import interpolate_pos_embeds
+from mmaction_multigrid.models.windows import WindowSizeMixin
 
 from ..transformers import BASE, build, noise
 
@@ -42,7 +42,7 @@ def test_every_pair_has_the_bias_of_its_offset(window, wrong):
     full = (8, 7, 7)
     stock = WindowAttention3D(4, full, 1)
     block = SwinTransformerBlock3D(4, 1, full)
-    follow_grid(block)
+    interpolate_pos_embeds(block)
     block(torch.zeros(1, *window, 4), None)
     expected = pairs_of(window)
     assert offsets_of(used_rows(block.attn, window), full) == expected
@@ -54,8 +54,8 @@ def test_it_is_the_stock_network_where_windows_are_full_or_only_shorter():
     init_default_scope('mmaction')
     stock = build('swin')
     ours = copy.deepcopy(stock)
-    names = follow_grid(ours)
-    assert len(names) == 4 and names == follow_grid(ours)
+    names = interpolate_pos_embeds(ours)
+    assert len(names) == 4 and names == interpolate_pos_embeds(ours)
     assert list(ours.state_dict()) == list(stock.state_dict())
     # 64 pixels are 16 x 16 and 8 x 8 positions, both above the window; 2 frames are one position.
     for frames, crop in (BASE, (2, 64), BASE):
@@ -77,7 +77,7 @@ def test_a_coarse_shape_is_as_with_a_window_of_that_size():
     state['attn.relative_position_bias_table'] = state['attn.relative_position_bias_table'][kept]
     state['attn.relative_position_index'] = native.attn.relative_position_index
     native.load_state_dict(state)
-    follow_grid(ours)
+    interpolate_pos_embeds(ours)
     x = torch.randn(2, *window, 8)
     torch.testing.assert_close(ours.eval()(x, None), native.eval()(x, None), rtol=1e-5, atol=1e-5)
 
@@ -86,8 +86,8 @@ def test_a_coarse_shape_is_as_with_a_window_of_that_size():
 def test_gradients_reach_the_offsets_that_occur_and_no_others(with_cp):
     """With activation checkpointing too, which runs the block again when it goes back."""
     block = SwinTransformerBlock3D(8, 2, (4, 7, 7), with_cp=with_cp)
-    follow_grid(block)
-    assert isinstance(block, TellsWindows)
+    interpolate_pos_embeds(block)
+    assert isinstance(block, WindowSizeMixin)
     x = torch.randn(2, 4, 5, 5, 8, requires_grad=True)
     block(x, None).square().sum().backward()
     rows = block.attn.relative_position_bias_table.grad.abs().sum(1).nonzero().flatten().tolist()

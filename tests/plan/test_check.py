@@ -9,7 +9,7 @@ from mmaction_multigrid import multigrid_schedule, plan
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.cli import check
 from mmaction_multigrid.plan import Probe, measure, probe, probe_shapes
-from mmaction_multigrid.schedule import Shape
+from mmaction_multigrid.core.shapes import Shape
 
 from ..conftest import ROOT
 from ..toy import base_config

@@ -9,7 +9,9 @@ from mmaction_multigrid.plan.advice import (
     shapes_to_probe,
     with_settings,
 )
-from mmaction_multigrid.schedule import BaseTraining, Settings, Shape
+from mmaction_multigrid.config.settings import Settings
+from mmaction_multigrid.core.settings import BaseTraining
+from mmaction_multigrid.core.shapes import Shape
 
 COARSE, BASE = Shape(4, 4, 8), Shape(1, 8, 16)
 STAGES = [dict(epochs=2, batch_factor=4, num_frames=4, crop_size=8),

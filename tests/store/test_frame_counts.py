@@ -6,13 +6,9 @@ import numpy as np
 import pytest
 from mmaction.registry import TRANSFORMS
 
-from mmaction_multigrid.datasets import (
-    Grid,
-    MultigridDataset,
-    MultigridTransform,
-    open_grid,
-)
-from mmaction_multigrid.schedule import Shape
+from mmaction_multigrid.config.pipeline import wrap_pipeline
+from mmaction_multigrid.core.dataset import ClipShape, MultigridDataset, clip_shape
+from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.store import GridStoreInit
 from mmaction_multigrid.store.build import build
 from mmaction_multigrid.store.copying import Settings
@@ -50,13 +46,13 @@ def test_pyav_clips_are_the_same_with_and_without_a_store(
         data_prefix=dict(video=str(tmp_path)),
         pipeline=PIPELINE)
     greys, warnings = [], []
-    monkeypatch.setattr('mmaction_multigrid.datasets.missing.print_log',
+    monkeypatch.setattr('mmaction_multigrid.loading.train_data.print_log',
                         lambda text, **_: warnings.append(text))
     for steps in (PIPELINE,
                   GridStoreInit.insert(config, str(tmp_path / 'store'))):
         warnings.clear()
         data = MultigridDataset(
-            dict(config, pipeline=MultigridTransform.wrap_pipeline(steps)),
+            dict(config, pipeline=wrap_pipeline(steps)),
             (8, 32))
         assert ['holds no number of frames' in text
                 for text in warnings] == ([] if name == 'a.mp4' else [True])
@@ -89,7 +85,7 @@ def test_opencv_samples_from_its_estimate_with_and_without_a_store(tmp_path):
     decode = TRANSFORMS.build(
         dict(type='GridStoreDecode', original=dict(type='OpenCVDecode')))
     wanted = np.array([0, 12, 23, 24, 60])
-    with open_grid(Grid(4, 16, 8, 32)):
+    with clip_shape(ClipShape(4, 16, 8, 32)):
         ours, stock = init(dict(info)), init.original(dict(info))
     assert ours['total_frames'] == stock['total_frames'] > 60
     ours, stock = decode(dict(ours, frame_inds=wanted)), decode(

@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mmaction_multigrid import apply_multigrid, register_transform_rule
 from mmaction_multigrid.__main__ import main
-from mmaction_multigrid.schedule import Shape
+from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.store.names import clip_name
 
 from ..videos import encode_colours

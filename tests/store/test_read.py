@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from mmaction.registry import DATASETS, TRANSFORMS
 
+from mmaction_multigrid.config.pipeline import wrap_pipeline
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.datasets import Grid, MultigridDataset, MultigridTransform, open_grid
-from mmaction_multigrid.schedule import Shape
+from mmaction_multigrid.core.dataset import ClipShape, MultigridDataset, clip_shape
+from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.store import GridStoreInit
 from mmaction_multigrid.store.build import build
 from mmaction_multigrid.store.copying import Settings
@@ -62,7 +63,7 @@ def make_dataset(tmp_path, store, full=False, **settings):
     config.update(settings)
     if store:
         config['pipeline'] = GridStoreInit.insert(config, str(store), full)
-    config['pipeline'] = MultigridTransform.wrap_pipeline(config['pipeline'])
+    config['pipeline'] = wrap_pipeline(config['pipeline'])
     built = MultigridDataset(DATASETS.build(config), (8, 56))
     built.report_to(str(tmp_path / 'report.txt'))
     built.set_epoch(0, 0)
@@ -134,7 +135,7 @@ def test_sides_by_hand(tmp_path, monkeypatch, short_side, crop, expected):
     """The original has 256 pixels; None: a share of them is cropped."""
     step = object.__new__(GridStoreInit)
     step.index, step.short_side = type('Index', (), dict(sides=(128, 181, 256))), short_side
-    found = step._find_side(Grid(8, crop, 32, 224), 256)
+    found = step._find_side(ClipShape(8, crop, 32, 224), 256)
     assert (None if found is None else step.index.sides[found]) == expected
 
 
@@ -272,7 +273,7 @@ def test_every_second_frame(tmp_path, store):
                                   original=dict(type='DecordInit')))
     frames = []
     for opener, wanted in ((step, np.arange(12)), (whole, np.array([0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 10]))):
-        with open_grid(Grid(8, 28, 8, 56)):
+        with clip_shape(ClipShape(8, 28, 8, 56)):
             results = opener(dict(filename=str(tmp_path / 'videos' / NAME), start_index=0))
             assert results['total_frames'] == 12
             frames.append(decode(dict(results, frame_inds=wanted))['imgs'])
@@ -308,7 +309,7 @@ def test_a_frame_that_is_wanted_twice_is_two_arrays(store, tmp_path):
     decode = TRANSFORMS.build(dict(type='GridStoreDecode', original=dict(type='DecordDecode')))
     init = TRANSFORMS.build(GridStoreInit.insert(
         dict(pipeline=PIPELINE, data_prefix=dict(video=str(tmp_path / 'videos'))), str(store))[0])
-    with open_grid(Grid(8, 28, 8, 56)):
+    with clip_shape(ClipShape(8, 28, 8, 56)):
         results = init(dict(filename=str(tmp_path / 'videos' / NAME), start_index=0))
     imgs = decode(dict(results, frame_inds=np.array([3, 5, 3])))['imgs']
     cv2.flip(imgs[0], 1, imgs[0])

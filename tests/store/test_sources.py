@@ -8,8 +8,10 @@ from mmaction.registry import DATASETS, TRANSFORMS
 from mmengine.config import Config
 
 import mmaction_multigrid.charades  # noqa: F401
-from mmaction_multigrid.datasets import Grid, MultigridDataset, MultigridTransform, leaves, open_grid
-from mmaction_multigrid.schedule import Shape
+from mmaction_multigrid.config.pipeline import wrap_pipeline
+from mmaction_multigrid.core.dataset import ClipShape, MultigridDataset, clip_shape
+from mmaction_multigrid.loading.train_data import unwrap_datasets
+from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.store import GridStoreInit
 from mmaction_multigrid.store.avi import Writer, copy_size, read_frames
 from mmaction_multigrid.store.build import build, choose_sides
@@ -84,9 +86,9 @@ DATASETS_OF = dict(
 
 
 def with_store(dataset, store):
-    """The config of a data set, with its leaves' pipelines changed as ``apply_multigrid`` does."""
+    """The config of a data set, with its unwrap_datasets' pipelines changed as ``apply_multigrid`` does."""
     if 'pipeline' in dataset:
-        return dict(dataset, pipeline=MultigridTransform.wrap_pipeline(GridStoreInit.insert(dataset, str(store))))
+        return dict(dataset, pipeline=wrap_pipeline(GridStoreInit.insert(dataset, str(store))))
     key = 'dataset' if 'dataset' in dataset else 'datasets'
     inner = dataset[key]
     return {**dataset, key: [with_store(one, store) for one in inner] if key == 'datasets' else with_store(inner, store)}
@@ -102,7 +104,7 @@ def test_there_and_back(videos, tmp_path, kind):
     built = MultigridDataset(DATASETS.build(with_store(dataset, tmp_path / 'store')), (8, 40))
     built.report_to(str(tmp_path / 'report'))
     assert built[0, COARSE]['inputs'].shape == (1, 3, 4, 20, 20)
-    for leaf in leaves(built.dataset):
+    for leaf in unwrap_datasets(built.dataset):
         opener = next(step for step in leaf.pipeline.transforms if isinstance(step, GridStoreInit))
         decoder = next(step for step in leaf.pipeline.transforms if hasattr(step, 'by_start'))
         for index in range(len(leaf)):
@@ -115,7 +117,7 @@ def check_frames(info, opener, decoder):
     stock = opener.original(dict(info)) if opener.original else dict(info)
     total = stock['total_frames']
     wanted = np.arange(total) + info['start_index']
-    with open_grid(Grid(4, 20, 8, 40)):
+    with clip_shape(ClipShape(4, 20, 8, 40)):
         ours = opener(dict(info))
         assert ours['total_frames'] == total
         assert ours.get('avg_fps') == stock.get('avg_fps')

@@ -15,7 +15,7 @@ def tools(monkeypatch):
 
 @pytest.fixture
 def variants(tools):
-    from mmaction_multigrid.datasets.rules import RULES
+    from mmaction_multigrid.core.transform_rules import RULES
     saved = dict(RULES)
     yield load_tool('study/variants')
     RULES.clear()

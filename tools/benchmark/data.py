@@ -24,7 +24,7 @@ from rich.progress import track
 from rich.table import Table
 
 from mmaction_multigrid import MultigridSchedule, apply_multigrid, multigrid_schedule
-from mmaction_multigrid.schedule import Shape
+from mmaction_multigrid.core.shapes import Shape
 
 STOCK, ORIGINALS, STORE, FULL = 'stock', 'originals', 'store', 'store, all'
 

@@ -25,9 +25,10 @@ from rich.table import Table
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.datasets import MultigridBatchSampler
-from mmaction_multigrid.engine import MultigridHook, MultigridLR
-from mmaction_multigrid.models import convert_sub_batch_norm, set_bn_splits
+from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
+from mmaction_multigrid.core.hook import MultigridHook
+from mmaction_multigrid.core.lr import MultigridLR
+from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm, set_bn_splits
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'configs/recognition/slowfast/slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py'

@@ -7,7 +7,7 @@ from mmaction.registry import PARAM_SCHEDULERS
 from mmengine.config import Config
 
 from mmaction_multigrid import MultigridSchedule, apply_multigrid, multigrid_schedule
-from mmaction_multigrid.schedule import PiecewiseLR
+from mmaction_multigrid.core.lr import PiecewiseLR
 
 
 def mmengine_lr(schedulers: Sequence[dict], max_epochs: int, epoch_length: int, lr: float = 1.) -> List[float]:

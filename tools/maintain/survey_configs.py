@@ -40,7 +40,9 @@ from rich.progress import track
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
-from mmaction_multigrid.models import FollowsGrid, convert_sub_batch_norm, follow_grid, norm_report
+from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
+from mmaction_multigrid.models.positions import InterpolatedPosEmbed, interpolate_pos_embeds
+from mmaction_multigrid.profiling.start_report import norm_report
 from mmaction_multigrid.plan import probe_shapes, without_weights
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,8 +130,8 @@ def norm_layers(config: dict) -> str:
 def positions(config: dict) -> str:
     """How a network knows where a token is, and how that follows the grid."""
     model = build_skeleton(config)
-    followed = follow_grid(model)
-    if any(isinstance(module, FollowsGrid) for module in model.modules()):
+    followed = interpolate_pos_embeds(model)
+    if any(isinstance(module, InterpolatedPosEmbed) for module in model.modules()):
         return 'interpolated'
     if followed:
         return 'indexed'

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from textwrap import fill
 
-from mmaction_multigrid.schedule import Settings
-from mmaction_multigrid.schedule.settings import NULLABLE
+from mmaction_multigrid.config.settings import Settings
+from mmaction_multigrid.config.settings import NULLABLE
 
 OUT = Path(__file__).resolve().parents[2] / 'docs' / 'keys.md'
 HEAD = """# All keys of `multigrid`

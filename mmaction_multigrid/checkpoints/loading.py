@@ -1,0 +1,152 @@
+"""Loads checkpoint files without running anything that they name."""
+
+import logging
+import os.path as osp
+import pickle
+from functools import partial
+from typing import Any, Callable, List, Tuple
+
+import numpy as np
+import torch
+from mmengine.config import ConfigDict
+from mmengine.logging import HistoryBuffer, print_log
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+
+from ..patches import is_set
+
+REASONS = (pickle.UnpicklingError, AttributeError, LookupError, TypeError,
+           ValueError)
+
+
+class _DType:
+    """A numpy dtype of numbers or text, by its name alone.
+
+    The state of numpy's own can have memory taken for Python objects.
+    """
+
+    def __init__(self, name: str, *options: Any) -> None:
+        self.value = np.dtype(name)
+        if self.value.kind not in 'biufcSU':
+            raise pickle.UnpicklingError(f'numpy.dtype({name!r:.80})')
+
+    def __setstate__(self, state: tuple) -> None:
+        self.value = self.value.newbyteorder(state[1])
+
+
+class _Array:
+    """A numpy array of a :class:`_DType`."""
+
+    def __init__(self, kind: type, *memory: Any) -> None:
+        if kind is not _Array:
+            raise pickle.UnpicklingError(f'numpy.ndarray({kind!r:.80}, ...)')
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, dtype, fortran, memory = state
+        order = 'F' if fortran else 'C'
+        self.value = np.ndarray(shape, dtype.value, memory,
+                                order=order).copy(order)
+
+
+def _scalar(dtype: _DType, memory: bytes) -> np.generic:
+    return np.ndarray((), dtype.value, memory)[()]
+
+
+def _plain(value: Any) -> Any:
+    """Put numpy's arrays and dtypes in the places of ours."""
+    if isinstance(value, (_Array, _DType)):
+        return value.value
+    if isinstance(value, HistoryBuffer):
+        _plain(vars(value))
+    elif isinstance(value, dict):
+        for key in value:
+            value[key] = _plain(value[key])
+    elif isinstance(value, list):
+        value[:] = map(_plain, value)
+    return tuple(map(_plain, value)) if type(value) is tuple else value
+
+
+_METHODS = [(owner, name, getattr(owner, name)) for owner, names in (
+    (HistoryBuffer, ('min', 'max', 'current', 'mean')),
+    (OneCycleParamScheduler, ('_annealing_cos', '_annealing_linear')))
+            for name in names]
+
+
+def _getattr(owner: Any, name: str) -> Any:
+    """``getattr`` of the methods that mmengine pickles, by their owners."""
+    for known_owner, known_name, method in _METHODS:
+        if owner is known_owner and name == known_name:
+            return method
+    raise pickle.UnpicklingError(f'getattr({owner!r:.80}, {name!r:.80})')
+
+
+def _allowed() -> List[Tuple[Any, str]]:
+    """What mmengine's checkpoints name besides what torch allows."""
+    found = [(kind, f'{kind.__module__}.{kind.__qualname__}')
+             for kind in (HistoryBuffer, OneCycleParamScheduler, ConfigDict)]
+    for core in ('numpy.core', 'numpy._core'):  # files of numpy 1 and 2
+        found += [(_Array, f'{core}.multiarray._reconstruct'),
+                  (_scalar, f'{core}.multiarray.scalar')]
+    return [*found, (_Array, 'numpy.ndarray'), (_DType, 'numpy.dtype'),
+            (_getattr, 'builtins.getattr'),
+            (bytes, 'builtins.bytes')]  # of an empty array
+
+
+def _load(read: Callable[..., dict], source: str) -> dict:
+    """Call ``torch.load`` or what is like it, and say why it refuses."""
+    try:
+        with torch.serialization.safe_globals(_allowed()):
+            return _plain(read(weights_only=True))
+    except REASONS as error:
+        # To its reason torch adds how to run the file all the same.
+        reason = str(error.__context__ or error).split('. ')[0].rstrip('.')
+        if not is_set('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
+            raise pickle.UnpicklingError(
+                f'{source} is refused: {reason}. It is damaged, or names what '
+                'no checkpoint needs and what may run anything: only if you '
+                'trust whoever made it as you trust a program of theirs, set '
+                'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1') from None
+    print_log(f'{source} is read in full, with whatever that runs, since '
+              f'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: {reason}',
+              logger='current', level=logging.WARNING)
+    return read(weights_only=False)
+
+
+def load_local_checkpoint(filename: str, map_location: Any = None) -> dict:
+    """Load a checkpoint file by torch's ``weights_only=True``.
+
+    Beside what torch allows, the file may name what mmengine writes: arrays,
+    its log history, ``ConfigDict``. ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1`` has
+    a file that is refused read in full, which runs whatever it names.
+
+    Args:
+        filename (str): Path of a local file; ``~`` is expanded.
+        map_location: As in :func:`torch.load`.
+
+    Returns:
+        dict: The checkpoint.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        pickle.UnpicklingError: The file is refused, or damaged.
+    """
+    filename = osp.expanduser(filename)
+    if not osp.isfile(filename):
+        raise FileNotFoundError(f'{filename} can not be found.')
+    return _load(partial(torch.load, filename, map_location), filename)
+
+
+def load_downloaded_checkpoint(url: str, *args: Any, **kwargs: Any) -> dict:
+    """Download a checkpoint file, unless it was before, and load it so.
+
+    Args:
+        url (str): Where it is.
+        *args, **kwargs: As for :func:`torch.hub.load_state_dict_from_url`.
+
+    Returns:
+        dict: The checkpoint.
+
+    Raises:
+        pickle.UnpicklingError: The file is refused, or damaged.
+    """
+    return _load(partial(torch.hub.load_state_dict_from_url, url, *args,
+                         **kwargs), url)

@@ -1,0 +1,180 @@
+"""Check that a resumed run goes on with its own schedule."""
+
+import json
+from typing import Any, List, Optional
+
+from mmaction.registry import HOOKS
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+
+from ..core.batch_sampler import is_positive_int
+from ..core.hook import MultigridHook
+from ..core.lr import MultigridLR
+from ..core.stages import bn_group_size, stages_to_config
+
+MAX_LINES = 8
+USE_WEIGHTS = (
+    "To start from the checkpoint's weights alone, which always works, give "
+    'it as load_from and leave resume out: tools/train.py CONFIG '
+    '--cfg-options load_from=CHECKPOINT')
+
+
+def fingerprint(runner, bn_base_size: Optional[int]) -> dict:
+    """Collect the settings that a resumed run must share.
+
+    Settings that change the speed of training or its output, but not its
+    course, are left out: ``num_workers``, ``eval_freq``, the batches of
+    precise BN, the frame store.
+
+    Args:
+        runner (Runner): A runner with its loop, optimizer and schedulers.
+        bn_base_size (int, optional): That of ``MultigridHook``.
+
+    Returns:
+        dict: ``batch`` (clips in the base batch of all processes),
+        ``stages``, ``lr`` (arguments of each ``MultigridLR``),
+        ``bn_base_size`` and ``accumulative_counts``, in plain dicts, lists
+        and numbers.
+    """
+    sampler = runner.train_loop.batch_sampler
+    lr = [
+        dict(
+            points=scheduler.points,
+            **scheduler.warmup,
+            base=getattr(scheduler, 'base', {}),
+            clock=[span[:4] for span in getattr(scheduler, 'clock', ())])
+        for scheduler in runner.param_schedulers or []
+        if isinstance(scheduler, MultigridLR)
+    ]
+    settings = dict(
+        batch=sampler.batch_size * get_world_size(),
+        stages=stages_to_config(sampler.stages),
+        lr=lr,
+        bn_base_size=bn_group_size(bn_base_size, sampler.batch_size),
+        accumulative_counts=getattr(runner.optim_wrapper,
+                                    '_accumulative_counts', 1))
+    # Makes lists of tuples, as in a checkpoint.
+    return json.loads(json.dumps(settings, default=repr))
+
+
+def differences(before: Any, now: Any, where: str = '') -> List[str]:
+    """Describe every setting that differs between two fingerprints."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        lines = []
+        for key in dict.fromkeys([*before, *now]):
+            lines += differences(
+                before.get(key), now.get(key),
+                f'{where}.{key}' if where else key)
+        return lines
+    if _is_nested(before) and _is_nested(now):
+        lines = []
+        if len(before) != len(now):
+            lines.append(
+                _line(where, f'of length {len(before)}',
+                      f'of length {len(now)}'))
+        for i, pair in enumerate(zip(before, now)):
+            lines += differences(*pair, f'{where}[{i}]')
+        return lines
+    return [] if before == now else [_line(where, before, now)]
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, list) and any(
+        isinstance(entry, (list, dict)) for entry in value)
+
+
+def _line(where: str, before: Any, now: Any) -> str:
+    before, now = (text if len(text) <= 60 else f'{text[:57]}...'
+                   for text in (str(before), str(now)))
+    return f'{where}: {before} in the checkpoint, {now} now'
+
+
+def check_resume(before: Any, now: dict) -> None:
+    """Refuse a checkpoint of other settings than this run's.
+
+    The batch is not compared.
+
+    Args:
+        before: The checkpoint's fingerprint, or None.
+        now (dict): This run's.
+
+    Raises:
+        ValueError: They differ, or the checkpoint has none. The message
+            names the differences.
+    """
+    if not isinstance(before, dict):
+        raise ValueError(
+            'resume: the checkpoint holds no multigrid schedule '
+            "(meta['multigrid']). It is of a run without multigrid, or of an "
+            'earlier version, and its epochs and lr are not of this '
+            f'schedule. {USE_WEIGHTS}')
+    lines = differences({**before, 'batch': None}, {**now, 'batch': None})
+    if not lines:
+        return
+    if len(lines) > MAX_LINES:
+        lines[MAX_LINES:] = [f'and {len(lines) - MAX_LINES} more']
+    listed = '\n  '.join(lines)
+    raise ValueError(
+        'resume: the checkpoint was trained with other settings, and a run '
+        f'cannot change them in its midst:\n  {listed}\nGo back to what the '
+        f'checkpoint has to resume it. {USE_WEIGHTS}')
+
+
+@HOOKS.register_module()
+class ResumeCheckHook(Hook):
+    """Write the schedule into checkpoints, and compare it on a resume.
+
+    ``bn_base_size`` of a resumed run is that of its checkpoint where the
+    config does not set it.
+    """
+    priority = 'NORMAL'
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Write the fingerprint as ``meta['multigrid']``."""
+        checkpoint['meta']['multigrid'] = fingerprint(
+            runner,
+            _multigrid_hook(runner).bn_base_size)
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Refuse to resume with another schedule or joint batch.
+
+        Raises:
+            ValueError: The checkpoint is of a run with another schedule, or
+                without multigrid; or the batch of all processes is another
+                one, and ``auto_scale_lr`` is off.
+        """
+        if not runner._resume or runner._train_loop is None:
+            return
+        # The Runner builds them after this hook if a user resumes by hand.
+        runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+        if runner.param_schedulers is not None:
+            runner.param_schedulers = runner.build_param_scheduler(
+                runner.param_schedulers)
+        before = checkpoint.get('meta', {}).get('multigrid')
+        hook = _multigrid_hook(runner)
+        if hook.bn_base_size is None and isinstance(
+                before, dict) and is_positive_int(before.get('bn_base_size')):
+            hook.bn_base_size = before['bn_base_size']
+        now = fingerprint(runner, hook.bn_base_size)
+        check_resume(before, now)
+        _check_batch(runner, before['batch'], now['batch'])
+
+
+def _check_batch(runner, before: int, now: int) -> None:
+    if now == before:
+        return
+    if not (runner.auto_scale_lr or {}).get('enable', False):
+        raise ValueError(
+            f'train_dataloader.batch_size x processes = {now}: the checkpoint '
+            f'was trained with {before}, which the lr is for. Keep that '
+            'product, or let the lr follow it: auto_scale_lr = '
+            f'dict(enable=True, base_batch_size={before}), or tools/train.py '
+            '--auto-scale-lr')
+    runner.logger.info(
+        f'Resuming with {now} instead of {before} clips in the base batch of '
+        'all processes; the lr follows auto_scale_lr = '
+        f'{dict(runner.auto_scale_lr)}')
+
+
+def _multigrid_hook(runner) -> MultigridHook:
+    return next(h for h in runner.hooks if isinstance(h, MultigridHook))

@@ -1,0 +1,256 @@
+"""Settings that follow from the rest of a config."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, List, Mapping, Optional, Tuple
+
+from mmaction.registry import DATA_SAMPLERS, DATASETS
+from mmengine.dist import get_world_size
+from mmengine.registry import DefaultScope
+
+from ..core.batch_sampler import is_positive_int
+from ..core.schedule import MultigridSchedule, make_grid
+from ..core.settings import BaseTraining
+from ..core.shapes import round_to
+from ..core.transform_rules import type_name
+from ..loading.files import read_list
+from .describe import count_base_iterations, count_iterations
+from .lr import BaseCurve, follow_curve
+from .sections import section
+from .settings import AUTO, Settings
+
+# Environment variable of a launcher that holds the number of processes.
+PROCESSES = dict(
+    pytorch='WORLD_SIZE', slurm='SLURM_NTASKS', mpi='OMPI_COMM_WORLD_SIZE')
+# Optimizers that divide the gradient by its size, for which the square root
+# is the rule (Malladi et al., arXiv 2205.10287).
+ADAPTIVE = ('adam', 'lamb', 'adafactor', 'rmsprop', 'lion', 'adagrad',
+            'adadelta')
+# No dataset that was tried lost accuracy with so many iterations
+# (docs/fine-tuning.md).
+ENOUGH_ITERATIONS = 2000
+CAPS = (None, 8, 4, 2, 1)
+
+
+def count_processes(cfg: Mapping) -> int:
+    """Count the processes that the launcher of a config started."""
+    variable = PROCESSES.get(cfg.get('launcher') or 'none', '')
+    number = os.environ.get(variable, '')
+    return max(1, int(number)) if number.isdigit() else 1
+
+
+def count_clips(dataloader: Mapping) -> Optional[int]:
+    """Count the clips in an epoch of training without decoding any.
+
+    Args:
+        dataloader (dict): ``train_dataloader`` of a config.
+
+    Returns:
+        int, optional: None where their list is not here.
+
+    Raises:
+        ValueError: A list is not UTF-8.
+    """
+    try:
+        return _count(dataloader)
+    except UnicodeDecodeError:
+        _check_encoding(dataloader['dataset'])
+        return None
+    except Exception:  # any error of a dataset whose list is missing
+        return None
+
+
+def _count(dataloader: Mapping) -> int:
+    """Count the sampler's indices over a dataset without transforms."""
+    scope = DefaultScope.get_current_instance()
+    name = scope.scope_name if scope else 'mmaction'
+    with DefaultScope.overwrite_default_scope(name):
+        dataset, sampler = dataloader['dataset'], dataloader.get('sampler')
+        try:
+            dataset = _build(_without_transforms(dataset))
+        except (AssertionError, LookupError):  # it looks at its transforms
+            dataset = _build(dataset)
+        if isinstance(sampler, Mapping):
+            sampler = DATA_SAMPLERS.build(
+                dict(sampler), default_args=dict(dataset=dataset, seed=0))
+        if not hasattr(sampler, '__len__'):
+            return len(dataset)
+        return len(sampler) * get_world_size()
+
+
+def _check_encoding(dataset: Any) -> None:
+    """Read the lists of a dataset for the error that names the line."""
+    if isinstance(dataset, (list, tuple)):
+        for part in dataset:
+            _check_encoding(part)
+    elif isinstance(dataset, Mapping):
+        path = Path(
+            dataset.get('data_root') or '',
+            dataset.get('ann_file') or '')
+        if path.is_file() and path.suffix != '.pkl':
+            read_list(path)
+        for key in ('dataset', 'datasets'):
+            _check_encoding(dataset.get(key))
+
+
+def _build(dataset: Any) -> Any:
+    if isinstance(dataset, Mapping):
+        dataset = DATASETS.build(dataset)
+    if hasattr(dataset, 'full_init'):
+        dataset.full_init()
+    return dataset
+
+
+def _without_transforms(dataset: Any) -> Any:
+    if isinstance(dataset, (list, tuple)):
+        return [_without_transforms(part) for part in dataset]
+    if not isinstance(dataset, Mapping):
+        return dataset
+    found = dict(dataset)
+    for key, value in dataset.items():
+        if key == 'pipeline':
+            found[key] = []
+        elif key in ('dataset', 'datasets'):
+            found[key] = _without_transforms(value)
+    return found
+
+
+def lr_rule(optim_wrapper: Any) -> str:
+    """Choose ``'sqrt'`` for Adam and similar optimizers, else ``'linear'``."""
+    optimizer = section(optim_wrapper or {}, 'optimizer', 'optim_wrapper.')
+    name = type_name(optimizer.get('type', '')).lower()
+    return 'sqrt' if any(kind in name for kind in ADAPTIVE) else 'linear'
+
+
+def complete_stages(base: BaseTraining, settings: Settings) -> Settings:
+    """Complete the entries of explicit ``stages``.
+
+    Raises:
+        ValueError: The network does not take a stage's clips.
+    """
+    grid, stages = make_grid(base, settings), []
+    for entry in settings.stages or ():
+        frames = entry.get('num_frames', base.num_frames)
+        if frames % base.frame_multiple:
+            raise ValueError(
+                f'multigrid.stages: num_frames = {frames}: the network takes '
+                f'clips of a multiple of {base.frame_multiple} frames')
+        crop = entry.get('crop_size', base.crop_size)
+        if crop % grid.crop_multiple and crop != base.crop_size:
+            raise ValueError(f'multigrid.stages: crop_size = {crop}: must be '
+                             f'a multiple of {grid.crop_multiple}')
+        factor = entry.get('batch_factor') or grid.batch_factor(frames, crop)
+        stages.append({
+            **entry, 'num_frames': frames,
+            'crop_size': crop,
+            'batch_factor': factor
+        })
+    return replace(settings, stages=tuple(stages) or None)
+
+
+def clamped_frames(base: BaseTraining,
+                   settings: Settings) -> List[Tuple[int, int]]:
+    """List the long cycle's frames that the network cannot take.
+
+    Returns:
+        list[tuple[int, int]]: Frames by the factors, and those that are
+        used instead.
+    """
+    if settings.stages is not None or not settings.long_cycle:
+        return []
+    pairs = {(round_to(base.num_frames * factor, 1),
+              round_to(base.num_frames * factor, base.frame_multiple))
+             for factor, _ in settings.long_cycle_factors}
+    return sorted(pair for pair in pairs if pair[0] != pair[1])
+
+
+def make_schedule(base: BaseTraining,
+                  settings: Settings,
+                  curve: Optional[BaseCurve] = None) -> MultigridSchedule:
+    """Make a schedule.
+
+    Args:
+        base (BaseTraining): The base config's training.
+        settings (Settings): The ``multigrid`` settings.
+        curve (BaseCurve, optional): The base config's lr where that is more
+            than steps. Defaults to None.
+
+    Raises:
+        ValueError: The settings leave no epoch, or the network does not take
+            the clips of an explicit stage.
+    """
+    schedule = MultigridSchedule(base, complete_stages(base, settings))
+    return schedule if curve is None else follow_curve(schedule, curve)
+
+
+def enough_iterations(base_iterations: int) -> int:
+    """Return the iterations that training needs, base training's at most."""
+    return min(base_iterations, ENOUGH_ITERATIONS)
+
+
+def auto_settings(base: BaseTraining, settings: Settings, batch_size: int,
+                  clips: int) -> Settings:
+    """Replace ``max_batch_factor = 'auto'`` by a number.
+
+    It is the largest of no limit, 8, 4, 2 and 1 that keeps enough iterations.
+    With 1 beside a long cycle there is no short one, which could make no
+    batch larger and would only take full clips from the last stage.
+
+    Args:
+        base (BaseTraining): The base config's training.
+        settings (Settings): The ``multigrid`` settings.
+        batch_size (int): Base batch per process.
+        clips (int): Clips of one process in an epoch.
+    """
+    for cap in CAPS:
+        found = replace(settings, max_batch_factor=cap)
+        if cap == 1 and settings.long_cycle and settings.stages is None:
+            found = replace(found, short_cycle=False)
+        schedule = make_schedule(base, found)
+        enough = enough_iterations(
+            count_base_iterations(schedule, batch_size, clips))
+        if count_iterations(schedule, batch_size, clips) >= enough:
+            break
+    return found
+
+
+def complete(settings: Settings,
+             base: BaseTraining,
+             cfg: Mapping,
+             clips: Optional[int] = None,
+             processes: Optional[int] = None) -> Settings:
+    """Complete settings by what follows from the config.
+
+    Args:
+        settings (Settings): The checked ``multigrid`` key.
+        base (BaseTraining): The base config's training.
+        cfg (Config): The config.
+        clips (int, optional): Clips in an epoch. Defaults to None, which
+            means that they are counted.
+        processes (int, optional): Processes that train. Defaults to None,
+            which means those of the launcher.
+
+    Raises:
+        ValueError: ``max_batch_factor`` is ``'auto'``, and the clips cannot
+            be counted.
+    """
+    batch_size = section(cfg, 'train_dataloader').get('batch_size')
+    if not is_positive_int(batch_size):  # refused elsewhere
+        return replace(settings, max_batch_factor=None)
+    if settings.lr_scaling is None:
+        rule = lr_rule(section(cfg, 'optim_wrapper'))
+        settings = replace(settings, lr_scaling=rule)
+    if settings.max_batch_factor != AUTO:
+        return settings
+    try:
+        clips = clips or _count(cfg['train_dataloader'])
+    except Exception as error:  # any error of a dataset with a missing list
+        raise ValueError(
+            "multigrid.max_batch_factor = 'auto': needs to know how many "
+            'clips there are, and train_dataloader.dataset cannot be built '
+            f'here ({type(error).__name__}: {error}); give an integer or '
+            'None, or --clips of the commands `schedule` and `check`'
+        ) from error
+    share = max(1, clips // (processes or count_processes(cfg)))
+    return auto_settings(base, settings, batch_size, share)

@@ -1,0 +1,418 @@
+"""The learning rate of the base config, as mmengine's schedulers set it."""
+
+from array import array
+from copy import copy
+from dataclasses import dataclass
+from math import ceil, floor, isfinite
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
+
+import torch
+from mmaction.registry import PARAM_SCHEDULERS
+from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
+
+from ..core.lr import EpochSpan, MultigridLR, PiecewiseLR, last_points
+from ..core.schedule import MultigridSchedule
+from ..core.transform_rules import type_name
+from .sections import is_number
+
+STEPS = ('MultiStepLR', 'StepLR')
+# Longest schedule that is evaluated epoch by epoch.
+MAX_EPOCHS = 10**6
+# Iterations of an epoch where the number is unknown, to look at a schedule.
+EPOCH_LENGTH = 50
+# Epochs are sums of fractions: a tolerance in iterations.
+EPS = 1e-6
+
+
+class _LRHistory:
+    """Step mmengine's schedulers as a Runner does and keep every lr."""
+
+    def __init__(self, schedulers: Sequence[dict], lrs: Sequence[float],
+                 epoch_length: int) -> None:
+        groups = [
+            dict(params=[torch.nn.Parameter(torch.zeros(()))], lr=lr)
+            for lr in lrs
+        ]
+        self.optimizer = torch.optim.SGD(groups, lr=1.)
+        self.schedulers = [
+            PARAM_SCHEDULERS.build(
+                dict(config),
+                default_args=dict(
+                    optimizer=self.optimizer, epoch_length=epoch_length))
+            for config in schedulers
+        ]
+        self.optimizer.step()  # else the schedulers warn
+        self.epoch_length = epoch_length
+        self.count = 0
+        self.values = [array('d') for _ in lrs]
+        self._append()
+
+    def _append(self) -> None:
+        self.count += 1
+        for values, group in zip(self.values, self.optimizer.param_groups):
+            values.append(group['lr'])
+
+    def at(self, iteration: int) -> List[float]:
+        """Return the lr of each parameter group at an iteration."""
+        while self.count <= iteration:
+            epoch_ends = self.count % self.epoch_length == 0
+            # Those that count iterations come first, as in the Runner's hook.
+            for by_epoch in (False, True)[:1 + epoch_ends]:
+                for scheduler in self.schedulers:
+                    if scheduler.by_epoch == by_epoch:
+                        scheduler.step()
+            self._append()
+        return [values[iteration] for values in self.values]
+
+
+class BaseLR:
+    """Learning rate of base training at any epoch.
+
+    The warm-up is left out before its end, because multigrid has its own.
+
+    Args:
+        schedulers (Sequence[dict]): ``param_scheduler`` of the base config.
+        max_epochs (int): Epochs of base training.
+        lrs (Sequence[float]): Base lr of each parameter group.
+        epoch_length (int): Iterations of an epoch of base training. Defaults
+            to 50.
+        warmup (int, optional): Index of the warm-up's scheduler. Defaults to
+            None, which means no warm-up.
+
+    Raises:
+        Exception: mmengine refuses a scheduler.
+    """
+
+    def __init__(self,
+                 schedulers: Sequence[dict],
+                 max_epochs: int,
+                 lrs: Sequence[float],
+                 epoch_length: int = EPOCH_LENGTH,
+                 warmup: Optional[int] = None) -> None:
+        self.max_epochs, self.epoch_length = max_epochs, epoch_length
+        # The Runner sets the end of schedulers that have none.
+        schedulers = [{'end': max_epochs, **config} for config in schedulers]
+        self._lr = self._before = _LRHistory(schedulers, lrs, epoch_length)
+        self._warmup_end = 0.
+        if warmup is not None:
+            self._warmup_end = schedulers.pop(warmup)['end']
+            self._before = _LRHistory(schedulers, lrs, epoch_length)
+
+    def __call__(self, epoch: float) -> List[float]:
+        """Return the lr of each parameter group at a fractional epoch."""
+        iteration = int(epoch * self.epoch_length + EPS)
+        last = self.max_epochs * self.epoch_length - 1
+        in_warmup = epoch + EPS < self._warmup_end
+        history = self._before if in_warmup else self._lr
+        return history.at(max(0, min(iteration, last)))
+
+
+@dataclass(frozen=True)
+class CurveLR(PiecewiseLR):
+    """Factor of the base lr where base training's is more than steps.
+
+    Attributes:
+        curve (callable): Factor of base training at an epoch of it.
+        clock (tuple[EpochSpan]): Epochs in which the curve applies. In all
+            others the factor is that of ``points``.
+    """
+    curve: Optional[Callable[[float], float]] = None
+    clock: Tuple[EpochSpan, ...] = ()
+
+    def changes(self, stages: Sequence) -> Sequence[Tuple[float, float]]:
+        """List the factor at the start of each stage."""
+        return [(stage.begin, self.without_warmup(stage.begin))
+                for stage in stages]
+
+    def without_warmup(self, epoch: float) -> float:
+        """Compute the factor at an epoch as if there were no warm-up."""
+        factor = super().without_warmup(epoch)
+        spans = [span for span in self.clock if span.begin <= epoch]
+        if not spans:
+            return factor
+        span = spans[-1]
+        # A stage with a factor of its own follows the span.
+        if epoch >= span.end and self.points[-1][0] >= span.end:
+            return factor
+        done = (span.base_end - span.base_begin) * (
+            min(epoch, span.end) - span.begin) / (
+                span.end - span.begin)
+        return factor * self.curve(span.base_begin + done)
+
+
+@PARAM_SCHEDULERS.register_module()
+class MultigridCurveLR(MultigridLR):
+    """``MultigridLR`` whose factors multiply base training's lr.
+
+    Args:
+        optimizer (Optimizer or OptimWrapper): The optimizer.
+        points (Sequence): (epoch, factor from there on), rising from epoch 0.
+        base (dict): ``schedulers``, ``max_epochs`` and ``warmup`` of
+            :class:`BaseLR`, and ``drop_last`` of base training's loader.
+        clock (Sequence): (begin, end, begin, end) of spans of epochs, and of
+            the epochs of base training that they stand for.
+        **kwargs: As for ``MultigridLR``.
+    """
+
+    def __init__(self, optimizer, points: Sequence, base: Mapping,
+                 clock: Sequence, **kwargs: Any) -> None:
+        self.base = dict(base)
+        self.clock = tuple(EpochSpan(*span) for span in clock)
+        self._schedules: List[PiecewiseLR] = []
+        self._epoch_length = EPOCH_LENGTH
+        super().__init__(optimizer, points, **kwargs)
+
+    @property
+    def schedules(self) -> List[PiecewiseLR]:
+        """list[PiecewiseLR]: The schedule of each parameter group."""
+        if not self._schedules:
+            config = dict(self.base)
+            config.pop('drop_last', None)
+            # A smallest lr is another share of each group's base lr.
+            lrs = sorted(set(self.base_values))
+            base = BaseLR(**config, lrs=lrs, epoch_length=self._epoch_length)
+            by_lr = {
+                lr: CurveLR(
+                    self.points,
+                    **self.warmup,
+                    curve=_factor_of(base, lr, i),
+                    clock=self.clock)
+                for i, lr in enumerate(lrs)
+            }
+            self._schedules = [by_lr[lr] for lr in self.base_values]
+        return self._schedules
+
+    def follow(self, loop) -> None:
+        """Take the epoch, and the length of base epochs, from a loop."""
+        batches = loop.batch_sampler.num_clips / loop.batch_sampler.batch_size
+        round_ = floor if self.base.get('drop_last', False) else ceil
+        self._epoch_length, self._schedules = max(1, round_(batches)), []
+        super().follow(loop)
+
+
+def _factor_of(base: BaseLR, lr: float, i: int) -> Callable[[float], float]:
+    return lambda epoch: base(epoch)[i] / lr if lr else 0.
+
+
+class BaseCurve:
+    """Factor of base training's lr at a fractional epoch of it.
+
+    Args:
+        schedulers (list[dict]): The schedulers.
+        max_epochs (int): Epochs of base training.
+        base_lr (float): The lr that the factor relates to.
+        warmup (int, optional): Index of the warm-up's scheduler.
+        epoch_length (int): Iterations of an epoch. Defaults to 50.
+
+    Attributes:
+        config (dict): ``base`` of :class:`MultigridCurveLR`.
+    """
+
+    def __init__(self,
+                 schedulers: List[dict],
+                 max_epochs: int,
+                 base_lr: float,
+                 warmup: Optional[int],
+                 epoch_length: int = EPOCH_LENGTH) -> None:
+        self.config = dict(
+            schedulers=schedulers, max_epochs=max_epochs, warmup=warmup)
+        self._lr = BaseLR(
+            lrs=[base_lr], epoch_length=epoch_length, **self.config)
+        self._base_lr = base_lr
+
+    def __call__(self, epoch: float) -> float:
+        return self._lr(epoch)[0] / self._base_lr
+
+
+def follow_curve(schedule: MultigridSchedule,
+                 curve: BaseCurve) -> MultigridSchedule:
+    """Return a schedule whose lr is base training's curve.
+
+    It is read at the epoch of base training that an epoch stands for and
+    multiplied by the factor for the stage's batch.
+    """
+    schedule = copy(schedule)
+    points = [(span.begin, float(span.lr_factor)) for span in schedule.spans]
+    schedule.lr = CurveLR(
+        last_points(points, schedule.max_epochs),
+        schedule.base.warmup_epochs,
+        schedule.base.warmup_factor,
+        curve=curve,
+        clock=tuple(span for span in schedule.spans if not span.fixed))
+    return schedule
+
+
+def lr_config(schedule: MultigridSchedule, drop_last: bool) -> dict:
+    """Write the lr of a schedule as the config of a scheduler.
+
+    Args:
+        schedule (MultigridSchedule): The schedule.
+        drop_last (bool): ``drop_last`` of base training's data loader.
+    """
+    lr = schedule.lr
+    config = dict(type='MultigridLR', points=list(lr.points))
+    if lr.warmup_epochs:
+        config.update(
+            warmup_epochs=lr.warmup_epochs, warmup_factor=lr.warmup_factor)
+    if isinstance(lr, CurveLR) and lr.clock:
+        config.update(
+            type='MultigridCurveLR',
+            base=dict(lr.curve.config, drop_last=drop_last),
+            clock=[tuple(span[:4]) for span in lr.clock])
+    return config
+
+
+def _check_scheduler(config: Any, max_epochs: int) -> dict:
+    """Check a scheduler, and name its type in the place of a class.
+
+    Raises:
+        TypeError, ValueError: It is no scheduler of the lr by epochs.
+    """
+    if not isinstance(config, Mapping) or 'type' not in config:
+        raise TypeError(
+            f'param_scheduler holds {config!r}: must be a dict with a type')
+    kind, found = type_name(config['type']), config['type']
+    if not isinstance(found, type):
+        found = PARAM_SCHEDULERS.get(str(found))
+    if not isinstance(found, type) or not issubclass(
+            found, LRSchedulerMixin) or kind == 'ReduceOnPlateauLR':
+        raise ValueError(
+            f'param_scheduler: multigrid cannot follow {kind}; it can follow '
+            'the schedulers of the lr that mmengine has, but '
+            'ReduceOnPlateauLR, and those that are derived from them')
+    if not config.get('by_epoch', True):
+        raise ValueError(
+            f'param_scheduler: {kind} counts iterations (by_epoch=False), '
+            'whose number multigrid changes; give its begin and end in '
+            'epochs, with convert_to_iter_based=True')
+    for key in ('begin', 'end'):
+        value = config.get(key, 0)
+        if not is_number(value) or value < 0:
+            raise ValueError(f'param_scheduler: {kind}.{key} = {value!r}: '
+                             'must be a number of epochs')
+    begin, end = config.get('begin', 0), config.get('end', max_epochs)
+    if begin >= end:
+        raise ValueError(f'param_scheduler: {kind}.begin = {begin!r}: must be '
+                         f'before its end, {end!r}')
+    known = PARAM_SCHEDULERS.get(kind) is found
+    return {**config, 'type': kind if known else config['type']}
+
+
+def _is_warmup(config: Mapping) -> bool:
+    return config['type'] == 'LinearLR' and config.get(
+        'begin', 0) == 0 and config.get('end_factor', 1.) == 1.
+
+
+def _evaluate(schedulers: List[dict], max_epochs: int, base_lr: float,
+              warmup: Optional[int],
+              epoch_length: int) -> Tuple[BaseCurve, List[float]]:
+    """Return the lr, and its factor at the start of every epoch.
+
+    Raises:
+        ValueError: mmengine refuses a scheduler, or the lr becomes negative
+            or no number.
+    """
+    where = f'param_scheduler = {schedulers!r}:'
+    try:
+        curve = BaseCurve(schedulers, max_epochs, base_lr, warmup,
+                          epoch_length)
+        factors = [curve(epoch) for epoch in range(max_epochs)]
+    except Exception as error:  # of mmengine or of Python's arithmetic
+        raise ValueError(f'{where} mmengine cannot follow it: '
+                         f'{type(error).__name__}: {error}') from error
+    for epoch, factor in enumerate(factors):
+        # Some of mmengine's formulas miss zero by a rounding error.
+        if not isfinite(factor) or factor < -1e-9:
+            raise ValueError(f'{where} the lr is {factor * base_lr!r} at '
+                             f'epoch {epoch}; it must be a number of at least '
+                             '0')
+    return curve, factors
+
+
+def _check_lr(schedulers: List[dict], base_lr: Any) -> float:
+    """Check the optimizer's lr, which it may leave out without ``eta_min``.
+
+    Raises:
+        ValueError: It is impossible.
+    """
+    if base_lr is None and not any(
+            config.get('eta_min') for config in schedulers):
+        return 1.
+    if not is_number(base_lr) or base_lr <= 0:
+        raise ValueError(f'optim_wrapper.optimizer.lr = {base_lr!r}: must be '
+                         'a number above 0')
+    return float(base_lr)
+
+
+def read_lr(schedulers: Any, max_epochs: int,
+            base_lr: Optional[float]) -> Tuple[dict, Optional[BaseCurve]]:
+    """Read the lr of a base config.
+
+    Args:
+        schedulers: ``param_scheduler``: a dict, a list of them, or None for
+            a constant lr.
+        max_epochs (int): Epochs of base training.
+        base_lr (float, optional): The optimizer's lr.
+
+    Returns:
+        tuple: Milestones, decays and warm-up of :class:`BaseTraining`, and
+        the curve of an lr that is more than steps.
+
+    Raises:
+        TypeError, ValueError: Multigrid cannot follow a scheduler, or a
+            setting of it is impossible.
+    """
+    if isinstance(schedulers, Mapping):
+        if schedulers and 'type' not in schedulers:
+            raise ValueError('param_scheduler is a dict of several '
+                             'optimizers: multigrid schedules one')
+        schedulers = [schedulers] if schedulers else []
+    if schedulers is not None and not isinstance(schedulers, (list, tuple)):
+        raise TypeError(
+            f'param_scheduler = {schedulers!r}: must be a list of dicts')
+    schedulers = [
+        _check_scheduler(config, max_epochs) for config in schedulers or []
+    ]
+    if not schedulers:
+        return {}, None
+    if max_epochs > MAX_EPOCHS:
+        raise ValueError(f'train_cfg.max_epochs = {max_epochs}: must be at '
+                         f'most {MAX_EPOCHS}')
+    base_lr = _check_lr(schedulers, base_lr)
+    warmup = next((i for i, config in enumerate(schedulers)
+                   if _is_warmup(config)), None)
+    found = {} if warmup is None else _read_warmup(schedulers[warmup],
+                                                   max_epochs)
+    others = [config for i, config in enumerate(schedulers) if i != warmup]
+    steps = [{
+        **config, 'convert_to_iter_based': False
+    } for config in others if config['type'] in STEPS]
+    milestones = _read_steps(steps, max_epochs)
+    found.update(
+        milestones=tuple(milestones), gamma=tuple(milestones.values()))
+    if len(steps) == len(others):
+        return found, None
+    return found, _evaluate(schedulers, max_epochs, base_lr, warmup,
+                            EPOCH_LENGTH)[0]
+
+
+def _read_warmup(config: Mapping, max_epochs: int) -> dict:
+    factor = config.get('start_factor', 1 / 3)
+    if not is_number(factor) or not 0 < factor <= 1:
+        raise ValueError(f'param_scheduler: LinearLR.start_factor = '
+                         f'{factor!r}: must be a number above 0 and at most 1')
+    return dict(
+        warmup_epochs=float(config.get('end', max_epochs)),
+        warmup_factor=float(factor))
+
+
+def _read_steps(steps: List[dict], max_epochs: int) -> dict:
+    """Return the epochs of decays, and the factor after each."""
+    if not steps:
+        return {}
+    _, factors = _evaluate(steps, max_epochs, 1., None, 1)
+    return {
+        epoch: factor
+        for epoch, (before, factor) in enumerate(
+            zip(factors, factors[1:]), 1) if factor != before
+    }

@@ -1,0 +1,101 @@
+"""Train pipelines: the shape of their clips, and wrapped transforms."""
+
+from typing import List, Optional, Sequence, Tuple
+
+from ..core.batch_sampler import is_positive_int
+from ..core.transform_rules import find_rule, transform_name
+
+
+def wrap(step: dict) -> dict:
+    """Wrap the config of a transform that differs between shapes.
+
+    Raises:
+        ValueError: The transform has no rule.
+    """
+    if transform_name(step) == 'MultigridTransform':
+        return step
+    if not find_rule(step).depends_on_shape:
+        return step
+    return dict(type='MultigridTransform', transform=step)
+
+
+def wrap_pipeline(pipeline: Sequence[dict]) -> List[dict]:
+    """Wrap the transforms of a pipeline.
+
+    Coarse frames are cropped before they are resized where the steps
+    behind the decoder allow it.
+
+    Raises:
+        ValueError: A transform has no rule.
+    """
+    # Key points, which decoders of poses return, cannot be cropped
+    # lazily.
+    begin = 1 + next(
+        (i for i, step in enumerate(pipeline) if find_rule(step).decodes),
+        -2)
+    end = begin
+    while 0 < end < len(pipeline) and find_rule(
+            pipeline[end]).lazy and 'lazy' not in pipeline[end]:
+        end += 1
+    fused = pipeline[begin:end] if begin > 0 else []
+    # There must be both something to crop and something to resize.
+    if len({transform_name(step) == 'Resize' for step in fused}) < 2:
+        return [wrap(step) for step in pipeline]
+    return [
+        *map(wrap, pipeline[:begin]),
+        *(dict(type='MultigridTransform', transform=s, lazy=True) for s in fused),
+        dict(type='FuseOnGrid'),
+        *map(wrap, pipeline[end:])
+    ]
+
+
+def read_clip_shape(
+        pipeline: Sequence[dict]) -> Tuple[int, int, Optional[int]]:
+    """Read the shape of a pipeline's clips.
+
+    Returns:
+        tuple: Frames, crop (the shorter side in pixels) and frame
+        interval, which is None where there is none.
+
+    Raises:
+        ValueError: The pipeline samples no frames, or its clips have no
+            fixed size.
+    """
+    frames = interval = crop = None
+    for step in pipeline:
+        rule, name = find_rule(step), transform_name(step)
+        if rule.frames and frames is None:
+            frames = step.get(rule.frames[0])
+            if rule.frame_interval:
+                interval = step.get(rule.frame_interval,
+                                    rule.default_interval)
+        if rule.crops:
+            crop = step.get(rule.pixels[-1])
+        elif name == 'Resize':
+            crop = None if step.get('keep_ratio', True) else step['scale']
+        elif name in ('RandomRescale', 'RandomResizedCrop'):
+            crop = None
+    if frames is None:
+        raise ValueError(
+            'the train pipeline samples no frames: multigrid needs one '
+            'of SampleFrames, DenseSampleFrames, UniformSample, or a '
+            'transform whose registered rule names its frames')
+    # Pipelines of several modalities sample a dict of frames.
+    lengths = list(frames.values()) if isinstance(frames, dict) else [
+        frames
+    ]
+    crop = crop if isinstance(crop, (list, tuple)) else [crop]
+    allowed = 'must be an integer of at least 1'
+    if not lengths or not all(map(is_positive_int, lengths)):
+        raise ValueError(
+            f'the train pipeline samples {frames!r} frames: {allowed}')
+    if interval is not None and not is_positive_int(interval):
+        raise ValueError('the train pipeline samples frames at an '
+                         f'interval of {interval!r}: {allowed}')
+    if not crop or not all(map(is_positive_int, crop)):
+        raise ValueError(
+            'the clips of the train pipeline have no fixed size: '
+            'multigrid needs a crop, or a Resize with keep_ratio=False, '
+            'at its end, of integers of at least 1, and found '
+            f'{crop!r}')
+    return max(lengths), min(crop), interval

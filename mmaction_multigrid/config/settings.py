@@ -1,0 +1,213 @@
+"""The ``multigrid`` key of a config: all keys and their checks."""
+
+from dataclasses import dataclass, fields
+from math import inf
+from numbers import Integral, Real
+from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union
+
+from ..core.schedule import LR_EXPONENTS
+from ..core.settings import ScheduleSettings
+
+# Keys of MMAction2 0.x, and what to do with them.
+OLD_KEYS = dict(
+    default_s='leave it out: the base crop is read from the train pipeline')
+STAGE_KEYS = ('epochs', 'batch_factor', 'num_frames', 'crop_size', 'lr_factor')
+AUTO = 'auto'
+
+
+@dataclass(frozen=True)
+class Settings(ScheduleSettings):
+    """The checked ``multigrid`` key.
+
+    Attributes:
+        max_batch_factor (int or str, optional): The largest batch factor.
+            ``'auto'``: the largest one that keeps enough iterations, with
+            which there may be no short cycle. Defaults to None, which means
+            no limit.
+        eval_freq (int): Validations and checkpoints per stage.
+        precise_bn (int): Batches for precise BN at most; 0 turns it off.
+        grid_store (str, optional): Folder of smaller copies of the videos.
+        grid_store_full (bool): Whether full clips are read from there, too.
+    """
+    max_batch_factor: Union[int, str, None] = None
+    eval_freq: int = 3
+    precise_bn: int = 200
+    grid_store: Optional[str] = None
+    grid_store_full: bool = False
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> 'Settings':
+        """Check the ``multigrid`` dict of a config.
+
+        Raises:
+            TypeError, ValueError: With the key, its value and what is
+                allowed.
+        """
+        if not isinstance(values, Mapping):
+            raise TypeError(f'multigrid = {values!r}: must be a dict, as in '
+                            'multigrid = dict(short_cycle=False)')
+        names = [field.name for field in fields(cls)]
+        for key, value in values.items():
+            if key in OLD_KEYS:
+                raise ValueError(f'multigrid.{key} = {value!r} is a key of '
+                                 f'MMAction2 0.x; {OLD_KEYS[key]}')
+            if key not in names:
+                raise ValueError(f'multigrid has no key {key!r} (value '
+                                 f'{value!r}); allowed are {", ".join(names)}')
+        checked = {
+            key: CHECKS[key](key, value)
+            for key, value in values.items()
+            if value is not None or getattr(cls, key) is not None
+        }
+        if 'stages' in checked:
+            checked.setdefault('short_cycle', False)
+            for key in ('long_cycle_factors', 'epoch_factor', 'cycle_ends'):
+                if checked.get(key, getattr(cls, key)) != getattr(cls, key):
+                    _fail(
+                        key, values[key], 'has no meaning beside '
+                        'multigrid.stages, which sets it; leave it out')
+        if checked.get('grid_store_full') and 'grid_store' not in checked:
+            _fail('grid_store_full', True,
+                  'has no meaning without multigrid.grid_store')
+        return cls(**checked)
+
+    @property
+    def active(self) -> bool:
+        """bool: Whether there is a cycle or a stage."""
+        return self.long_cycle or self.short_cycle or self.stages is not None
+
+
+def _fail(key: str,
+          value: Any,
+          allowed: str,
+          error: type = ValueError) -> None:
+    raise error(f'multigrid.{key} = {value!r}: {allowed}')
+
+
+@dataclass(frozen=True)
+class Check:
+    """Check of one value.
+
+    Attributes:
+        allowed (str): What is allowed, for the error.
+        kind (type): Type of the value. A bool is no number.
+        is_valid (callable): Whether a value of that type is allowed.
+    """
+    allowed: str
+    kind: type
+    is_valid: Callable[[Any], bool] = lambda value: True
+
+    def __call__(self, key: str, value: Any) -> Any:
+        """Return the value or raise an error with the key."""
+        if not isinstance(value, self.kind) or (isinstance(value, bool)
+                                                and self.kind is not bool):
+            _fail(key, value, self.allowed, TypeError)
+        if not self.is_valid(value):
+            _fail(key, value, self.allowed)
+        # Numbers of numpy could not be written into a config.
+        convert = {Real: float, Integral: int}.get(self.kind)
+        return convert(value) if convert else value
+
+
+@dataclass(frozen=True)
+class ListCheck:
+    """Check of a sequence and of its entries.
+
+    Attributes:
+        allowed (str): What is allowed, for the error.
+        entry (callable): Check of each entry.
+        is_valid (callable): Whether a sequence is allowed.
+    """
+    allowed: str
+    entry: Callable[[str, Any], Any]
+    is_valid: Callable[[Sequence], bool] = lambda value: True
+
+    def __call__(self, key: str, value: Any) -> tuple:
+        """Return the checked entries or raise an error with the key."""
+        if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+            _fail(key, value, self.allowed, TypeError)
+        if not value:
+            _fail(key, value, self.allowed)
+        checked = tuple(self.entry(key, entry) for entry in value)
+        if not self.is_valid(checked):
+            _fail(key, value, self.allowed)
+        return checked
+
+
+def _integer(low: int) -> Check:
+    return Check(f'must be an integer of at least {low}', Integral,
+                 lambda value: value >= low)
+
+
+def _choice(*names: str) -> Check:
+    listed = ', '.join(map(repr, names[:-1]))
+    return Check(f'must be {listed} or {names[-1]!r}', str, names.__contains__)
+
+
+def _check_batch_cap(key: str, value: Any) -> Union[int, str]:
+    kind = str if isinstance(value, str) else Integral
+    return Check("must be None, an integer of at least 1, or 'auto'", kind,
+                 lambda value: value == AUTO
+                 if kind is str else value >= 1)(key, value)
+
+
+def _check_batch_factors(key: str, value: Any) -> Union[str, tuple]:
+    return value if value == 'cost' else _LISTED_FACTORS(key, value)
+
+
+def _check_stage(key: str, stage: Any) -> dict:
+    allowed = f'must be a dict with the keys {", ".join(STAGE_KEYS)}'
+    if not isinstance(stage, Mapping):
+        _fail(key, stage, allowed, TypeError)
+    for name in stage:
+        if name not in STAGE_KEYS:
+            _fail(key, dict(stage), f'unknown key {name!r}; {allowed}')
+    if 'epochs' not in stage:
+        _fail(key, dict(stage), 'the key epochs is missing')
+    return {
+        name: (_NUMBER if name == 'lr_factor' else _COUNT)(f'{key}.{name}',
+                                                          number)
+        for name, number in stage.items()
+    }
+
+
+def _check_stages(key: str, value: Any) -> Tuple[dict, ...]:
+    allowed = f'must be a list of dicts with the keys {", ".join(STAGE_KEYS)}'
+    ListCheck(allowed, lambda key, stage: stage)(key, value)
+    return tuple(
+        _check_stage(f'{key}[{i}]', stage) for i, stage in enumerate(value))
+
+
+_BOOL = Check('must be True or False', bool)
+_COUNT = _integer(1)
+_NUMBER = Check('must be a number above 0', Real, lambda value: 0 < value < inf)
+_SHARE = Check('must be a number above 0 and at most 1', Real,
+               lambda value: 0 < value <= 1)
+_PAIRS = 'must be a list of (frames, crop) pairs, each above 0 and at most 1'
+_TRIPLES = "must be 'cost' or a list of (frames, crop, batch factor)"
+_LISTED_FACTORS = ListCheck(
+    _TRIPLES, ListCheck(_TRIPLES, _COUNT, lambda entry: len(entry) == 3))
+
+CHECKS = dict(
+    long_cycle=_BOOL,
+    short_cycle=_BOOL,
+    epoch_factor=_NUMBER,
+    long_cycle_factors=ListCheck(
+        _PAIRS, ListCheck(_PAIRS, _SHARE, lambda pair: len(pair) == 2)),
+    short_cycle_factors=ListCheck(
+        'must be a list of numbers, each above 0 and at most 1', _SHARE),
+    short_cycle_reference=_choice('default', 'stage'),
+    bn_base_size=_COUNT,
+    stages=_check_stages,
+    cycle_ends=ListCheck(
+        'must be a rising list of shares of training, each above 0 and below '
+        '1', _SHARE, lambda ends: all(
+            a < b for a, b in zip(ends, [*ends[1:], 1]))),
+    max_batch_factor=_check_batch_cap,
+    batch_factors=_check_batch_factors,
+    lr_scaling=_choice(*LR_EXPONENTS),
+    crop_multiple=_COUNT,
+    eval_freq=_COUNT,
+    precise_bn=_integer(0),
+    grid_store=Check('must be the path of a folder', str, bool),
+    grid_store_full=_BOOL)

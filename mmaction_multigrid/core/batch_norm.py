@@ -1,0 +1,221 @@
+"""Batch norm over groups of a fixed number of clips (paper, section 3.4)."""
+
+from typing import Dict, Iterator, List, Optional, Tuple
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from mmengine.model import is_model_wrapper
+from mmengine.model.utils import _BatchNormXd
+from mmengine.utils.dl_utils.parrots_wrapper import \
+    SyncBatchNorm as MMEngineSyncBatchNorm
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+from torch.nn.modules._functions import SyncBatchNorm as sync_batch_norm
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class SubBatchNorm(_BatchNorm):
+    """Normalize each of ``num_splits`` groups of clips by itself.
+
+    It replaces a batch norm and has the same parameters and buffers, so that
+    checkpoints load either way. The running statistics are the mean over the
+    groups. With one split, and in evaluation, the output is that of the
+    replaced layer, bit for bit. The next smaller number of splits that
+    divides the batch is used.
+
+    Every k-th clip of an input of five dimensions is in the same group. The
+    rows of other inputs may be the frames of clips: there neighbors are.
+
+    Attributes:
+        num_splits (int): Groups in a batch. Defaults to 1.
+        process_group (ProcessGroup, optional): Processes that share the
+            statistics of a group. Defaults to None.
+        synced (bool): Whether base training computes statistics over all
+            processes.
+    """
+    num_splits: int = 1
+    process_group: Optional['dist.ProcessGroup'] = None
+    synced: bool = False
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalize a batch of shape (N, C, ...)."""
+        if not self.training:
+            return super().forward(input)
+        if self.process_group is not None:
+            return self._forward_synced(input)
+        splits = min(self.num_splits, input.size(0))
+        while input.size(0) % splits:
+            splits -= 1
+        if splits == 1:
+            return super().forward(input)
+        self._check_input_dim(input)
+        mean, var, weight, bias = (
+            None if values is None else values.repeat(splits)
+            for values in (self.running_mean, self.running_var, self.weight,
+                           self.bias))
+        output = F.batch_norm(
+            _split(input, splits), mean, var, weight, bias, True,
+            self._next_momentum(), self.eps)
+        if mean is not None:
+            self.running_mean.copy_(mean.view(splits, -1).mean(0))
+            self.running_var.copy_(var.view(splits, -1).mean(0))
+        return _join(output, splits)
+
+    def _next_momentum(self) -> float:
+        """Count a batch and return the weight of its statistics."""
+        if self.track_running_stats and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            if self.momentum is None:
+                return 1. / float(self.num_batches_tracked)
+        return 0. if self.momentum is None else self.momentum
+
+    def _forward_synced(self, input: Tensor) -> Tensor:
+        """Normalize the joint batch of the processes in the group."""
+        self._check_input_dim(input)
+        if input.is_cuda:
+            return sync_batch_norm.apply(
+                input, self.weight, self.bias, self.running_mean,
+                self.running_var, self.eps, self._next_momentum(),
+                self.process_group, dist.get_world_size(self.process_group))
+        return self._forward_reduced(input)
+
+    def _forward_reduced(self, input: Tensor) -> Tensor:
+        """Normalize by an all-reduce of sums, which runs on CPUs."""
+        values = input if input.dtype == torch.float64 else input.float()
+        channels, dims = values.size(1), [0, *range(2, input.dim())]
+        count = values.new_full((1, ), values.numel() / channels)
+        sums = torch.cat([values.sum(dims), values.square().sum(dims), count])
+        sums = all_reduce(sums, group=self.process_group)
+        count = sums[-1].detach()
+        mean = sums[:channels] / count
+        var = (sums[channels:-1] / count - mean.square()).clamp_min(0)
+        if self.track_running_stats:
+            momentum = self._next_momentum()
+            unbiased = var.detach() * (count / (count - 1).clamp_min(1))
+            self.running_mean.lerp_(
+                mean.detach().to(self.running_mean.dtype), momentum)
+            self.running_var.lerp_(
+                unbiased.to(self.running_var.dtype), momentum)
+        scale = torch.rsqrt(var + self.eps)
+        if self.affine:
+            scale = scale * self.weight
+        shift = -mean * scale
+        if self.affine:
+            shift = self.bias - mean * scale
+        view = (1, channels, *[1] * (input.dim() - 2))
+        output = values * scale.view(view) + shift.view(view)
+        return output.to(input.dtype)
+
+
+class SubBatchNorm1d(SubBatchNorm, nn.BatchNorm1d):
+    """:class:`SubBatchNorm` that replaces ``BatchNorm1d``."""
+
+
+class SubBatchNorm2d(SubBatchNorm, nn.BatchNorm2d):
+    """:class:`SubBatchNorm` that replaces ``BatchNorm2d``."""
+
+
+class SubBatchNorm3d(SubBatchNorm, nn.BatchNorm3d):
+    """:class:`SubBatchNorm` that replaces ``BatchNorm3d``."""
+
+
+class SubSyncBatchNorm(SubBatchNorm):
+    """:class:`SubBatchNorm` that replaces a synchronized batch norm.
+
+    Its groups have as many clips as the joint batch of all processes in base
+    training. In one process mmengine makes plain layers of synchronized ones,
+    which count as synchronized.
+    """
+    synced = True
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Accept any number of dimensions, as the replaced layer does."""
+
+
+def _split(input: Tensor, splits: int) -> Tensor:
+    """Reshape (N, C, ...) to (N / splits, splits * C, ...)."""
+    if input.dim() == 5:  # needs no copy
+        return input.reshape(
+            input.size(0) // splits, splits * input.size(1), *input.shape[2:])
+    return input.unflatten(0, (splits, -1)).transpose(0, 1).flatten(1, 2)
+
+
+def _join(output: Tensor, splits: int) -> Tensor:
+    """Reverse :func:`_split`."""
+    if output.dim() == 5:
+        return output.reshape(
+            output.size(0) * splits, -1, *output.shape[2:])
+    return output.unflatten(1, (splits, -1)).transpose(0, 1).flatten(0, 1)
+
+
+SUB_CLASSES: Dict[type, type] = {
+    nn.BatchNorm1d: SubBatchNorm1d,
+    nn.BatchNorm2d: SubBatchNorm2d,
+    nn.BatchNorm3d: SubBatchNorm3d,
+    nn.SyncBatchNorm: SubSyncBatchNorm,
+    MMEngineSyncBatchNorm: SubSyncBatchNorm,
+    _BatchNormXd: SubSyncBatchNorm
+}
+
+
+def _sub_class(module: nn.Module) -> Optional[type]:
+    kind = type(module)
+    # mmcv's SyncBatchNorm is no _BatchNorm but has all its members.
+    # mmcv-lite does not have it.
+    if kind.__name__ == 'SyncBatchNorm' and kind.__module__.startswith(
+            'mmcv.ops.'):
+        return SubSyncBatchNorm
+    return SUB_CLASSES.get(kind)
+
+
+def named_batch_norms(model: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
+    """Find all batch norms of a model.
+
+    MMAction2's own ``SubBatchNorm3D`` is found, and not the two batch norms
+    of different width inside.
+    """
+    inside: Tuple[str, ...] = ()
+    for name, module in model.named_modules():
+        if name.startswith(inside):
+            continue
+        if type(module).__name__ == 'SubBatchNorm3D':
+            inside += (f'{name}.' if name else '', )
+            yield name, module
+        elif isinstance(module, _BatchNorm) or _sub_class(module):
+            yield name, module
+
+
+def unwrap_model(model: nn.Module) -> nn.Module:
+    """Return the model inside of a wrapper such as DDP."""
+    return model.module if is_model_wrapper(model) else model
+
+
+def convert_sub_batch_norm(model: nn.Module) -> List[SubBatchNorm]:
+    """Turn the batch norms of a model into :class:`SubBatchNorm` in place.
+
+    Unknown subclasses of batch norm stay as they are.
+
+    Args:
+        model (nn.Module): The model, which keeps its modules and tensors.
+
+    Returns:
+        list[SubBatchNorm]: The layers.
+    """
+    layers = []
+    for _, module in named_batch_norms(model):
+        sub_class = _sub_class(module)
+        if sub_class is not None:
+            module.__class__ = sub_class
+        if isinstance(module, SubBatchNorm):
+            layers.append(module)
+    return layers
+
+
+def set_bn_splits(layers: List[SubBatchNorm],
+                  num_splits: int,
+                  process_group=None) -> None:
+    """Set the splits and the process group of layers."""
+    for layer in layers:
+        layer.num_splits = num_splits
+        layer.process_group = process_group

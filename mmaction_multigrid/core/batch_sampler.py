@@ -1,0 +1,190 @@
+"""Batch sampler that gives every batch its clip shape."""
+
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+from mmaction.registry import DATA_SAMPLERS
+from mmengine.dataset import InfiniteSampler
+from torch.utils.data import Sampler
+
+from .shapes import Shape
+from .stages import Stage, count_batches, find_stage, stages_from_config
+
+TRAIN, PRECISE_BN = 'train', 'precise_bn'
+
+
+def is_positive_int(value) -> bool:
+    """Check for an integer of at least 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+class RunBatch(NamedTuple):
+    """One batch of a run.
+
+    Attributes:
+        epoch (int): Its epoch.
+        number (int): Its place in the epoch. The batches of precise BN come
+            after those of training.
+        purpose (str): ``'train'`` or ``'precise_bn'``.
+        shape (Shape): Shape of its clips.
+        num_clips (int): Number of its clips.
+    """
+    epoch: int
+    number: int
+    purpose: str
+    shape: Shape
+    num_clips: int
+
+
+@DATA_SAMPLERS.register_module()
+class MultigridBatchSampler(Sampler):
+    """Yield batches of clips, each with the shape of its place in an epoch.
+
+    Shapes and lengths follow from the epoch and the number of clips alone,
+    so that all processes have the same shapes in the same order. The clips at
+    the end of an epoch that fill no batch are dropped, as in the reference
+    implementation.
+
+    An iteration is over the current epoch, in items ``(index, shape)``. After
+    :meth:`start_run` it is over all epochs from there to the end of training,
+    in items ``(index, shape, epoch)``, with the batches of precise BN.
+
+    Args:
+        sampler (Sampler): Sampler of indices; must have a length.
+        batch_size (int): Base batch per GPU.
+        stages (Sequence[dict]): ``dict(epochs=int, shapes=[(batch factor,
+            frames, crop), ...])`` in order. The last shape is the stage's own.
+
+    Raises:
+        TypeError: The sampler has no length or no end.
+        ValueError: A setting is impossible, or a batch exceeds the dataset.
+    """
+
+    def __init__(self, sampler: Sampler, batch_size: int,
+                 stages: Sequence[dict]) -> None:
+        if not is_positive_int(batch_size):
+            raise ValueError(f'batch_size = {batch_size!r}: must be an '
+                             'integer of at least 1')
+        if not hasattr(sampler, '__len__') or isinstance(
+                sampler, InfiniteSampler):
+            raise TypeError(
+                'train_dataloader.sampler: multigrid trains in epochs and '
+                'needs a sampler with a length and an end, such as '
+                f'DefaultSampler; {type(sampler).__name__} is none')
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.stages = stages_from_config(stages)
+        self.epoch = 0
+        self.seed = 0
+        # Pieces of a batch at most, for a loader that joins them again.
+        self.max_pieces = 1
+        self._precise_bn: Dict[int, Tuple[Shape, int]] = {}
+        self._run_start: Optional[Tuple[int, int]] = None
+        for stage in self.stages:
+            if not self.num_batches(stage.begin):
+                size = batch_size * stage.shapes[0].batch_factor
+                smaller = ("set multigrid.max_batch_factor = 'auto', or "
+                           if self.num_clips >= batch_size else '')
+                raise ValueError(
+                    f'the {self.num_clips} clips of a process do not fill one '
+                    f'batch of {size}, the first of the stage from epoch '
+                    f'{stage.begin} on ({stage.shapes[0]}); {smaller}lower '
+                    f'train_dataloader.batch_size = {batch_size}')
+
+    @property
+    def num_clips(self) -> int:
+        """int: Clips of this process in an epoch, as in every process."""
+        if getattr(self.sampler, 'round_up', True):
+            return len(self.sampler)
+        return len(self.sampler.dataset) // self.sampler.world_size
+
+    @property
+    def stage(self) -> Stage:
+        """Stage: The stage of the current epoch."""
+        return find_stage(self.stages, self.epoch)
+
+    @property
+    def max_epochs(self) -> int:
+        """int: Epochs of all stages."""
+        return self.stages[-1].end
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to an epoch, counted from 0."""
+        self.epoch = epoch
+        if hasattr(self.sampler, 'set_epoch'):
+            self.sampler.set_epoch(epoch)
+
+    def set_precise_bn(self, epoch: int, shape: Shape, limit: int) -> None:
+        """Let at most ``limit`` batches of a shape follow an epoch.
+
+        They have the first clips of the epoch.
+        """
+        size = self.batch_size * shape.batch_factor
+        self._precise_bn[epoch] = (
+            shape, max(1, min(limit, self.num_clips // size)))
+
+    def num_batches(self, epoch: int) -> int:
+        """Count the batches of training in an epoch."""
+        shapes = find_stage(self.stages, epoch).shapes
+        return sum(count_batches(shapes, self.batch_size, self.num_clips))
+
+    def batches(self, epoch: int) -> List[RunBatch]:
+        """List the batches of an epoch, those of precise BN last."""
+        shapes = find_stage(self.stages, epoch).shapes
+        order = [(TRAIN, shapes[i % len(shapes)])
+                 for i in range(self.num_batches(epoch))]
+        shape, count = self._precise_bn.get(epoch, (None, 0))
+        order += [(PRECISE_BN, shape)] * count
+        return [
+            RunBatch(
+                epoch, number, purpose, shape,
+                min(self.batch_size * shape.batch_factor, self.num_clips))
+            for number, (purpose, shape) in enumerate(order)
+        ]
+
+    def start_run(self, epoch: int, number: int = 0) -> None:
+        """Start the next iteration at a batch and end it with training."""
+        self._run_start = epoch, number
+
+    def piece_size(self, num_clips: int) -> int:
+        """Compute the clips of each piece of a batch but the last."""
+        return max(self.batch_size, -(-num_clips // self.max_pieces))
+
+    def __len__(self) -> int:
+        return self.num_batches(self.epoch)
+
+    def __iter__(self) -> Iterator[List[tuple]]:
+        if self._run_start is None:
+            for batch, indices in self._iter_epoch(self.epoch):
+                if batch.purpose == TRAIN:
+                    yield [(index, batch.shape) for index in indices]
+            return
+        first, number = self._run_start
+        for epoch in range(first, self.max_epochs):
+            for batch, indices in self._iter_epoch(epoch):
+                if (epoch, batch.number) < (first, number):
+                    continue
+                size = self.piece_size(len(indices))
+                for i in range(0, len(indices), size):
+                    yield [(index, batch.shape, epoch)
+                           for index in indices[i:i + size]]
+
+    def _iter_epoch(self, epoch: int) -> Iterator[Tuple[RunBatch, List[int]]]:
+        order = self._order(epoch)
+        used = {TRAIN: 0, PRECISE_BN: 0}
+        for batch in self.batches(epoch):
+            begin = used[batch.purpose]
+            used[batch.purpose] = end = begin + batch.num_clips
+            yield batch, order[begin:end]
+
+    def _order(self, epoch: int) -> List[int]:
+        """Draw the order of an epoch's clips, also ahead of the epoch."""
+        if not hasattr(self.sampler, 'set_epoch'):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.seed + epoch)
+                return list(self.sampler)[:self.num_clips]
+        try:
+            self.sampler.set_epoch(epoch)
+            return list(self.sampler)[:self.num_clips]
+        finally:
+            self.sampler.set_epoch(self.epoch)

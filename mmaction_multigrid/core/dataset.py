@@ -1,0 +1,149 @@
+"""Dataset wrapper that sets the shape of the clip being loaded.
+
+The shape travels with the index and is set around ``dataset[index]``, so that
+all of the wrapped dataset's code sees it, and no other code does.
+"""
+
+import random
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Iterator, NamedTuple, Optional, Tuple, Union
+
+import numpy as np
+import torch
+from mmaction.registry import DATASETS
+from torch.utils.data import get_worker_info
+
+from .batch_sampler import is_positive_int
+from .shapes import Shape
+
+
+class ClipShape(NamedTuple):
+    """Shape of a clip beside the base config's.
+
+    Attributes:
+        num_frames (int): Frames of the clip.
+        crop_size (int): Side of its crop in pixels.
+        base_frames (int): Frames of the base config's clip.
+        base_crop (int): Side of the base config's crop in pixels.
+    """
+    num_frames: int
+    crop_size: int
+    base_frames: int
+    base_crop: int
+
+    @property
+    def is_base(self) -> bool:
+        """bool: Whether this is the base shape."""
+        return self[:2] == self[2:]
+
+
+_context: ContextVar[Tuple[Optional[ClipShape], int]] = ContextVar(
+    'multigrid_clip', default=(None, -1))
+
+
+def current_shape() -> Optional[ClipShape]:
+    """Return the shape of the clip being loaded; None is the base shape."""
+    return _context.get()[0]
+
+
+def current_epoch() -> int:
+    """Return the epoch of the clip being loaded; -1 where there is none."""
+    return _context.get()[1]
+
+
+@contextmanager
+def clip_shape(shape: ClipShape, epoch: int = -1) -> Iterator[None]:
+    """Load clips of a shape in the context."""
+    token = _context.set((shape, epoch))
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+@contextmanager
+def seeded(*numbers: int) -> Iterator[None]:
+    """Seed Python, numpy and torch (CPU) in the context.
+
+    Outside of data workers, which draw nothing else, the generators are set
+    back afterwards.
+
+    Args:
+        numbers (int): Integers of at least 0.
+    """
+    states = None if get_worker_info() else (
+        random.getstate(), np.random.get_state(), torch.get_rng_state())
+    seeds = np.random.SeedSequence(numbers).generate_state(3).tolist()
+    random.seed(seeds[0])
+    np.random.seed(seeds[1])
+    torch.random.default_generator.manual_seed(seeds[2])
+    try:
+        yield
+    finally:
+        if states:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+            torch.set_rng_state(states[2])
+
+
+@DATASETS.register_module()
+class MultigridDataset:
+    """Load items ``(index, shape)`` from a dataset.
+
+    The dataset's pipeline must hold :class:`MultigridTransform`. A plain
+    index loads the clip in the base shape. After :meth:`set_epoch` the random
+    numbers of a clip follow from seed, epoch and index alone, so that they
+    depend neither on the number of workers nor on a resume. An item ``(index,
+    shape, epoch)`` is of that epoch. All other attributes are the wrapped
+    dataset's.
+
+    Args:
+        dataset (dict or Dataset): The dataset to wrap, which may be a repeat
+            or concat dataset.
+        base_shape (tuple[int, int]): Frames and crop of the base config.
+
+    Raises:
+        ValueError: ``base_shape`` is impossible.
+    """
+
+    def __init__(self, dataset: Union[dict, Any],
+                 base_shape: Tuple[int, int]) -> None:
+        if len(base_shape) != 2 or not all(map(is_positive_int, base_shape)):
+            raise ValueError(f'base_shape = {base_shape!r}: must be frames '
+                             'and crop of the base config, above 0')
+        if isinstance(dataset, dict):
+            dataset = DATASETS.build(dataset)
+        self.dataset = dataset
+        self.base_shape = tuple(base_shape)
+        # Workers are forked once and see new values in shared memory.
+        self._clock = torch.full((2, ), -1, dtype=torch.int64).share_memory_()
+
+    def set_epoch(self, seed: int, epoch: int) -> None:
+        """Draw a clip's random numbers from ``(seed, epoch, index)``."""
+        self._clock[0], self._clock[1] = seed, epoch
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(
+            self, item: Union[int, Tuple[int, Shape], Tuple[int, Shape,
+                                                            int]]) -> Any:
+        if not isinstance(item, tuple):
+            return self.dataset[item]
+        index, shape, *ahead = item
+        seed, epoch = self._clock.tolist()
+        if ahead and epoch >= 0:
+            epoch, = ahead
+        shape = ClipShape(*shape[1:], *self.base_shape)
+        with clip_shape(shape, epoch):
+            if epoch < 0:
+                return self.dataset[index]
+            with seeded(seed, epoch, index):
+                return self.dataset[index]
+
+    def __getattr__(self, name: str) -> Any:
+        # Copy and pickle ask for attributes before __init__.
+        if name.startswith('__') or name == 'dataset':
+            raise AttributeError(name)
+        return getattr(self.dataset, name)

@@ -1,0 +1,161 @@
+"""Hook that keeps dataset and batch norms in step with the epoch."""
+
+from functools import lru_cache
+from typing import List, Optional, Tuple
+
+import torch.distributed as dist
+from mmaction.registry import HOOKS
+from mmengine.dist import get_rank, get_world_size
+from mmengine.hooks import Hook
+
+from .batch_norm import (SubBatchNorm, convert_sub_batch_norm, set_bn_splits,
+                         unwrap_model)
+from .batch_sampler import is_positive_int
+from .stages import Stage, bn_group_size, num_bn_splits
+
+
+@HOOKS.register_module()
+class MultigridHook(Hook):
+    """Set the epoch of the sampler and the splits of the batch norms.
+
+    It has no state: all follows from the runner's epoch. Its priority is
+    NORMAL, before ``LoggerHook`` (BELOW_NORMAL) reads the scalars.
+
+    Args:
+        bn_base_size (int, optional): Clips that batch-norm statistics are
+            computed over. Defaults to the base batch per GPU, at most 8.
+            Synchronized layers keep the base batch of all processes.
+
+    Raises:
+        ValueError: ``bn_base_size`` is impossible.
+    """
+    priority = 'NORMAL'
+
+    def __init__(self, bn_base_size: Optional[int] = None) -> None:
+        if bn_base_size is not None and not is_positive_int(bn_base_size):
+            raise ValueError(f'bn_base_size = {bn_base_size!r}: must be an '
+                             'integer of at least 1')
+        self.bn_base_size = bn_base_size
+        self.layers: List[SubBatchNorm] = []
+        self._stage: Optional[Stage] = None
+
+    def before_train(self, runner) -> None:
+        """Convert the batch norms and set the sampler's seed.
+
+        Raises:
+            TypeError: The train loop is another one.
+        """
+        loop = runner.train_loop
+        if not hasattr(loop, 'epoch_at'):
+            raise TypeError(
+                "MultigridHook needs train_cfg.type = 'MultigridTrainLoop', "
+                f'not {type(loop).__name__}')
+        self.layers = convert_sub_batch_norm(unwrap_model(runner.model))
+        self._stage = None
+        batch_sampler = loop.batch_sampler
+        batch_sampler.seed = runner.seed
+        # A resume restores the run's seed after the sampler was built.
+        if hasattr(batch_sampler.sampler, 'seed') and not getattr(
+                runner, '_randomness_cfg', {}).get('diff_rank_seed', False):
+            batch_sampler.sampler.seed = runner.seed
+
+    def before_train_epoch(self, runner) -> None:
+        """Set the epoch, and the splits where a stage begins."""
+        loop = runner.train_loop
+        sampler, dataset = loop.batch_sampler, loop.dataloader.dataset
+        sampler.set_epoch(runner.epoch)
+        if hasattr(dataset, 'set_epoch'):
+            dataset.set_epoch(runner.seed, runner.epoch)
+        if sampler.stage is self._stage:
+            return
+        stage = self._stage = sampler.stage
+        norms = self._set_splits(sampler.batch_size, stage)
+        shapes = ', '.join(
+            f'{sampler.batch_size * s.batch_factor} x {s.num_frames} x '
+            f'{s.crop_size}' for s in stage.shapes)
+        runner.logger.info(
+            f'Multigrid stage {sampler.stages.index(stage) + 1}/'
+            f'{len(sampler.stages)}, epochs {stage.begin + 1} to {stage.end}: '
+            f'batches per GPU (clips x frames x crop) {shapes}; lr '
+            f'{runner.optim_wrapper.get_lr()["lr"][0]:.4g} at its start, '
+            f'{norms}, {len(sampler)} iterations per epoch')
+
+    def before_train_iter(self,
+                          runner,
+                          batch_idx: int,
+                          data_batch=None) -> None:
+        """Log the batch's shape as scalars ``multigrid/...``."""
+        sampler = runner.train_loop.batch_sampler
+        shape = sampler.stage.shapes[batch_idx % len(sampler.stage.shapes)]
+        batch_size = sampler.batch_size * shape.batch_factor
+        for name, value in (('num_frames', shape.num_frames),
+                            ('crop_size', shape.crop_size), ('batch_size',
+                                                             batch_size)):
+            runner.message_hub.update_scalar(f'train/multigrid/{name}', value)
+
+    def _set_splits(self, base_batch: int, stage: Stage) -> str:
+        """Set splits and process groups, and describe them."""
+        batch_size, world_size = base_batch * stage.shape.batch_factor, \
+            get_world_size()
+        done = []
+        for synced in (False, True):
+            layers = [lay for lay in self.layers if lay.synced == synced]
+            if not layers:
+                continue
+            clips = base_batch * world_size if synced else bn_group_size(
+                self.bn_base_size, base_batch)
+            splits, processes = bn_groups(batch_size, clips, world_size)
+            group = _process_group(processes) if processes > 1 else None
+            set_bn_splits(layers, splits, group)
+            text = (f'{splits} BN split{"s" if splits > 1 else ""} of '
+                    f'{batch_size // splits} clips')
+            if group is not None:
+                text += (', synchronized across '
+                         f'{dist.get_world_size(group)} processes')
+            elif batch_size < clips:
+                text += (f' (fewer than bn_base_size = {clips}, and no other '
+                         'process to share with: plain BN)')
+            done.append(text + (', of synchronized layers' if synced else ''))
+        return '; '.join(done) or 'no BN'
+
+
+def bn_groups(batch_size: int, clips: int,
+              num_processes: int) -> Tuple[int, int]:
+    """Compute how statistics are over ``clips`` clips.
+
+    Args:
+        batch_size (int): Clips per GPU in the stage's own batch.
+        clips (int): Clips that statistics are computed over.
+        num_processes (int): All processes. In one, statistics of a batch
+            below ``clips`` are over the batch.
+
+    Returns:
+        tuple[int, int]: Splits of the batch, which divide it, and processes
+        that share statistics.
+    """
+    splits = num_bn_splits(batch_size, clips)
+    while batch_size % splits:
+        splits -= 1
+    return splits, min(num_processes, -(-clips // batch_size))
+
+
+def group_ranks(world_size: int, size: int) -> List[List[int]]:
+    """List the ranks of groups of at least ``size`` neighboring ranks."""
+    size = min(size, world_size)
+    while world_size % size:
+        size += 1
+    return [
+        list(range(begin, begin + size))
+        for begin in range(0, world_size, size)
+    ]
+
+
+@lru_cache(maxsize=None)
+def _process_group(size: int):
+    """Make the process group of this rank; all ranks must call."""
+    own = None
+    for ranks in group_ranks(get_world_size(), size):
+        group = dist.new_group(ranks)
+        if get_rank() in ranks:
+            own = group
+    return own

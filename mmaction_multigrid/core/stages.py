@@ -1,0 +1,136 @@
+"""Stages of training, and the batches of their epochs."""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import List, Optional, Sequence, Tuple
+
+from .shapes import Shape
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Epochs ``begin`` to ``end`` (exclusive) with one short cycle.
+
+    Attributes:
+        begin (int): First epoch.
+        end (int): First epoch after the stage.
+        shapes (tuple[Shape]): Iteration ``i`` of an epoch uses
+            ``shapes[i % len(shapes)]``. The last one is the stage's own
+            shape, which sets the lr and the batch-norm splits.
+        average_batch_factor (float): Mean over the short cycle, as the
+            schedule counts it. Defaults to 1.
+        lr_step (int): Decays of the base schedule before this stage.
+            Defaults to 0.
+        saving (float, optional): Computing of an epoch of base training over
+            that of an epoch of the stage. Defaults to None, which means
+            ``average_batch_factor``: all iterations cost the same.
+    """
+    begin: int
+    end: int
+    shapes: Tuple[Shape, ...]
+    average_batch_factor: float = 1.
+    lr_step: int = 0
+    saving: Optional[float] = None
+
+    @property
+    def shape(self) -> Shape:
+        """Shape: The stage's own shape."""
+        return self.shapes[-1]
+
+    @property
+    def epochs(self) -> int:
+        """int: Length of the stage."""
+        return self.end - self.begin
+
+    @property
+    def cost(self) -> float:
+        """float: Computing of the stage in epochs of base training."""
+        return self.epochs / (self.saving or self.average_batch_factor)
+
+    def eval_epochs(self, freq: int) -> List[int]:
+        """List the epochs after which to validate, as numbers finished.
+
+        They are ``freq`` evenly spaced ones, always with the stage's last.
+        """
+        count = min(freq, self.epochs)
+        return [
+            self.begin + -(-self.epochs * i // count)
+            for i in range(1, count + 1)
+        ]
+
+
+def count_batches(shapes: Sequence[Shape], batch_size: int,
+                  clips: int) -> List[int]:
+    """Count the batches of each shape of a short cycle in an epoch.
+
+    The clips at the end that fill no batch are dropped.
+
+    Args:
+        shapes (Sequence[Shape]): The short cycle, first shape first.
+        batch_size (int): Base batch.
+        clips (int): Clips of the process in an epoch.
+    """
+    sizes = [batch_size * shape.batch_factor for shape in shapes]
+    cycles, rest = divmod(clips, sum(sizes))
+    counts = [cycles] * len(sizes)
+    for i, size in enumerate(sizes):
+        if rest < size:
+            break
+        rest -= size
+        counts[i] += 1
+    return counts
+
+
+def find_stage(stages: Sequence[Stage], epoch: int) -> Stage:
+    """Find the stage of an epoch; from the end on it is the last one."""
+    i = bisect_right([stage.end for stage in stages], epoch)
+    return stages[min(i, len(stages) - 1)]
+
+
+def stages_to_config(stages: Sequence[Stage]) -> List[dict]:
+    """Write stages as ``MultigridBatchSampler`` takes them."""
+    return [
+        dict(epochs=stage.epochs, shapes=[tuple(s) for s in stage.shapes])
+        for stage in stages
+    ]
+
+
+def stages_from_config(entries: Sequence[dict]) -> Tuple[Stage, ...]:
+    """Read what :func:`stages_to_config` writes.
+
+    Raises:
+        TypeError, ValueError: An entry has another form.
+    """
+    stages, begin = [], 0
+    for entry in entries:
+        try:
+            epochs = entry['epochs']
+            shapes = tuple(
+                Shape(*map(int, shape)) for shape in entry['shapes'])
+        except (TypeError, KeyError, ValueError) as error:
+            raise type(error)(
+                f'stages: {entry!r} must be a dict of epochs and of shapes, '
+                'a list of (batch factor, frames, crop)') from None
+        if epochs < 1 or not shapes or min(map(min, shapes)) < 1:
+            raise ValueError(
+                f'stages: {entry!r} must have at least one epoch and shape, '
+                'and numbers above 0')
+        stages.append(Stage(begin, begin + epochs, shapes))
+        begin += epochs
+    return tuple(stages)
+
+
+def bn_group_size(bn_base_size: Optional[int], batch_size: int) -> int:
+    """Count the clips that batch-norm statistics are computed over.
+
+    Args:
+        bn_base_size (int, optional): As the user sets it. None means the
+            base batch, at most the paper's 8 clips (section 3.4).
+        batch_size (int): Base batch per GPU.
+    """
+    return bn_base_size or min(8, batch_size)
+
+
+def num_bn_splits(batch_size: int, group_size: int) -> int:
+    """Count the groups of ``group_size`` clips in a stage's own batch."""
+    return max(1, batch_size // group_size)

@@ -1,0 +1,231 @@
+"""Rules for the transforms of a train pipeline: pixels, frames, files.
+
+A transform without a rule cannot be trained with.
+:func:`register_transform_rule` adds one.
+"""
+
+from dataclasses import dataclass
+from math import isinf
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from .dataset import ClipShape
+from .shapes import frame_interval_range
+
+# Readers of videos number the frames of a file; 'frames' is a folder.
+VIDEO_READERS = ('decord', 'pyav', 'opencv')
+READERS = (*VIDEO_READERS, 'frames')
+
+
+@dataclass(frozen=True)
+class TransformRule:
+    """Meaning of a transform's arguments.
+
+    Attributes:
+        pixels (tuple[str]): Arguments in pixels: a number or a tuple of
+            them. -1 and inf stay as they are.
+        frames (tuple[str]): Arguments in frames.
+        frame_interval (str, optional): Argument that a clip of fewer frames
+            draws anew.
+        default_interval (int): Its value where the config omits it.
+        crops (bool): Whether the last argument in pixels is the output's
+            size.
+        lazy (bool): Whether MMAction2's ``Fuse`` can do its work.
+        reads (bool): Whether it reads the file: all its errors are those of
+            a broken file.
+        opens (str, optional): Reader that it opens the video with: one of
+            ``VIDEO_READERS`` or ``'pims'``.
+        decodes (str, optional): Reader of the images that it returns: one of
+            ``READERS``, or ``'images'`` for any other source.
+    """
+    pixels: Tuple[str, ...] = ()
+    frames: Tuple[str, ...] = ()
+    frame_interval: Optional[str] = None
+    default_interval: int = 1
+    crops: bool = False
+    lazy: bool = False
+    reads: bool = False
+    opens: Optional[str] = None
+    decodes: Optional[str] = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.reads, bool):
+            raise TypeError(f'reads = {self.reads!r}: must be True or False')
+        for key, known in (('opens', (*VIDEO_READERS, 'pims')),
+                           ('decodes', (*READERS, 'images'))):
+            value = getattr(self, key)
+            if value is not None and value not in known:
+                raise ValueError(
+                    f'{key} = {value!r}: must be one of {", ".join(known)}')
+            if value is not None:
+                object.__setattr__(self, 'reads', True)
+
+    @property
+    def depends_on_shape(self) -> bool:
+        """bool: Whether the transform differs between shapes."""
+        return bool(self.pixels or self.frames or self.frame_interval)
+
+    def variants(self, args: dict, shape: ClipShape) -> List[dict]:
+        """List the transform's arguments for a shape.
+
+        Returns:
+            list[dict]: One, or several of which each clip draws one.
+        """
+        scaled = dict(args)
+        for name in self.pixels:
+            if name in args:
+                scaled[name] = scale_pixels(args[name],
+                                            shape.crop_size / shape.base_crop)
+        for name in self.frames:
+            if name in args:
+                scaled[name] = scale_frames(args[name], shape)
+        if self.frame_interval is None:
+            return [scaled]
+        low, high = frame_interval_range(
+            args.get(self.frame_interval, self.default_interval),
+            shape.base_frames, shape.num_frames)
+        if low == high:
+            return [scaled]
+        return [{
+            **scaled, self.frame_interval: interval
+        } for interval in range(low, high + 1)]
+
+
+def scale_pixels(value: Any, ratio: float) -> Any:
+    """Scale a size in pixels, or each of a sequence (paper, section 3.2).
+
+    A rising range of two sizes stays one.
+    """
+    if isinstance(value, (list, tuple)):
+        scaled = [scale_pixels(number, ratio) for number in value]
+        if len(scaled) == 2 and 0 < value[0] < value[1]:
+            if scaled[0] >= scaled[1]:
+                scaled[1] = scaled[0] + 1
+        return type(value)(scaled)
+    if isinstance(value, bool) or value is None or value <= 0 or isinf(value):
+        return value
+    if isinstance(value, float):
+        return value * ratio
+    return max(1, int(round(value * ratio)))
+
+
+def scale_frames(value: Any, shape: ClipShape) -> Any:
+    """Scale a number of frames, or each value of a dict of them."""
+    if isinstance(value, dict):
+        return type(value)(
+            {key: scale_frames(number, shape)
+             for key, number in value.items()})
+    return max(1, int(round(value * shape.num_frames / shape.base_frames)))
+
+
+def _sampler(**kwargs) -> TransformRule:
+    return TransformRule(
+        frames=('clip_len', ),
+        frame_interval='frame_interval',
+        reads=True,
+        **kwargs)
+
+
+_UNIFORM = TransformRule(frames=('clip_len', ), reads=True)
+_CROP = TransformRule(pixels=('crop_size', ), crops=True)
+_READS = TransformRule(reads=True)
+_ANY_SHAPE = TransformRule()
+
+RULES: Dict[str, TransformRule] = dict(
+    SampleFrames=_sampler(),
+    DenseSampleFrames=_sampler(),
+    SampleAVAFrames=_sampler(default_interval=2),
+    UniformSample=_UNIFORM,
+    UniformSampleFrames=_UNIFORM,
+    MMUniformSampleFrames=_UNIFORM,
+    DecordInit=TransformRule(opens='decord'),
+    DecordDecode=TransformRule(decodes='decord'),
+    PyAVInit=TransformRule(opens='pyav'),
+    PyAVDecode=TransformRule(decodes='pyav'),
+    OpenCVInit=TransformRule(opens='opencv'),
+    OpenCVDecode=TransformRule(decodes='opencv'),
+    PIMSInit=TransformRule(opens='pims'),
+    PIMSDecode=TransformRule(decodes='images'),
+    RawFrameDecode=TransformRule(decodes='frames'),
+    ImageDecode=TransformRule(decodes='images'),
+    ArrayDecode=TransformRule(decodes='images'),
+    PoseDecode=_READS,
+    DecompressPose=_READS,
+    MMDecode=_READS,
+    Resize=TransformRule(pixels=('scale', ), lazy=True),
+    RandomRescale=TransformRule(pixels=('scale_range', )),
+    RandomCrop=TransformRule(pixels=('size', ), crops=True, lazy=True),
+    CenterCrop=TransformRule(pixels=('crop_size', ), crops=True, lazy=True),
+    ThreeCrop=_CROP,
+    TenCrop=_CROP,
+    MultiScaleCrop=TransformRule(
+        pixels=('input_size', ), crops=True, lazy=True),
+    RandomResizedCrop=TransformRule(lazy=True),
+    # A narrower peak would fall between the points of a heatmap, so that the
+    # sigma of GeneratePoseTarget stays, which is in pixels.
+    **dict.fromkeys(
+        ('Flip', 'ColorJitter', 'RandomErasing', 'PytorchVideoWrapper',
+         'FormatShape', 'PackActionInputs', 'Transpose', 'Fuse',
+         'LoadHVULabel', 'PoseCompact', 'MMCompact', 'GeneratePoseTarget',
+         'FuseOnGrid'), _ANY_SHAPE))
+
+
+def register_transform_rule(name: str,
+                            pixels: Sequence[str] = (),
+                            frames: Sequence[str] = (),
+                            **options: Any) -> None:
+    """Register the rule of a transform, or replace it.
+
+    Args:
+        name (str): The transform's registered name.
+        pixels (Sequence[str]): Its arguments in pixels.
+        frames (Sequence[str]): Its arguments in frames.
+        **options: Other attributes of :class:`TransformRule`, such as
+            ``frame_interval``, ``crops``, ``reads`` and ``decodes``. The
+            last two concern broken files: any error of a transform that
+            reads the file has the clip replaced by another, and an error of
+            other transforms ends training.
+
+    Raises:
+        TypeError, ValueError: An argument has a wrong type or is no reader.
+
+    Examples:
+        >>> register_transform_rule('MyBlur', pixels=['radius'])
+        >>> register_transform_rule('MyDecode', decodes='decord')
+    """
+    if not isinstance(name, str) or not name:
+        raise TypeError(
+            f'name = {name!r}: must be the registered name of a transform')
+    for key, value in (('pixels', pixels), ('frames', frames)):
+        if isinstance(value, str):
+            raise TypeError(
+                f'{key} = {value!r}: must be a list of argument names')
+    RULES[name] = TransformRule(tuple(pixels), tuple(frames), **options)
+
+
+def type_name(value: Any) -> str:
+    """Return the name of a ``type``: a string with a scope, or a class."""
+    if isinstance(value, str):
+        return value.rsplit('.', 1)[-1]
+    return getattr(value, '__name__', str(value))
+
+
+def transform_name(step: Any) -> str:
+    """Return the name of a transform, given its config or itself."""
+    return type_name(step.get('type') if isinstance(step, dict) else type(step))
+
+
+def find_rule(step: Any) -> TransformRule:
+    """Find the rule of a transform, given its config or itself.
+
+    Raises:
+        ValueError: There is none.
+    """
+    name = transform_name(step)
+    if name not in RULES:
+        raise ValueError(
+            f'the train pipeline holds {name!r}, and multigrid does not know '
+            'which of its arguments are pixels or frames. Say so once, in a '
+            'module that custom_imports names: mmaction_multigrid.'
+            f'register_transform_rule({name!r}, pixels=[...], frames=[...]), '
+            'both empty if it has none')
+    return RULES[name]

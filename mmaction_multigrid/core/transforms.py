@@ -1,0 +1,75 @@
+"""Wrapper that rebuilds a transform for each clip shape."""
+
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+from mmaction.datasets.transforms import Fuse
+from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+
+from .dataset import ClipShape, current_shape
+from .transform_rules import find_rule
+
+
+@TRANSFORMS.register_module()
+class FuseOnGrid(Fuse):
+    """Apply MMAction2's ``Fuse`` to clips that have lazy work to do.
+
+    Required Keys, Modified Keys: those of ``Fuse``.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Crop, then resize."""
+        if 'lazy' not in results:
+            return results
+        return super().transform(results)
+
+
+@TRANSFORMS.register_module()
+class MultigridTransform(BaseTransform):
+    """Apply a transform in the shape of the clip being loaded.
+
+    The wrapped transform is built once per shape, with its pixels and frames
+    scaled by its rule. At the base shape, and outside of multigrid training,
+    it is the stock transform with the same random numbers.
+
+    Required Keys, Added Keys: those of the wrapped transform.
+
+    Args:
+        transform (dict): Config of the transform.
+        lazy (bool): Whether a :class:`FuseOnGrid` further on does its work,
+            except at the base shape. Defaults to False.
+
+    Raises:
+        ValueError: The transform has no rule.
+    """
+
+    def __init__(self, transform: dict, lazy: bool = False) -> None:
+        self.config = dict(transform)
+        self.rule = find_rule(transform)
+        self.lazy = lazy
+        self.base = TRANSFORMS.build(self.config)
+        self._built: Dict[ClipShape, List[Any]] = {}
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Apply the wrapped transform."""
+        shape = current_shape()
+        if shape is None:
+            return self.base(results)
+        if shape not in self._built:
+            lazy = dict(lazy=True) if self.lazy and not shape.is_base else {}
+            found = [{
+                **args,
+                **lazy
+            } for args in self.rule.variants(self.config, shape)]
+            self._built[shape] = [
+                self.base if args == self.config else TRANSFORMS.build(args)
+                for args in found
+            ]
+        variants = self._built[shape]
+        # Without a choice nothing is drawn, as in the stock pipeline.
+        i = np.random.randint(len(variants)) if len(variants) > 1 else 0
+        return variants[i](results)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self.base!r})'

@@ -1,0 +1,221 @@
+"""Dataset wrapper that replaces clips that cannot be loaded."""
+
+import errno
+from typing import Any, Optional, Set, Tuple, Union
+
+import numpy as np
+from mmaction.registry import DATASETS, TRANSFORMS
+from mmcv.transforms import BaseTransform
+
+from ..core.dataset import current_epoch
+from ..core.transform_rules import RULES, TransformRule, transform_name
+from ..core.transforms import MultigridTransform
+from .files import watch_copies
+from .labels import check_classes, keeps_labels
+from .train_data import build_dataset, unwrap_datasets
+from .workers import CrashedFiles, WorkerState
+
+MAX_TRIES = 100
+# Errors of the machine, which the next clip would raise as well.
+MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE,
+                  errno.ENFILE)
+
+
+class CrashedFile(RuntimeError):
+    """A file that ended the data worker that opened it."""
+
+
+@DATASETS.register_module()
+class ReplaceBrokenClips:
+    """Replace a clip whose file cannot be read by another one.
+
+    The other clip is drawn at random, in the same shape. A broken copy in a
+    frame store is replaced by its original. All other attributes are the
+    wrapped dataset's.
+
+    Args:
+        dataset (dict or Dataset): The dataset to wrap: repeat, concat and
+            raw-frame datasets, too.
+
+    Raises:
+        FileNotFoundError: The list is missing, or all of the first clips.
+        ValueError: A line of the list has no class number, or a class beyond
+            those of a multi-label dataset.
+        RuntimeError: When a clip is loaded: a hundred in a row cannot be, or
+            the error is not one of its file.
+    """
+
+    def __init__(self, dataset: Union[dict, Any]) -> None:
+        self.dataset = build_dataset(dataset)
+        self.watch()
+
+    def watch(self,
+              num_workers: int = 0,
+              report: Optional[str] = None,
+              crashed: Optional[str] = None) -> None:
+        """Count and report from now on; to be called before workers start.
+
+        Args:
+            num_workers (int): Data workers. Defaults to 0.
+            report (str, optional): File to append a line to, (name, error,
+                outcome), for every file that cannot be loaded. There is one
+                line per worker for each copy in a frame store.
+            crashed (str, optional): File that keeps the names of files that
+                ended a worker.
+        """
+        self._state = WorkerState(num_workers)
+        self._report = report
+        self._crashed = CrashedFiles(crashed)
+        self._bad_copies: Set[str] = set()
+
+    @property
+    def tries(self) -> Tuple[int, int]:
+        """tuple[int, int]: Clips that were tried, and that failed."""
+        return self._state.totals()
+
+    def check_classes(self, num_classes: int) -> None:
+        """Look for clips of a class that the head does not have.
+
+        Datasets whose transforms may change a clip's class are left out.
+
+        Raises:
+            ValueError: There is one.
+        """
+        for dataset in unwrap_datasets(self.dataset):
+            if keeps_labels(dataset) and not getattr(dataset, 'multi_class',
+                                                     True):
+                check_classes(dataset, num_classes,
+                              'model.cls_head.num_classes')
+
+    def leave_out(self, worker: int) -> Optional[str]:
+        """Leave the file out that a crashed worker had open.
+
+        Workers that start from now on replace it.
+
+        Returns:
+            str, optional: Its name. None if the worker had none open.
+        """
+        opened = self._state.pop_open(worker)
+        if opened is None:
+            return None
+        epoch, index = opened
+        name = self._name(index)
+        self._crashed.add(name, epoch)
+        self._state.count(failed=True)
+        return name
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        for tries in range(1, MAX_TRIES + 1):
+            try:
+                clip = self._load(index)
+                self._state.count(failed=False)
+                return clip
+            except Exception as error:
+                if is_machine_error(error):
+                    raise
+                name = self._name(index)
+                if not is_data_error(error):
+                    raise RuntimeError(
+                        describe_mistake(error, self.dataset,
+                                         name)) from error
+                self._state.count(failed=True)
+                self._write(name, error, 'another clip took its place')
+                if tries == MAX_TRIES:
+                    raise RuntimeError(
+                        f'{MAX_TRIES} clips in a row cannot be loaded; the '
+                        f'last one: {name}, {type(error).__name__}: {error}'
+                    ) from error
+            # The error is released here, and with it a decoder that could
+            # crash while the next clip is open.
+            index = np.random.randint(len(self))
+
+    def _load(self, index: int) -> Any:
+        epoch = current_epoch()
+        if self._crashed and self._crashed.holds(self._name(index), epoch):
+            raise CrashedFile('ended the process that opened it')
+        with self._state.opening(epoch, index), watch_copies() as failures:
+            try:
+                return self.dataset[index]
+            finally:
+                for name, error in failures:
+                    if name not in self._bad_copies:
+                        self._bad_copies.add(name)
+                        self._write(name, error,
+                                    'the original was read instead')
+
+    def _write(self, name: str, error: Exception, outcome: str) -> None:
+        if self._report:
+            text = f'{type(error).__name__}: {str(error).strip()}'
+            text = ' '.join(text.splitlines()[0].split('\t'))
+            with open(
+                    self._report,
+                    'a',
+                    encoding='utf-8',
+                    errors='backslashreplace') as file:
+                file.write(f'{name}\t{text}\t{outcome}\n')
+
+    def _name(self, index: int) -> str:
+        try:
+            info = self.dataset.get_data_info(index)
+            return str(info.get('filename') or info['frame_dir'])
+        except Exception:  # a dataset without such names
+            return f'clip {index}'
+
+    def __getattr__(self, name: str) -> Any:
+        # Copy and pickle ask for attributes before __init__.
+        if name.startswith('__') or name == 'dataset':
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+
+def is_machine_error(error: Exception) -> bool:
+    """Check whether memory, disk, file handles or a package is missing."""
+    return isinstance(error, (MemoryError, ImportError)) or (isinstance(
+        error, OSError) and error.errno in MACHINE_ERRORS)
+
+
+def is_data_error(error: Exception) -> bool:
+    """Check whether an error says that a clip's file is broken.
+
+    It does if a transform raised it whose rule says that it reads the file,
+    or if the file crashed a data worker before.
+    """
+    if isinstance(error, CrashedFile):
+        return True
+    rule = _find_rule(failed_step(error))
+    return rule is not None and rule.reads and not is_machine_error(error)
+
+
+def failed_step(error: Exception) -> Any:
+    """Return the transform that raised an error; None if none did."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        owner = traceback.tb_frame.f_locals.get('self')
+        if (isinstance(owner, BaseTransform)
+                or _find_rule(owner)) and not isinstance(
+                    owner, MultigridTransform):
+            return owner
+        traceback = traceback.tb_next
+    return None
+
+
+def describe_mistake(error: Exception, dataset: Any, clip: str) -> str:
+    """Describe an error that is not a file's."""
+    step = failed_step(error)
+    name = transform_name(dataset if step is None else step)
+    text = f'{name} failed on {clip}: {type(error).__name__}: {error}'
+    if step is None:
+        return f'{text}. Only errors of the file cost a clip'
+    return (f'{text}. Only errors of transforms that read the file cost a '
+            f'clip: register_transform_rule({name!r}, reads=True)')
+
+
+def _find_rule(step: Any) -> Optional[TransformRule]:
+    """Find the rule of a transform, also by another registered name."""
+    for name, rule in RULES.items():
+        if name == transform_name(step) or TRANSFORMS.get(name) is type(step):
+            return rule
+    return None

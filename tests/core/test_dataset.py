@@ -1,0 +1,165 @@
+"""A clip has its batch's shape, whatever the data set does to find it, in every worker."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from mmcv.transforms import TRANSFORMS, BaseTransform
+from mmengine.dataset import DefaultSampler, pseudo_collate
+from torch.utils.data import DataLoader
+
+from mmaction_multigrid.config.pipeline import wrap
+from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
+from mmaction_multigrid.core.dataset import MultigridDataset
+from mmaction_multigrid.core.transform_rules import register_transform_rule
+from mmaction_multigrid.core.shapes import Shape
+
+from ..toy import pipeline
+
+COARSE, BASE = Shape(8, 2, 8), Shape(1, 8, 16)
+
+
+@TRANSFORMS.register_module()
+class FailOnOdd(BaseTransform):
+    """Fails on every odd clip, as a broken video does."""
+
+    def transform(self, results):
+        return None if results['clip'] % 2 else results
+
+
+register_transform_rule('FailOnOdd')
+
+
+def wrapped(dataset=None, extra=()):
+    steps = pipeline(extra=extra)
+    toy = dict(type='ToyDataset', num_clips=24, pipeline=[wrap(step) for step in steps])
+    config = dataset(toy) if dataset else toy
+    data = MultigridDataset(config, (8, 16))
+    data.full_init()
+    return data
+
+
+WRAPPERS = dict(
+    plain=None,
+    repeat=lambda toy: dict(type='RepeatDataset', dataset=toy, times=3),
+    concat=lambda toy: dict(type='ConcatDataset', datasets=[toy, toy]),
+    balanced=lambda toy: dict(type='RepeatDataset', dataset=dict(type='ConcatDataset', datasets=[toy, toy]), times=2))
+
+
+@pytest.mark.parametrize('kind', WRAPPERS)
+def test_shapes_go_through_wrappers(kind):
+    data = wrapped(WRAPPERS[kind])
+    last = len(data) - 1
+    assert data[(last, COARSE)]['inputs'].shape == (1, 3, 2, 8, 8)
+    assert data[(last, BASE)]['inputs'].shape == (1, 3, 8, 16, 16)
+    assert data[last]['inputs'].shape == (1, 3, 8, 16, 16)
+
+
+def test_a_replacement_of_a_broken_clip_has_the_same_shape():
+    data = wrapped(extra=[dict(type='FailOnOdd')])
+    np.random.seed(0)
+    for index in range(24):
+        assert data[(index, COARSE)]['inputs'].shape == (1, 3, 2, 8, 8)
+
+
+def test_a_file_that_ended_its_worker_counts_as_failed(tmp_path):
+    """When it does, and whenever it is left out."""
+    data = wrapped()
+    data.report_to(str(tmp_path / 'report'), num_workers=1)
+    data.survive_crashes(1)
+    data.set_epoch(0, 0)
+    data[(3, COARSE)]
+    assert data.tries == (1, 0)
+    data._crashes._open[0] = torch.tensor([0, 7])
+    assert data.leave_out(0) == 'clip 7'
+    assert data.tries == (2, 1)
+    data[(7, COARSE)]
+    assert data.tries == (4, 2)
+    assert 'CrashedFile' in (tmp_path / 'report').read_text()
+
+
+def test_everything_else_is_the_wrapped_data_sets():
+    data = wrapped()
+    assert len(data) == 24
+    assert data.metainfo == data.dataset.metainfo
+    assert data.get_data_info(3)['clip'] == 3
+    with pytest.raises(AttributeError, match='no_such_thing'):
+        data.no_such_thing  # noqa: B018
+    assert 'base_shape=(8, 16)' in repr(data)
+
+
+@pytest.mark.parametrize('base_shape', [(8, ), (8, 0), (8., 16), (True, 16)])
+def test_an_impossible_base_shape(base_shape):
+    with pytest.raises(ValueError, match='base_shape'):
+        MultigridDataset(dict(type='ToyDataset'), base_shape)
+
+
+@pytest.mark.parametrize('context', ['fork', 'spawn'])
+def test_persistent_workers_follow_the_stages(context):
+    """The same two processes serve every stage."""
+    data = wrapped()
+    sampler = MultigridBatchSampler(DefaultSampler(data, seed=0), 1,
+                                    [dict(epochs=1, shapes=[COARSE, (2, 8, 16)]), dict(epochs=1, shapes=[BASE])])
+    loader = DataLoader(data, batch_sampler=sampler, num_workers=2, persistent_workers=True,
+                        multiprocessing_context=context, collate_fn=pseudo_collate)
+    pids = set()
+    for epoch, expected in ((0, [(8, 2, 8), (2, 8, 16), (8, 2, 8), (2, 8, 16)]), (1, [(1, 8, 16)] * 24)):
+        sampler.set_epoch(epoch)
+        batches = [batch['inputs'] for batch in loader]
+        assert [(len(b), b[0].shape[-3], b[0].shape[-1]) for b in batches] == expected
+        assert all(clip.shape == batch[0].shape for batch in batches for clip in batch)
+        pids |= {worker.pid for worker in loader._iterator._workers}
+    assert len(pids) == 2
+
+
+def frames_seen(data, *items):
+    return [int(data[item]['inputs'].float().sum()) for item in items]
+
+
+def test_random_numbers_follow_from_seed_epoch_and_index():
+    data = wrapped()
+    items = [(index, COARSE) for index in range(12)]
+    data.set_epoch(7, 3)
+    first = frames_seen(data, *items)
+    assert frames_seen(data, *reversed(items)) == first[::-1]
+    for other in ((7, 4), (8, 3)):
+        data.set_epoch(*other)
+        assert frames_seen(data, *items) != first
+    data.set_epoch(7, 3)
+    assert frames_seen(data, *items) == first
+
+
+def test_the_code_around_draws_what_it_would_have_drawn():
+    data = wrapped()
+    data.set_epoch(0, 0)
+
+    def draw():
+        return random.random(), np.random.rand(), float(torch.rand(()))
+
+    for generator in (random, np.random):
+        generator.seed(5)
+    torch.manual_seed(5)
+    expected = draw(), draw()
+    for generator in (random, np.random):
+        generator.seed(5)
+    torch.manual_seed(5)
+    first = draw()
+    data[(0, COARSE)]
+    assert (first, draw()) == expected
+
+
+def test_running_workers_see_the_epoch():
+    data = wrapped()
+    sampler = MultigridBatchSampler(DefaultSampler(data, shuffle=False), 1,
+                                    [dict(epochs=9, shapes=[tuple(COARSE)])])
+    loader = DataLoader(data, batch_sampler=sampler, num_workers=2, persistent_workers=True,
+                        collate_fn=pseudo_collate)
+
+    def epoch(number):
+        data.set_epoch(0, number)
+        return [float(clip.float().sum()) for batch in loader for clip in batch['inputs']]
+
+    first, second = epoch(0), epoch(1)
+    assert first != second
+    assert epoch(0) == first

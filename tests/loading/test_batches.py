@@ -1,0 +1,273 @@
+"""Files that end the data worker that opens them: the run goes on, as if they could not be read."""
+
+import gc
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.registry import HOOKS, TRANSFORMS
+from mmcv.transforms import BaseTransform
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader, get_worker_info
+from torch.utils.data._utils.signal_handling import _set_SIGCHLD_handler
+
+from mmaction_multigrid import apply_multigrid, register_transform_rule
+from mmaction_multigrid.core.dataset import current_shape
+from mmaction_multigrid.survival import batches, worker_deaths
+from mmaction_multigrid.loading.broken import CrashedFile
+from mmaction_multigrid.loading.workers import CrashedFiles
+
+from ..engine.test_training import assert_equal_weights, interrupted, train
+from ..toy import RecordHook, base_config, new_name
+
+BAD = (5, 17, 40)
+# The signal may break off torch while it takes a clip over from the worker: its socket is left to the garbage collector.
+pytestmark = pytest.mark.filterwarnings('ignore:unclosed <socket:ResourceWarning')
+
+
+@TRANSFORMS.register_module()
+class Crash(BaseTransform):
+    """Ends the worker on some clips, as a native decoder does, and notes that in a file."""
+
+    def __init__(self, clips, log, signal_name='SIGSEGV', frames=None, raises=False):
+        self.clips, self.log, self.signal, self.frames = clips, log, getattr(signal, signal_name), frames
+        self.raises = raises
+
+    def transform(self, results):
+        if results['clip'] not in self.clips or (self.frames and current_shape().num_frames != self.frames):
+            return results
+        if self.raises:
+            raise OSError('no decoder opens this')
+        assert get_worker_info() is not None, 'this would end the tests'
+        with open(self.log, 'a') as file:
+            file.write(f'{results["clip"]}\n')
+        signal.signal(self.signal, signal.SIG_DFL)
+        os.kill(os.getpid(), self.signal)
+        raise AssertionError('the signal did not end the worker')
+
+
+register_transform_rule('Crash', reads=True)
+
+
+def crashing(work_dir, **settings):
+    cfg = base_config(work_dir, workers=settings.pop('workers', 2))
+    cfg.model.cls_head.dropout_ratio = 0.5
+    step = dict(type='Crash', clips=settings.pop('clips', BAD), log=str(work_dir) + '.crashes', **settings)
+    cfg.train_dataloader.dataset.pipeline.insert(0, step)
+    cfg.custom_hooks.append(dict(type='BadVideosHook', max_share=1))
+    return cfg
+
+
+def crashes(work_dir):
+    return sorted(int(line) for line in Path(str(work_dir) + '.crashes').read_text().splitlines())
+
+
+@pytest.mark.parametrize(('name', 'workers', 'persistent'),
+                         [('SIGSEGV', 2, True), ('SIGABRT', 1, False), ('SIGFPE', 1, True)])
+def test_a_crash_is_as_a_file_that_cannot_be_read(tmp_path, name, workers, persistent):
+    """The same batches, lr and weights, bit for bit; each file crashes once."""
+    _, expected = train(crashing(tmp_path / 'unreadable', raises=True, workers=0))
+    cfg = crashing(tmp_path / 'run', signal_name=name, workers=workers)
+    cfg.train_dataloader.persistent_workers = persistent
+    _, records = train(cfg)
+    assert records == expected
+    assert_equal_weights(tmp_path / 'unreadable', tmp_path / 'run')
+    assert crashes(tmp_path / 'run') == list(BAD)
+    lines = [line.split('\t') for line in (tmp_path / 'run' / 'bad_videos.txt').read_text().splitlines()]
+    assert {(name, error) for _, name, error in lines} == {
+        (f'clip {clip}', 'CrashedFile: ended the process that opened it') for clip in BAD}
+    assert all(int(count) >= 4 for count, _, _ in lines)  # of 9 epochs, which drop some clips
+    log = next((tmp_path / 'run').rglob('*.log')).read_text()
+    assert all(log.count(f'clip {clip}: ended the data worker') == 1 for clip in BAD)
+
+
+@pytest.mark.parametrize('frames', [None, 8], ids=['always', 'full-clips-only'])
+def test_resumed_after_crashes(tmp_path, frames):
+    """A resumed run has the end of the straight one, and opens none of the files that crashed before."""
+    _, straight = train(crashing(tmp_path / 'straight', frames=frames))
+    assert interrupted(crashing(tmp_path / 'run', frames=frames), 8) == straight
+    assert_equal_weights(tmp_path / 'straight', tmp_path / 'run')
+    assert crashes(tmp_path / 'run') == crashes(tmp_path / 'straight') == list(BAD)
+
+
+def test_a_new_run_in_the_same_folder_opens_everything(tmp_path):
+    train(crashing(tmp_path / 'run'))
+    train(crashing(tmp_path / 'run'))
+    assert crashes(tmp_path / 'run') == sorted(2 * BAD)
+
+
+def test_files_that_all_crash_end_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, 'MAX_CRASHES', 4)
+    with pytest.raises(RuntimeError, match='DataLoader worker'):
+        train(crashing(tmp_path / 'run', clips=range(64)))
+    assert len(crashes(tmp_path / 'run')) >= 4
+
+
+@pytest.mark.parametrize('name', ['SIGKILL', 'SIGBUS', 'SIGTERM'])
+def test_other_deaths_end_the_run(tmp_path, name):
+    """Of a full memory, of full shared memory, or at somebody's wish: no file is to blame."""
+    cfg = crashing(tmp_path / 'run', workers=1, signal_name='SIGTERM' if name == 'SIGKILL' else name)
+    if name == 'SIGKILL':
+        cfg.train_dataloader.dataset.pipeline[0].update(type='Kill')
+    with pytest.raises(RuntimeError, match='DataLoader worker'):
+        train(cfg)
+    assert not (tmp_path / 'run' / 'crashed_videos.rank0.txt').exists()
+
+
+@TRANSFORMS.register_module()
+class Kill(Crash):
+    """SIGKILL has no handler to reset."""
+
+    def transform(self, results):
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError('the signal did not end the worker')
+
+
+register_transform_rule('Kill')
+
+
+class Sleepers(torch.utils.data.Dataset):
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, index):
+        time.sleep(0.01)
+        return index
+
+
+def kill(pid):
+    """Kill a worker and wait until it is dead, without asking for its exit code: torch's handler does that."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    time.sleep(0.1)
+
+
+@pytest.fixture
+def sleepers():
+    """An iterator of one worker."""
+    iterator = iter(DataLoader(Sleepers(), num_workers=1))
+    before = signal.getsignal(signal.SIGCHLD)
+    yield iterator
+    assert signal.getsignal(signal.SIGCHLD) is before
+    iterator._shutdown_workers()
+
+
+def test_a_death_waits_for_the_end_of_the_step(sleepers):
+    """Torch's own handler would raise in the midst of it."""
+    with worker_deaths.WorkerDeaths() as deaths:
+        assert deaths.next(sleepers).item() == 0
+        kill(sleepers._workers[0].pid)
+        with pytest.raises(RuntimeError, match='is killed by signal'):
+            deaths.next(sleepers)
+
+
+def test_a_death_after_the_last_batch(sleepers):
+    steps = []
+    with pytest.raises(RuntimeError, match='is killed by signal'), worker_deaths.WorkerDeaths():
+        kill(sleepers._workers[0].pid)
+        steps.append('done')
+    assert steps == ['done']
+
+
+def test_a_death_does_not_hide_an_error(sleepers):
+    with pytest.raises(KeyError), worker_deaths.WorkerDeaths():
+        kill(sleepers._workers[0].pid)
+        raise KeyError
+
+
+def test_no_garbage_is_collected_while_a_death_would_be_raised():
+    """Python swallows an error that is raised in a callback of its garbage collector."""
+    waits = []
+
+    def callback(phase, info):
+        waits.append(deaths._waiting)
+
+    def batches():
+        yield [[] for _ in range(10 * gc.get_threshold()[0])]
+
+    gc.callbacks.append(callback)
+    try:
+        with worker_deaths.WorkerDeaths() as deaths:
+            for _ in deaths.next(batches()):
+                [[] for _ in range(10)]
+    finally:
+        gc.callbacks.remove(callback)
+    assert waits and not any(waits)
+    assert gc.isenabled()
+
+
+def test_other_children_may_end(sleepers):
+    with worker_deaths.WorkerDeaths() as deaths:
+        subprocess.run(['true'], check=True)
+        assert [deaths.next(sleepers).item() for _ in range(3)] == [0, 1, 2]
+
+
+def test_out_of_the_main_thread():
+    """Python handles signals in the main thread only."""
+    loader = DataLoader(Sleepers(), num_workers=0)
+    found = []
+
+    def count():
+        with worker_deaths.WorkerDeaths() as deaths:
+            found.append(deaths.next(iter(loader)).item())
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    thread.join()
+    assert found == [0]
+
+
+@HOOKS.register_module()
+class StopInStep(Hook):
+    """Ctrl-C in the second iteration."""
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if batch_idx == 1:
+            raise KeyboardInterrupt
+
+
+def test_an_error_of_the_step_puts_the_handler_back(tmp_path):
+    cfg = base_config(tmp_path, workers=1)
+    cfg.custom_hooks.append(dict(type='StopInStep'))
+    _set_SIGCHLD_handler()
+    before = signal.getsignal(signal.SIGCHLD)
+    runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
+    RecordHook.records.clear()
+    with pytest.raises(KeyboardInterrupt):
+        runner.train()
+    assert signal.getsignal(signal.SIGCHLD) is before
+
+
+def test_a_list_that_a_kill_cut_off(tmp_path):
+    path = tmp_path / 'crashed.txt'
+    path.write_text('3\ta.mp4\n\n4\tb')
+    CrashedFiles(1, str(path)).add('\udcff.mp4', 5)  # a name that is not UTF-8
+    assert CrashedFiles(1, str(path))._epochs == {'a.mp4': 3, 'b5\t\udcff.mp4': 4}
+    path.write_text('3\ta.mp4\n1')
+    assert CrashedFiles(1, str(path))._epochs == {'a.mp4': 3}
+
+
+def test_crashes_are_kept_with_their_epoch(tmp_path):
+    path = tmp_path / 'crashed.txt'
+    crashes = CrashedFiles(2, str(path))
+    crashes.add('a b\tc.mp4', 3)
+    names = {7: 'a b\tc.mp4', 8: 'fine.mp4'}.get
+    for kept in (crashes, CrashedFiles(2, str(path))):
+        with kept.opening(7, 2, names), kept.opening(8, 3, names):
+            pass
+        for epoch in (3, 4):
+            with pytest.raises(CrashedFile, match='ended the process'), kept.opening(7, epoch, names):
+                pass
+    assert crashes.blame(1) is None
+    crashes._open[1] = torch.tensor([5, 7])
+    assert (crashes.blame(1), crashes.blame(1)) == ((5, 7), None)
+    crashes.add('fine.mp4', 5)  # met ahead of the training
+    crashes.add('fine.mp4', 4)
+    crashes.add('fine.mp4', 6)
+    assert crashes._epochs['fine.mp4'] == CrashedFiles(1, str(path))._epochs['fine.mp4'] == 4

@@ -1,0 +1,226 @@
+"""One stream of batches: workers load ahead across epochs, stages, precise BN and validation."""
+
+import multiprocessing
+import signal
+import time
+
+import pytest
+import torch
+from mmaction.registry import HOOKS
+from mmengine.dataset import DefaultSampler, pseudo_collate
+from mmengine.hooks import Hook
+from torch.utils.data import DataLoader
+
+from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
+from mmaction_multigrid.core.dataset import MultigridDataset
+from mmaction_multigrid.core.shapes import Shape
+from mmaction_multigrid.schedule import Segment
+from mmaction_multigrid.loading.prefetch import PrefetchLoader
+
+from ..engine.test_training import assert_equal_weights, interrupted, train
+from ..toy import RecordHook, base_config
+from .test_batches import crashes, crashing
+
+
+def wait_for(condition, seconds=30):
+    """Wait until something is so that other processes bring about."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, 'it did not happen'
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def starts(monkeypatch):
+    """The first batches that loaders were started at."""
+    found, start = [], PrefetchLoader._start
+
+    def spy(self, segment, done, again):
+        found.append((segment, done))
+        start(self, segment, done, again)
+
+    monkeypatch.setattr(PrefetchLoader, '_start', spy)
+    return found
+
+
+@HOOKS.register_module()
+class AheadHook(Hook):
+    """Waits at the end of every epoch but the last until workers have loaded what nobody has asked for yet."""
+    priority = 'LOWEST'
+
+    def __init__(self, precise_batches=0):
+        self.precise_clips = 2 * precise_batches
+        self.taken = 0
+
+    def after_train_epoch(self, runner):
+        loop = runner.train_loop
+        self.taken += sum(record['batch'] for record in RecordHook.records if record['epoch'] == runner.epoch)
+        self.taken += self.precise_clips * loop.is_eval_epoch(runner.epoch + 1)
+        if runner.epoch + 1 < runner.max_epochs:
+            wait_for(lambda: loop.dataloader.dataset.tries[0] > self.taken)
+
+    def after_train(self, runner):
+        assert runner.train_loop.dataloader.dataset.tries[0] == self.taken
+
+
+@pytest.mark.parametrize(('workers', 'precise_bn'), [(1, 2), (2, 0), (2, 2)])
+def test_workers_load_the_next_epoch_while_nobody_asks(tmp_path, starts, workers, precise_bn):
+    """Nothing is loaded twice, and nothing for nobody."""
+    cfg = base_config(tmp_path / 'run', workers=workers)
+    cfg.multigrid.precise_bn = precise_bn
+    cfg.custom_hooks.append(dict(type='AheadHook', precise_batches=precise_bn))
+    _, records = train(cfg)
+    assert starts == [(Segment(0), 0)]
+    alone = base_config(tmp_path / 'alone')
+    alone.multigrid.precise_bn = precise_bn
+    assert train(alone)[1] == records
+    assert_equal_weights(tmp_path / 'alone', tmp_path / 'run')
+
+
+def test_a_resumed_run_is_one_stream_too(tmp_path, starts):
+    interrupted(base_config(tmp_path, workers=1), 4)
+    assert starts == [(Segment(0), 0), (Segment(4), 0)]
+
+
+def test_a_model_without_batch_norm_is_not_waited_for(tmp_path, starts):
+    cfg = base_config(tmp_path, workers=1)
+    cfg.model.backbone.norm = 'IN3d'
+    train(cfg)
+    assert starts == [(Segment(0), 0)]
+
+
+@HOOKS.register_module()
+class StopTrainingHook(Hook):
+    """Early stopping."""
+
+    def after_train_epoch(self, runner):
+        runner.train_loop.stop_training = runner.epoch == 2
+
+
+@pytest.mark.parametrize('persistent', [True, False])
+def test_training_that_stops_early(tmp_path, persistent):
+    """What was loaded ahead is left; workers that do not persist end."""
+    before = set(multiprocessing.active_children())
+    cfg = apply_multigrid(base_config(tmp_path, workers=2))
+    cfg.train_dataloader.persistent_workers = persistent
+    cfg.custom_hooks.append(dict(type='StopTrainingHook'))
+    runner, records = train(cfg, resolve=False)
+    assert records[-1]['epoch'] == 2
+    assert runner.epoch == 3
+    assert 'WorkerDeaths' not in repr(signal.getsignal(signal.SIGCHLD))
+    wait_for(lambda: not set(multiprocessing.active_children()) - before)
+
+
+@HOOKS.register_module()
+class ValidateBesideCrashHook(Hook):
+    """Validates only once a worker has crashed meanwhile."""
+
+    def __init__(self, log):
+        self.log = log
+
+    def before_val_epoch(self, runner):
+        if runner.epoch == 2:
+            wait_for(lambda: crashes(self.log))
+            time.sleep(0.2)  # the worker is dead, too
+
+
+def test_a_worker_that_crashes_while_the_model_is_validated(tmp_path):
+    """On a clip of the epoch after: as if its file could not be read, from that epoch on."""
+    stages = [dict(epochs=2, num_frames=4), dict(epochs=2)]
+    _, records = train(base_config(tmp_path / 'fine', stages=stages))
+    first = next(record['indices'][0] for record in records if record['epoch'] == 2)
+
+    def cfg(name, **settings):
+        cfg = crashing(tmp_path / name, clips=[first], frames=8, **settings)
+        cfg.multigrid.update(precise_bn=0, stages=stages)
+        return cfg
+
+    _, expected = train(cfg('unreadable', raises=True, workers=0))
+    run = cfg('run')
+    (tmp_path / 'run.crashes').touch()
+    run.custom_hooks.append(dict(type='ValidateBesideCrashHook', log=str(tmp_path / 'run')))
+    assert train(run)[1] == expected
+    assert_equal_weights(tmp_path / 'unreadable', tmp_path / 'run')
+    assert (tmp_path / 'run' / 'crashed_videos.rank0.txt').read_text() == f'2\tclip {first}\n'
+
+
+class Numbers:
+    """Clips that tell their index, and a random number that follows from seed, epoch and index."""
+
+    def __len__(self):
+        return 24
+
+    def __getitem__(self, index):
+        return index, int(torch.randint(10**6, ()))
+
+
+class Unforeseen(DefaultSampler):
+    """Its order is known once it is iterated over, and not before."""
+    set_epoch = property()
+
+
+STAGES = [dict(epochs=1, shapes=[(4, 4, 8), (2, 4, 11)]), dict(epochs=3, shapes=[(1, 8, 16)])]
+FIXED = Segment(1, Shape(1, 8, 16), 3)
+
+
+def stream_of(workers, sampler=DefaultSampler, following=lambda segment: Segment(segment.epoch + 1), **options):
+    data = MultigridDataset(Numbers(), (8, 16))
+    data.survive_crashes(workers)
+    loader = DataLoader(data, num_workers=workers, persistent_workers=workers > 0, collate_fn=pseudo_collate,
+                        batch_sampler=MultigridBatchSampler(sampler(range(24), seed=1), 2, STAGES), **options)
+    return PrefetchLoader(loader, following)
+
+
+def take(stream, segment, count=None):
+    """The first batches of a segment, as the loop asks for them."""
+    loader = stream._loader
+    loader.batch_sampler.set_epoch(segment.epoch)
+    loader.dataset.set_epoch(5, segment.epoch)
+    batches = stream.batches(segment)
+    found = [next(batches) for _ in range(count)] if count else list(batches)
+    batches.close()
+    return found
+
+
+@pytest.mark.parametrize('asked', [
+    [(Segment(0), None), (Segment(1), None), (Segment(2), None)],
+    [(Segment(0), None), (FIXED, None), (Segment(2), None)],  # not what was foreseen
+    [(Segment(2), None), (Segment(0), None), (Segment(0), None)],
+    [(Segment(0), 1), (Segment(1), 3), (Segment(1), None)],  # broken off
+    [(Segment(3), None), (FIXED, 1), (FIXED, None)],
+], ids=str)
+@pytest.mark.parametrize('prefetch', [1, 2, 9])
+def test_whatever_is_asked_for_is_what_comes(asked, prefetch):
+    with stream_of(0) as alone:
+        expected = [take(alone, *what) for what in asked]
+    with stream_of(2, prefetch_factor=prefetch) as stream:
+        assert [take(stream, *what) for what in asked] == expected
+    stream._loader._iterator._shutdown_workers()
+
+
+def test_an_order_that_is_not_known_ahead(starts):
+    """It may be drawn from the random numbers of the model, which loading ahead would move."""
+    with stream_of(1, Unforeseen, following=lambda segment: pytest.fail('looked ahead')) as stream:
+        for epoch in range(3):
+            take(stream, Segment(epoch))
+    assert [segment.epoch for segment, _ in starts] == [0, 1, 2]
+    stream._loader._iterator._shutdown_workers()
+
+
+def test_a_restart_draws_no_random_number():
+    with stream_of(1) as stream:
+        take(stream, Segment(0))
+        before = torch.get_rng_state()
+        take(stream, Segment(3))
+    assert torch.equal(torch.get_rng_state(), before)
+    stream._loader._iterator._shutdown_workers()
+
+
+def test_a_dead_worker_of_the_validation_ends_the_run(tmp_path):
+    """Its signal waits for the next training batch; the validation loader looks by itself, every five seconds."""
+    cfg = base_config(tmp_path, workers=1)
+    cfg.val_dataloader.dataset.pipeline.insert(0, dict(type='Kill', clips=[], log=''))
+    with pytest.raises(RuntimeError, match='exited unexpectedly'):
+        train(cfg)
+    assert 'WorkerDeaths' not in repr(signal.getsignal(signal.SIGCHLD))
