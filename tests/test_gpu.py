@@ -15,7 +15,8 @@ from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm, set_bn_sp
 from mmaction_multigrid.plan.probe import probe_shapes
 from mmaction_multigrid.core.shapes import Shape
 
-from .toy import base_config, new_name, seeded_batches
+from .core.batches import seeded_batches
+from .toy import base_config, new_name
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU on this machine')
 

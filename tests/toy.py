@@ -13,6 +13,8 @@ from mmengine.hooks import Hook
 from torch import nn
 
 from mmaction_multigrid import register_transform_rule
+from mmaction_multigrid.core.dataset import MultigridDataset
+from mmaction_multigrid.loading import ReplaceBrokenClips
 
 HEIGHT, WIDTH, TOTAL_FRAMES = 24, 32, 40
 _names = itertools.count()
@@ -28,6 +30,11 @@ class ToyDataset(BaseActionDataset):
 
     def load_data_list(self):
         return [dict(label=i % 2, total_frames=TOTAL_FRAMES, clip=i) for i in range(self.num_clips)]
+
+
+def tolerant_dataset(dataset, base_shape):
+    """The wrappers of a resolved config around a data set."""
+    return MultigridDataset(ReplaceBrokenClips(dataset), base_shape)
 
 
 @TRANSFORMS.register_module()
@@ -171,9 +178,3 @@ def close_workers(runner):
         if getattr(loader, '_iterator', None) is not None:
             loader._iterator._shutdown_workers()
             loader._iterator = None
-
-
-def seeded_batches(seed, *shapes):
-    """Random tensors that are the same in every process."""
-    generator = torch.Generator().manual_seed(seed)
-    return [torch.randn(shape, generator=generator) for shape in shapes]

@@ -13,7 +13,7 @@ from ..core.stages import stages_to_config
 from ..core.transform_rules import type_name
 from .auto import clamped_frames, complete, make_schedule
 from .base import position_warnings, read_base
-from .lr import lr_config
+from .curve_lr import lr_config
 from .pipeline import wrap_pipeline
 from .sections import check_count, name_types, section
 from .settings import Settings
@@ -196,8 +196,8 @@ def _resolve_hooks(hooks: Any, schedule: MultigridSchedule,
         max_batch_factor=settings.max_batch_factor,
         lr_scaling=settings.lr_scaling)
     added = [
-        dict(type='InterpolatePosEmbedHook'),
         dict(type='MultigridHook', bn_base_size=settings.bn_base_size),
+        dict(type='InterpolatePosEmbedHook'),
         dict(type='ResumeCheckHook'),
         dict(type='StartReportHook', base=about),
         dict(type='PrefetchHook')

@@ -16,7 +16,8 @@ from ..core.shapes import round_to
 from ..core.transform_rules import type_name
 from ..loading.files import read_list
 from .describe import count_base_iterations, count_iterations
-from .lr import BaseCurve, follow_curve
+from .base_lr import BaseCurve
+from .curve_lr import follow_curve
 from .sections import section
 from .settings import AUTO, Settings
 

@@ -4,7 +4,7 @@ from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from ..core.settings import BaseTraining
 from ..core.transform_rules import type_name
-from .lr import BaseCurve, read_lr
+from .base_lr import BaseCurve, read_lr
 from .pipeline import read_clip_shape
 from .sections import check_count, section
 

@@ -28,10 +28,12 @@ def test_everything_is_explicit(cfg):
     assert loader.batch_sampler.stages[0] == dict(epochs=2, shapes=[(16, 2, 8), (8, 2, 11), (8, 2, 11)])
     assert loader.dataset.type == 'MultigridDataset'
     assert loader.dataset.base_shape == (8, 16)
-    types = [step.type for step in loader.dataset.dataset.pipeline]
+    types = [step.type for step in loader.dataset.dataset.dataset.pipeline]
     assert types == ['MultigridTransform', 'ToyDecode', 'MultigridTransform', 'MultigridTransform', 'FormatShape',
                      'PackActionInputs']
-    hooks = ['RecordHook', 'MultigridHook', 'BadVideosHook', 'PreciseBNHook']
+    hooks = ['RecordHook', 'MultigridHook', 'InterpolatePosEmbedHook',
+             'ResumeCheckHook', 'StartReportHook', 'PrefetchHook',
+             'BadVideosHook', 'PreciseBNHook']
     assert [hook.type for hook in resolved.custom_hooks] == hooks
     assert resolved.default_hooks.checkpoint == dict(type='MultigridCheckpointHook')
     scheduler, = resolved.param_scheduler
@@ -99,7 +101,7 @@ def test_cycles(cfg, setting, stages, last_shapes):
 def test_settings_reach_their_place(cfg):
     cfg.multigrid = dict(bn_base_size=4, eval_freq=1, precise_bn=0)
     resolved = apply_multigrid(cfg)
-    assert resolved.custom_hooks[-2].bn_base_size == 4
+    assert resolved.custom_hooks[1].bn_base_size == 4
     assert resolved.custom_hooks[-1] == dict(type='BadVideosHook')  # no PreciseBNHook
     assert resolved.train_cfg.eval_freq == 1
 
@@ -110,7 +112,7 @@ def test_nested_data_sets_are_wrapped_inside(cfg):
                                                                                     datasets=[toy, toy]))
     dataset = apply_multigrid(cfg).train_dataloader.dataset
     assert dataset.type == 'MultigridDataset'
-    for inner in dataset.dataset.dataset.datasets:
+    for inner in dataset.dataset.dataset.dataset.datasets:
         assert inner.pipeline[0].type == 'MultigridTransform'
 
 

@@ -7,6 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
+from mmaction_multigrid.config.curve_lr import CurveLR
 
 from ..small import load_tool
 from ..stock import accepted_configs
@@ -75,12 +76,23 @@ def test_any_stack_of_schedulers(warmup, stack, epoch_length, lr, multigrid):
         with pytest.raises(ValueError, match='param_scheduler'):
             tool.multigrid_lr(cfg, epoch_length, lr)
         return
-    schedule, _ = multigrid_schedule(cfg)
-    follows_steps = schedule.base.curve is None
-    if follows_steps:  # which stand at whole epochs, whatever they are converted to
+    try:
+        schedule, _ = multigrid_schedule(cfg)
+    except ValueError as error:  # of a curve that goes on below zero
+        assert 'must be a number of at least 0' in str(error)
+        assert min(tool.mmengine_lr(cfg.param_scheduler, 12, 50, lr)) < 0
+        return
+    if not isinstance(schedule.lr, CurveLR):  # which stand at whole epochs, whatever they are converted to
         assume(schedule.base.milestones and 'cycle_ends' not in multigrid and 'stages' not in multigrid)
         assume(not schedule.dropped)
     assert max(tool.differences(cfg, epoch_length, lr), default=0.) < 1e-6
+
+
+def test_a_decay_at_the_start():
+    cfg = base_config('nowhere', max_epochs=12)
+    cfg.param_scheduler = [dict(type='MultiStepLR', milestones=[0, 8], gamma=0.5)]
+    cfg.multigrid = dict()
+    assert max(tool.differences(cfg, 5, 0.1)) < 1e-6
 
 
 def test_decays_come_beside_cycle_ends():

@@ -10,7 +10,6 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from mmaction_multigrid.core.batch_norm import SubBatchNorm, SubBatchNorm3d, SubSyncBatchNorm, convert_sub_batch_norm
-from mmaction_multigrid.profiling.start_report import norm_report
 
 
 class UsersNorm(nn.BatchNorm3d):
@@ -64,21 +63,6 @@ def test_mmcvs_own_synchronised_layer(monkeypatch):
     batch = torch.randn(4, 5, 2, 2, 2)
     assert torch.equal(layer(batch), stock(batch))
     assert layer.state_dict().keys() == stock.state_dict().keys()
-
-
-def test_the_report_names_what_does_not_follow():
-    from mmaction.models.common import SubBatchNorm3D
-    model = nn.Sequential(nn.BatchNorm3d(5), nn.BatchNorm2d(5), nn.BatchNorm3d(5), UsersNorm(5), SubBatchNorm3D(5))
-    convert_sub_batch_norm(model)
-    model[2].eval()
-    report = norm_report(model)
-    assert list(report.converted) == ['0', '1']
-    assert list(report.frozen) == ['2']
-    assert report.unknown == {'3': 'UsersNorm', '4': 'SubBatchNorm3D'}
-    assert str(report) == ('2 of 5 batch norms follow the stages (1 SubBatchNorm3d, 1 SubBatchNorm2d); 1 are frozen, in '
-                           'evaluation mode; 2 are of classes that are not known')
-    assert type(model[4].split_bn) is nn.BatchNorm3d
-    assert str(norm_report(nn.Sequential(nn.Conv3d(1, 1, 1)))) == 'the network has no batch norm'
 
 
 @pytest.mark.parametrize('splits', [1, 4])

@@ -6,7 +6,7 @@ from torch import nn
 
 from mmaction_multigrid.core.precise_bn import PreciseBN
 
-from ..toy import seeded_batches
+from .batches import seeded_batches
 
 
 def batches(count=5):

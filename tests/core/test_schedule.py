@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mmaction_multigrid.config.auto import clamped_frames, make_schedule
 from mmaction_multigrid.config.describe import count_iterations, describe
 from mmaction_multigrid.config.settings import Settings
+from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
 from mmaction_multigrid.core.precise_bn import num_precise_bn_batches
 from mmaction_multigrid.core.settings import BaseTraining
 from mmaction_multigrid.core.shapes import frame_interval_range
@@ -56,6 +57,19 @@ def test_batches_splits_and_intervals_equal_the_reference(reference):
         # The reference leaves the last splits in place where it goes back to plain batch norm.
         assert stage['bn_splits'] == (row['num_splits'] if row['norm'] == 'sub_batchnorm' else 1)
         assert stage['frame_interval'] == [given['frame_interval'], row['max_interval'] or given['frame_interval']]
+
+
+def test_the_reference_batch_sizes(reference):
+    """1,000 clips per GPU: the first nine batches and the number of batches of the reference."""
+    given = reference['input']
+    per_gpu = given['batch_size'] // given['num_gpus']
+    for row in reference['output']['stages']:
+        sizes = [size // per_gpu for size in row['short_batch_sizes_per_gpu']]
+        stages = [dict(epochs=1, shapes=[(size, 8, 8) for size in sizes])]
+        sampler = MultigridBatchSampler(range(1000), per_gpu, stages)
+        batches = [len(batch) for batch in sampler]
+        assert batches[:9] == row['actual_1000']
+        assert len(sampler) == len(batches)
 
 
 def test_lr_at_every_half_epoch_equals_the_reference(reference):

@@ -8,7 +8,7 @@ from torch import nn
 from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm, set_bn_splits
 from mmaction_multigrid.core import batch_norm
 
-from ..toy import seeded_batches
+from .batches import seeded_batches
 
 OPTIONS = [dict(), dict(affine=False), dict(momentum=None), dict(track_running_stats=False), dict(eps=1e-2)]
 

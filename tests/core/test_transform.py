@@ -138,11 +138,6 @@ def test_cropped_first_is_the_same_clip(pipeline, grid):
             assert distance < 4 if grid not in (BASE, None) else distance == 0
 
 
-def test_not_everything_can_wait():
-    with pytest.raises(ValueError, match='ColorJitter cannot leave its work to Fuse'):
-        MultigridTransform(dict(type='ColorJitter'), lazy=True)
-
-
 def sample(config, grid, total_frames=300, seed=0):
     results = apply(config, grid, dict(total_frames=total_frames, start_index=0), seed)
     return results['frame_inds']

@@ -6,6 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.core.batch_sampler import PRECISE_BN
 from mmaction_multigrid.core.precise_bn import PreciseBN
 
 from ..toy import RecordHook, base_config, new_name
@@ -61,9 +62,10 @@ def test_averaged_weights_have_their_own_precise_statistics(cfg, tmp_path, updat
     assert not torch.equal(saved['backbone.conv.weight'], trained['backbone.conv.weight'])
     runner.model.load_state_dict(saved)
     runner.model.train()
-    precise, loader = PreciseBN(runner.model), runner.train_dataloader
-    with torch.no_grad(), loader.batch_sampler.fixed(loader.batch_sampler.stages[-1].shape, 4), precise.collect():
-        for data in loader:
+    precise = PreciseBN(runner.model)
+    last = runner.train_loop.max_epochs - 1
+    with torch.no_grad(), runner.train_loop.batches as batches, precise.collect():
+        for data in batches.take(last, PRECISE_BN):
             runner.model._run_forward(runner.model.data_preprocessor(data, True), mode='loss')
             precise.update()
     bn = runner.model.backbone.bn

@@ -22,7 +22,6 @@ def test_once_for_every_stage(tmp_path, workers):
     runner, _ = train(base_config(tmp_path, workers=workers, num_clips=128))
     count = str(len(runner.train_loop.dataloader.batch_sampler.stages))
     assert lines(tmp_path) == [(str(i + 1), count) for i in range(int(count))]
-    assert 0 < runner.train_loop.waiting.waited < runner.train_loop.waiting.total
 
 
 def test_resumed_in_the_midst_of_a_stage(tmp_path):

@@ -16,7 +16,8 @@ from mmaction_multigrid.core.hook import bn_groups
 
 from ..small import load_tool
 from ..stock import accepted_configs
-from ..toy import SplitsHook, base_config, new_name, seeded_batches
+from ..core.batches import seeded_batches
+from ..toy import SplitsHook, base_config, new_name
 
 
 @MODELS.register_module(force=True)

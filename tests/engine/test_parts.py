@@ -1,11 +1,14 @@
 """Loop, lr and hooks refuse what cannot work, and say why."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmaction.registry import MODELS
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.config.curve_lr import MultigridCurveLR
 from mmaction_multigrid.core.hook import MultigridHook
 from mmaction_multigrid.core.lr import MultigridLR
 from mmaction_multigrid.core.precise_bn import PreciseBNHook
@@ -47,11 +50,19 @@ def test_the_stock_loop_has_no_clock(tmp_path):
         Runner.from_cfg(cfg).train()
 
 
-def test_an_lr_without_its_hook(tmp_path):
+def test_an_lr_without_its_loop(tmp_path):
     cfg = resolved(tmp_path)
+    cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=9)
+    cfg.default_hooks.checkpoint.type = 'CheckpointHook'
     cfg.custom_hooks = []
-    with pytest.raises(RuntimeError, match='MultigridHook'):
+    with pytest.raises(RuntimeError, match='MultigridTrainLoop'):
         Runner.from_cfg(cfg).train()
+
+
+def loop(epoch_at):
+    """A loop that starts, with two batches in an epoch of base training."""
+    sampler = SimpleNamespace(num_clips=4, batch_size=2)
+    return SimpleNamespace(epoch_at=epoch_at, iter=0, batch_sampler=sampler)
 
 
 def optimizer():
@@ -62,7 +73,7 @@ def test_lr_of_every_group_follows_the_clock():
     groups = optimizer()
     lr = MultigridLR(groups, points=[(0, 4.), (1, 1.)], warmup_epochs=0.5, warmup_factor=0.5)
     assert [g['lr'] for g in groups.param_groups] == [0.05, 0.01]
-    lr.follow(lambda iteration: iteration / 4, 0)
+    lr.follow(loop(lambda iteration: iteration / 4))
     seen = []
     for _ in range(6):
         seen.append([round(g['lr'], 12) for g in groups.param_groups])
@@ -79,20 +90,13 @@ def test_points_must_rise_from_zero(points):
         MultigridLR(optimizer(), points=points)
 
 
-@pytest.mark.parametrize('half', [dict(base=dict(schedulers=[dict(type='PolyLR')], max_epochs=1)),
-                                  dict(clock=[(0, 1, 0, 1)])])
-def test_a_base_schedule_needs_a_clock(half):
-    with pytest.raises(ValueError, match='base and clock'):
-        MultigridLR(optimizer(), points=[(0, 1.)], **half)
-
-
 def test_a_smallest_lr_is_the_same_for_every_group():
     """As mmengine has it: eta_min is an lr, not a share of the group's."""
     groups = optimizer()
     warmup = dict(type='LinearLR', start_factor=0.5, end=1, convert_to_iter_based=True)
     base = dict(schedulers=[warmup, dict(type='PolyLR', eta_min=0.01)], max_epochs=4, warmup=0)
-    lr = MultigridLR(groups, points=[(0, 2.)], base=base, clock=[(0, 8, 0., 4.)])
-    lr.follow(lambda iteration: iteration / 2, 0, base_batches=2)
+    lr = MultigridCurveLR(groups, points=[(0, 2.)], base=base, clock=[(0, 8, 0., 4.)])
+    lr.follow(loop(lambda iteration: iteration / 2))
     seen = []
     for _ in range(16):
         seen.append([g['lr'] for g in groups.param_groups])
@@ -101,7 +105,6 @@ def test_a_smallest_lr_is_the_same_for_every_group():
     # Of four epochs, the last of which has the smallest lr: one, two thirds, a third and nothing of what is above it.
     assert seen[2::4] == [[pytest.approx(2 * (0.01 + share * (top - 0.01))) for top in (0.1, 0.02)]
                           for share in (1, 2 / 3, 1 / 3, 0)]
-    assert lr.settings['base'] == base
 
 
 @pytest.mark.parametrize('value', [0, -1, True, 2.5])

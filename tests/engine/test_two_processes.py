@@ -16,7 +16,8 @@ from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_norm import SubSyncBatchNorm, convert_sub_batch_norm, set_bn_splits
 from mmaction_multigrid.core.batch_norm import SUB_CLASSES
 
-from ..toy import RecordHook, SplitsHook, base_config, seeded_batches
+from ..core.batches import seeded_batches
+from ..toy import RecordHook, SplitsHook, base_config
 
 WORLD = 2
 

@@ -10,11 +10,10 @@ from mmengine.runner import Runner
 from mmaction_multigrid.config.pipeline import wrap
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.__main__ import main
-from mmaction_multigrid.core.dataset import MultigridDataset
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.survival import videos
 
-from ..toy import RecordHook, base_config, close_workers, new_name
+from ..toy import RecordHook, base_config, close_workers, new_name, tolerant_dataset
 from ..videos import KINDS, broken_videos, encode, mutate, odd_videos
 
 COARSE, BASE = Shape(8, 4, 28), Shape(1, 8, 40)
@@ -35,12 +34,12 @@ def video_dataset(folder, names, steps=STEPS):
 
 def multigrid_dataset(folder, names):
     steps = [wrap(step) for step in STEPS]
-    return MultigridDataset(DATASETS.build(video_dataset(folder, names, steps)), (8, 40))
+    return tolerant_dataset(DATASETS.build(video_dataset(folder, names, steps)), (8, 40))
 
 
 def load_all(data, report, damaged=False):
     """Whether every clip comes out in its shape; what the report lists. A damaged one may be grey: decoders conceal."""
-    data.report_to(str(report))
+    data.watch(report=str(report))
     data.set_epoch(0, 0)
     for index in range(len(data)):
         for shape in (COARSE, BASE):

@@ -13,12 +13,11 @@ from mmcv.transforms import BaseTransform
 
 from mmaction_multigrid.config.pipeline import wrap
 from mmaction_multigrid import register_transform_rule
-from mmaction_multigrid.core.dataset import MultigridDataset
 from mmaction_multigrid.core.shapes import Shape
 
 from ..engine.test_training import train
 from ..store.test_read import PIPELINE, GridStoreInit, dataset, store  # noqa: F401
-from ..toy import base_config, pipeline
+from ..toy import base_config, pipeline, tolerant_dataset
 from ..core.test_dataset import COARSE
 
 MACHINE = [OSError(getattr(errno, name), name) for name in ('ENOSPC', 'EDQUOT', 'ENOMEM', 'EMFILE', 'ENFILE')]
@@ -56,9 +55,9 @@ register_transform_rule('RaiseInReader', reads=True)
 
 def failing(tmp_path, step, error, always=False):
     steps = [dict(type=step, error=error, always=always), *pipeline()]
-    data = MultigridDataset(dict(type='ToyDataset', num_clips=24,
+    data = tolerant_dataset(dict(type='ToyDataset', num_clips=24,
                                  pipeline=[wrap(step) for step in steps]), (8, 16))
-    data.report_to(str(tmp_path / 'report'))
+    data.watch(report=str(tmp_path / 'report'))
     data.set_epoch(0, 0)
     return data
 
@@ -91,7 +90,7 @@ def test_only_a_readers_errors_cost_a_clip(tmp_path, error):
 
 def test_a_mistake_outside_of_the_pipeline(tmp_path, monkeypatch):
     data = failing(tmp_path, 'RaiseInReader', ValueError())
-    monkeypatch.setattr(type(data.dataset), 'get_data_info', lambda self, index: None + index)
+    monkeypatch.setattr(type(data.dataset.dataset), 'get_data_info', lambda self, index: None + index)
     with pytest.raises(RuntimeError, match='^ToyDataset failed on clip 1: '
                        'TypeError: .*NoneType'):
         data[1, COARSE]
@@ -128,7 +127,7 @@ def test_a_wrong_class_in_a_list_is_named(tmp_path, kind, args, line,
     frames = ' 9' if kind == 'RawframeDataset' else ''
     (tmp_path / 'list.txt').write_text(f'a{frames} 0\n{line}\n')
     with pytest.raises(ValueError, match=message):
-        MultigridDataset(dict(type='RepeatDataset', times=2, dataset=dict(
+        tolerant_dataset(dict(type='RepeatDataset', times=2, dataset=dict(
             type=kind, ann_file=str(tmp_path / 'list.txt'), pipeline=[],
             **args)), (8, 16))
 
@@ -137,14 +136,14 @@ def test_a_wrong_class_in_a_list_is_named(tmp_path, kind, args, line,
                                              (-1, False), (-100, True)])
 def test_a_class_beyond_the_heads(tmp_path, label, fine):
     (tmp_path / 'list.txt').write_text(f'a 0\nb {label}\n')
-    data = MultigridDataset(dict(
+    data = tolerant_dataset(dict(
         type='VideoDataset', ann_file=str(tmp_path / 'list.txt'),
         pipeline=[dict(type='DecordInit')],
         data_prefix=dict(video='s3://bucket')), (8, 16))
     message = f'b has class {label}, but model.cls_head.num_classes = 2 allows'
     with nullcontext() if fine else pytest.raises(ValueError, match=message):
         data.check_classes(2)
-    data.dataset.pipeline.transforms.append(_Raise(ValueError()))
+    data.dataset.dataset.pipeline.transforms.append(_Raise(ValueError()))
     data.check_classes(2)  # which may give a clip another class
 
 
@@ -159,10 +158,10 @@ def test_a_broken_picture_is_the_files(tmp_path):
     (tmp_path / 'list.txt').write_text('broken 20 0\nfine 20 1\n')
     steps = [step for step in PIPELINE if step['type'] not in ('DecordInit', 'DecordDecode')]
     steps.insert(1, dict(type='RawFrameDecode'))
-    data = MultigridDataset(dict(type='RawframeDataset', ann_file=str(tmp_path / 'list.txt'),
+    data = tolerant_dataset(dict(type='RawframeDataset', ann_file=str(tmp_path / 'list.txt'),
                                  data_prefix=dict(img=str(tmp_path)),
                                  pipeline=[wrap(step) for step in steps]), (8, 56))
-    data.report_to(str(tmp_path / 'report'))
+    data.watch(report=str(tmp_path / 'report'))
     data.set_epoch(0, 0)
     assert data[0, Shape(16, 2, 28)]['data_samples'].gt_label.item() == 1
     assert (tmp_path / 'report').read_text().startswith(f'{tmp_path / "broken"}\t')
@@ -179,9 +178,9 @@ def test_a_mistake_is_not_blamed_on_a_copy(store, tmp_path):  # noqa: F811
                   data_prefix=dict(video=str(tmp_path / 'videos')), pipeline=PIPELINE)
     steps = GridStoreInit.insert(config, str(store))
     steps.insert(-1, dict(type='RaiseInTransform', error=TypeError('a mistake'), always=True))
-    data = MultigridDataset(DATASETS.build(dict(config, pipeline=[wrap(step) for step in steps])),
+    data = tolerant_dataset(DATASETS.build(dict(config, pipeline=[wrap(step) for step in steps])),
                             (8, 56))
-    data.report_to(str(tmp_path / 'report'))
+    data.watch(report=str(tmp_path / 'report'))
     with pytest.raises(RuntimeError, match='a mistake'):
         data[0, Shape(16, 2, 28)]
     assert not (tmp_path / 'report').exists()

@@ -129,8 +129,8 @@ def test_a_network_of_ones_own_joins_by_a_rule(monkeypatch):
 def test_half_the_frames_by_hand():
     """Linear, between the two frames that a coarse one stands for."""
     values = torch.tensor([[0.], [1.], [2.], [3.]])
-    assert positions.resize_table(values, PositionTable('t'), (4, 1, 1), (2, 7, 7)).tolist() == [[0.5], [2.5]]
-    assert positions.resize_table(values, PositionTable('t'), (4, 9, 9), (4, 7, 7)) is values
+    assert positions.resample_abs_pos_embed(values, PositionTable('t'), (4, 1, 1), (2, 7, 7)).tolist() == [[0.5], [2.5]]
+    assert positions.resample_abs_pos_embed(values, PositionTable('t'), (4, 9, 9), (4, 7, 7)) is values
 
 
 def test_tokens_of_a_convolution():
@@ -140,7 +140,7 @@ def test_tokens_of_a_convolution():
 
 def test_tables_in_bfloat16_keep_their_type():
     values = torch.randn(17, 3, dtype=torch.bfloat16)
-    assert positions.resize_table(values, PositionTable('hw', 1), (1, 4, 4), (1, 2, 2)).dtype == torch.bfloat16
+    assert positions.resample_abs_pos_embed(values, PositionTable('hw', 1), (1, 4, 4), (1, 2, 2)).dtype == torch.bfloat16
 
 
 def test_mvit_interpolates_by_itself():

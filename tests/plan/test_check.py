@@ -128,7 +128,7 @@ def test_the_command(small_config, command):
     assert caps[-2][1] == caps[-1][1] == '96' and int(caps[0][1]) < 40
     assert 'in 0.001 h: ' in out
     assert ('WARNING: the largest batch of all processes, 16 clips, is more '
-            'than a tenth of the data set') in out
+            'than a tenth of the dataset') in out
     assert 'WARNING: the schedule has' in out
     assert "multigrid.max_batch_factor = 'auto' keeps as many" in out
     assert 'loading' in err.splitlines()

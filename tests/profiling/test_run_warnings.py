@@ -11,8 +11,8 @@ SHAPES = [Shape(16, 2, 8), Shape(1, 8, 16)]
 @pytest.mark.parametrize(('clips', 'warns'), [(320, False), (319, True)])
 def test_a_batch_of_more_than_a_tenth(clips, warns):
     """The largest batch has 16 x 2 clips."""
-    found = data_warnings(SHAPES, 2, clips, updates=5000, base_updates=5000)
-    assert found == (['the largest batch of all processes, 32 clips, is more than a tenth of the data set (319 clips)']
+    found = data_warnings(SHAPES, 2, clips, iterations=5000, base_iterations=5000)
+    assert found == (['the largest batch of all processes, 32 clips, is more than a tenth of the dataset (319 clips)']
                      if warns else [])
 
 
@@ -23,12 +23,12 @@ def test_too_few_updates(updates, base, enough):
     if enough is None:
         assert found == []
     else:
-        assert found == [f'the schedule has {updates} updates, base training {base}: with fewer than {enough} accuracy '
+        assert found == [f'the schedule has {updates} iterations, base training {base}: with fewer than {enough} accuracy '
                          "is often lost; multigrid.max_batch_factor = 'auto' keeps as many, in smaller batches"]
 
 
 def test_what_no_cap_cures():
-    text, = data_warnings([Shape(1, 2, 8)], 2, 10, updates=5, base_updates=9)
+    text, = data_warnings([Shape(1, 2, 8)], 2, 10, iterations=5, base_iterations=9)
     assert text.endswith('train more epochs')
 
 

@@ -6,7 +6,8 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.profiling.start_report import plan_lines, plan_warnings
+from mmaction_multigrid.profiling.start_report import norm_report, plan_lines, plan_warnings
+from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
 from mmaction_multigrid.models.reach import min_feature_size, temporal_kernel
 
 from ..toy import base_config, new_name
@@ -17,7 +18,7 @@ def report(tmp_path, about=None, change=lambda cfg: None, **settings):
     cfg = base_config(tmp_path, num_clips=settings.pop('num_clips', 80), **settings)
     change(cfg)
     resolved = new_name(apply_multigrid(cfg))
-    hook, = (hook for hook in resolved.custom_hooks if hook['type'] == 'MultigridHook')
+    hook, = (hook for hook in resolved.custom_hooks if hook['type'] == 'StartReportHook')
     runner = Runner.from_cfg(resolved)
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     about = hook['base'] if about is None else about
@@ -31,13 +32,13 @@ def test_by_hand(tmp_path):
     """80 clips in batches of 2: base training 6 epochs of 40; ours 2 of 10 and one of 40, each iteration alike."""
     lines, warnings = report(tmp_path, stages=STAGES, eval_freq=1)
     assert lines == [
-        '3 epochs in 2 stages, 60 iterations; base training: 6 epochs, 240 iterations. 25 % of the updates are left, at '
+        '3 epochs in 2 stages, 60 iterations; base training: 6 epochs, 240 iterations. 25 % of the iterations are left, at '
         '25 % of the computing',
         'batches of up to 4 times the base batch (max_batch_factor = None); the lr follows the batch in proportion '
         "(lr_scaling = 'linear')",
         f'2 validations; 2 checkpoints, in {tmp_path}']
     assert len(warnings) == 1
-    assert warnings[0].startswith('the schedule has 60 updates, base training 240: with fewer than 240 ')
+    assert warnings[0].startswith('the schedule has 60 iterations, base training 240: with fewer than 240 ')
     assert "multigrid.max_batch_factor = 'auto'" in warnings[0]
 
 
@@ -68,7 +69,7 @@ def test_it_is_in_the_log(tmp_path):
     text = log.read_text()
     assert 'INFO - Multigrid: 3 epochs in 2 stages, 60 iterations; base training: 6 epochs' in text
     assert 'INFO - mmaction_multigrid: mmengine loads checkpoints by' in text
-    assert 'WARNING - Multigrid: the schedule has 60 updates, base training 240' in text
+    assert 'WARNING - Multigrid: the schedule has 60 iterations, base training 240' in text
 
 
 def test_looking_at_a_network_changes_nothing():
@@ -100,3 +101,22 @@ def test_clips_too_small_for_the_network(tmp_path):
         'a crop of 11 pixels leaves the head 2 x 2 positions',
         'clips of 2 frames are shorter than a convolution of the network is in time (3 frames), which then sees padding '
         'for the most part']
+
+
+def test_the_report_names_what_does_not_follow():
+    from mmaction.models.common import SubBatchNorm3D
+
+    class UsersNorm(nn.BatchNorm3d):
+        """Of an unknown class."""
+
+    model = nn.Sequential(nn.BatchNorm3d(5), nn.BatchNorm2d(5), nn.BatchNorm3d(5), UsersNorm(5), SubBatchNorm3D(5))
+    convert_sub_batch_norm(model)
+    model[2].eval()
+    report = norm_report(model)
+    assert list(report.converted) == ['0', '1']
+    assert list(report.frozen) == ['2']
+    assert report.unknown == {'3': 'UsersNorm', '4': 'SubBatchNorm3D'}
+    assert str(report) == ('2 of 5 batch norms follow the stages (1 SubBatchNorm3d, 1 SubBatchNorm2d); 1 are frozen, in '
+                           'evaluation mode; 2 are of classes that are not known')
+    assert type(model[4].split_bn) is nn.BatchNorm3d
+    assert str(norm_report(nn.Sequential(nn.Conv3d(1, 1, 1)))) == 'the network has no batch norm'

@@ -1,5 +1,6 @@
 """How far the lr of multigrid is from mmengine's own; used by the survey of stock configs and by tests."""
 
+from types import SimpleNamespace
 from typing import List, Sequence
 
 import torch
@@ -35,8 +36,9 @@ def multigrid_lr(cfg: Config, epoch_length: int, lr: float = 1.) -> PiecewiseLR:
     (config, ) = apply_multigrid(cfg).param_scheduler
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
     scheduler = PARAM_SCHEDULERS.build(config, default_args=dict(optimizer=optimizer, epoch_length=epoch_length))
-    scheduler.follow(float, 0, epoch_length)
-    return scheduler.schedule
+    sampler = SimpleNamespace(num_clips=epoch_length, batch_size=1)
+    scheduler.follow(SimpleNamespace(epoch_at=float, iter=0, batch_sampler=sampler))
+    return scheduler.schedules[0]
 
 
 def differences(cfg: Config, epoch_length: int, lr: float = 1.) -> List[float]:
@@ -58,7 +60,7 @@ def differences(cfg: Config, epoch_length: int, lr: float = 1.) -> List[float]:
 
 def _corresponding(schedule: MultigridSchedule, ours: PiecewiseLR, base_epoch: float) -> float:
     """The epoch of multigrid training that stands for one of base training."""
-    span = next((span for span in ours.clock if base_epoch < span.base_end - 1e-9), None)
+    span = next((span for span in getattr(ours, 'clock', ()) if base_epoch < span.base_end - 1e-9), None)
     if span is not None:
         return max(span.begin, span.epoch(base_epoch))
     # Steps alone: they come where lr steps begin, the last one amid fine-tuning.

@@ -1,7 +1,7 @@
-# The multigrid config beside this one, written out: no runner_type, every piece can be inherited and overridden.
-# A test holds it equal to what apply_multigrid makes of the short form.
+# The explicit form of multigrid training. It needs no runner of its own and
+# nothing but the package's core, and every part can be inherited and changed.
 _base_ = ['mmaction::recognition/slowfast/slowfast_r50_8xb8-8x8x1-steplr-256e_kinetics400-rgb.py']
-custom_imports = dict(imports=['mmaction_multigrid'], allow_failed_imports=False)
+custom_imports = dict(imports=['mmaction_multigrid.core'], allow_failed_imports=False)
 
 stages = [  # a shape is (batch factor, frames, crop); the stage's own is the last
     dict(epochs=73, shapes=[(16, 8, 112), (8, 8, 158), (8, 8, 158)]),
@@ -65,12 +65,7 @@ train_dataloader = dict(
             ann_file='data/kinetics400/kinetics400_train_list_videos.txt',
             data_prefix=dict(video='data/kinetics400/videos_train'),
             pipeline=pipeline)))
-default_hooks = dict(checkpoint=dict(_delete_=True, type='MultigridCheckpointHook', save_best='auto', max_keep_ckpts=3))
 custom_hooks = [
-    dict(
-        type='MultigridHook',
-        bn_base_size=None,  # clips of a base batch, 8
-        base=dict(max_epochs=239, relative_cost=0.2922, max_batch_factor=None, lr_scaling='linear')),  # for the log
-    dict(type='BadVideosHook'),
+    dict(type='MultigridHook'),
     dict(type='PreciseBNHook', base_shape=(32, 224), num_batches=200)
 ]

@@ -19,9 +19,8 @@ from torch.utils.data._utils.signal_handling import _set_SIGCHLD_handler
 
 from mmaction_multigrid import apply_multigrid, register_transform_rule
 from mmaction_multigrid.core.dataset import current_shape
-from mmaction_multigrid.survival import batches, worker_deaths
-from mmaction_multigrid.loading.broken import CrashedFile
-from mmaction_multigrid.loading.workers import CrashedFiles
+from mmaction_multigrid.loading import dead_workers, prefetch
+from mmaction_multigrid.loading.workers import CrashedFiles, WorkerState
 
 from ..engine.test_training import assert_equal_weights, interrupted, train
 from ..toy import RecordHook, base_config, new_name
@@ -103,7 +102,7 @@ def test_a_new_run_in_the_same_folder_opens_everything(tmp_path):
 
 
 def test_files_that_all_crash_end_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(batches, 'MAX_CRASHES', 4)
+    monkeypatch.setattr(prefetch, 'MAX_CRASHES', 4)
     with pytest.raises(RuntimeError, match='DataLoader worker'):
         train(crashing(tmp_path / 'run', clips=range(64)))
     assert len(crashes(tmp_path / 'run')) >= 4
@@ -160,7 +159,7 @@ def sleepers():
 
 def test_a_death_waits_for_the_end_of_the_step(sleepers):
     """Torch's own handler would raise in the midst of it."""
-    with worker_deaths.WorkerDeaths() as deaths:
+    with dead_workers.DeferredSigchld() as deaths:
         assert deaths.next(sleepers).item() == 0
         kill(sleepers._workers[0].pid)
         with pytest.raises(RuntimeError, match='is killed by signal'):
@@ -169,14 +168,14 @@ def test_a_death_waits_for_the_end_of_the_step(sleepers):
 
 def test_a_death_after_the_last_batch(sleepers):
     steps = []
-    with pytest.raises(RuntimeError, match='is killed by signal'), worker_deaths.WorkerDeaths():
+    with pytest.raises(RuntimeError, match='is killed by signal'), dead_workers.DeferredSigchld():
         kill(sleepers._workers[0].pid)
         steps.append('done')
     assert steps == ['done']
 
 
 def test_a_death_does_not_hide_an_error(sleepers):
-    with pytest.raises(KeyError), worker_deaths.WorkerDeaths():
+    with pytest.raises(KeyError), dead_workers.DeferredSigchld():
         kill(sleepers._workers[0].pid)
         raise KeyError
 
@@ -186,14 +185,14 @@ def test_no_garbage_is_collected_while_a_death_would_be_raised():
     waits = []
 
     def callback(phase, info):
-        waits.append(deaths._waiting)
+        waits.append(deaths._awaiting)
 
     def batches():
         yield [[] for _ in range(10 * gc.get_threshold()[0])]
 
     gc.callbacks.append(callback)
     try:
-        with worker_deaths.WorkerDeaths() as deaths:
+        with dead_workers.DeferredSigchld() as deaths:
             for _ in deaths.next(batches()):
                 [[] for _ in range(10)]
     finally:
@@ -203,7 +202,7 @@ def test_no_garbage_is_collected_while_a_death_would_be_raised():
 
 
 def test_other_children_may_end(sleepers):
-    with worker_deaths.WorkerDeaths() as deaths:
+    with dead_workers.DeferredSigchld() as deaths:
         subprocess.run(['true'], check=True)
         assert [deaths.next(sleepers).item() for _ in range(3)] == [0, 1, 2]
 
@@ -214,7 +213,7 @@ def test_out_of_the_main_thread():
     found = []
 
     def count():
-        with worker_deaths.WorkerDeaths() as deaths:
+        with dead_workers.DeferredSigchld() as deaths:
             found.append(deaths.next(iter(loader)).item())
 
     thread = threading.Thread(target=count)
@@ -247,27 +246,27 @@ def test_an_error_of_the_step_puts_the_handler_back(tmp_path):
 def test_a_list_that_a_kill_cut_off(tmp_path):
     path = tmp_path / 'crashed.txt'
     path.write_text('3\ta.mp4\n\n4\tb')
-    CrashedFiles(1, str(path)).add('\udcff.mp4', 5)  # a name that is not UTF-8
-    assert CrashedFiles(1, str(path))._epochs == {'a.mp4': 3, 'b5\t\udcff.mp4': 4}
+    CrashedFiles(str(path)).add('\udcff.mp4', 5)  # a name that is not UTF-8
+    assert CrashedFiles(str(path))._epochs == {'a.mp4': 3, 'b5\t\udcff.mp4': 4}
     path.write_text('3\ta.mp4\n1')
-    assert CrashedFiles(1, str(path))._epochs == {'a.mp4': 3}
+    assert CrashedFiles(str(path))._epochs == {'a.mp4': 3}
 
 
 def test_crashes_are_kept_with_their_epoch(tmp_path):
     path = tmp_path / 'crashed.txt'
-    crashes = CrashedFiles(2, str(path))
-    crashes.add('a b\tc.mp4', 3)
-    names = {7: 'a b\tc.mp4', 8: 'fine.mp4'}.get
-    for kept in (crashes, CrashedFiles(2, str(path))):
-        with kept.opening(7, 2, names), kept.opening(8, 3, names):
-            pass
-        for epoch in (3, 4):
-            with pytest.raises(CrashedFile, match='ended the process'), kept.opening(7, epoch, names):
-                pass
-    assert crashes.blame(1) is None
-    crashes._open[1] = torch.tensor([5, 7])
-    assert (crashes.blame(1), crashes.blame(1)) == ((5, 7), None)
-    crashes.add('fine.mp4', 5)  # met ahead of the training
-    crashes.add('fine.mp4', 4)
-    crashes.add('fine.mp4', 6)
-    assert crashes._epochs['fine.mp4'] == CrashedFiles(1, str(path))._epochs['fine.mp4'] == 4
+    crashed = CrashedFiles(str(path))
+    crashed.add('a b\tc.mp4', 3)
+    for kept in (crashed, CrashedFiles(str(path))):
+        found = [kept.holds('a b\tc.mp4', epoch) for epoch in (2, 3, 4)]
+        assert found == [False, True, True]
+        assert not kept.holds('fine.mp4', 4)
+    for epoch in (5, 4, 6):  # workers may be ahead of the training
+        crashed.add('fine.mp4', epoch)
+    assert crashed._epochs['fine.mp4'] == CrashedFiles(str(path))._epochs['fine.mp4'] == 4
+
+
+def test_the_open_clip_of_a_worker_is_told_once():
+    state = WorkerState(2)
+    assert state.pop_open(1) is None
+    state._rows[1] = torch.tensor([0, 0, 5, 7])
+    assert (state.pop_open(1), state.pop_open(1)) == ((5, 7), None)

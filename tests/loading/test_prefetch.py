@@ -12,15 +12,15 @@ from mmengine.hooks import Hook
 from torch.utils.data import DataLoader
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
+from mmaction_multigrid.core.batch_sampler import PRECISE_BN, TRAIN, MultigridBatchSampler
 from mmaction_multigrid.core.dataset import MultigridDataset
 from mmaction_multigrid.core.shapes import Shape
-from mmaction_multigrid.schedule import Segment
+from mmaction_multigrid.loading.broken import ReplaceBrokenClips
 from mmaction_multigrid.loading.prefetch import PrefetchLoader
 
 from ..engine.test_training import assert_equal_weights, interrupted, train
 from ..toy import RecordHook, base_config
-from .test_batches import crashes, crashing
+from .test_dead_workers import crashes, crashing
 
 
 def wait_for(condition, seconds=30):
@@ -36,9 +36,9 @@ def starts(monkeypatch):
     """The first batches that loaders were started at."""
     found, start = [], PrefetchLoader._start
 
-    def spy(self, segment, done, again):
-        found.append((segment, done))
-        start(self, segment, done, again)
+    def spy(self, batch):
+        found.append((batch.epoch, batch.number))
+        start(self, batch)
 
     monkeypatch.setattr(PrefetchLoader, '_start', spy)
     return found
@@ -71,7 +71,7 @@ def test_workers_load_the_next_epoch_while_nobody_asks(tmp_path, starts, workers
     cfg.multigrid.precise_bn = precise_bn
     cfg.custom_hooks.append(dict(type='AheadHook', precise_batches=precise_bn))
     _, records = train(cfg)
-    assert starts == [(Segment(0), 0)]
+    assert starts == [(0, 0)]
     alone = base_config(tmp_path / 'alone')
     alone.multigrid.precise_bn = precise_bn
     assert train(alone)[1] == records
@@ -80,14 +80,14 @@ def test_workers_load_the_next_epoch_while_nobody_asks(tmp_path, starts, workers
 
 def test_a_resumed_run_is_one_stream_too(tmp_path, starts):
     interrupted(base_config(tmp_path, workers=1), 4)
-    assert starts == [(Segment(0), 0), (Segment(4), 0)]
+    assert starts == [(0, 0), (4, 0)]
 
 
 def test_a_model_without_batch_norm_is_not_waited_for(tmp_path, starts):
     cfg = base_config(tmp_path, workers=1)
     cfg.model.backbone.norm = 'IN3d'
     train(cfg)
-    assert starts == [(Segment(0), 0)]
+    assert starts == [(0, 0)]
 
 
 @HOOKS.register_module()
@@ -108,7 +108,7 @@ def test_training_that_stops_early(tmp_path, persistent):
     runner, records = train(cfg, resolve=False)
     assert records[-1]['epoch'] == 2
     assert runner.epoch == 3
-    assert 'WorkerDeaths' not in repr(signal.getsignal(signal.SIGCHLD))
+    assert 'DeferredSigchld' not in repr(signal.getsignal(signal.SIGCHLD))
     wait_for(lambda: not set(multiprocessing.active_children()) - before)
 
 
@@ -155,66 +155,51 @@ class Numbers:
         return index, int(torch.randint(10**6, ()))
 
 
-class Unforeseen(DefaultSampler):
-    """Its order is known once it is iterated over, and not before."""
-    set_epoch = property()
-
-
 STAGES = [dict(epochs=1, shapes=[(4, 4, 8), (2, 4, 11)]), dict(epochs=3, shapes=[(1, 8, 16)])]
-FIXED = Segment(1, Shape(1, 8, 16), 3)
 
 
-def stream_of(workers, sampler=DefaultSampler, following=lambda segment: Segment(segment.epoch + 1), **options):
-    data = MultigridDataset(Numbers(), (8, 16))
-    data.survive_crashes(workers)
-    loader = DataLoader(data, num_workers=workers, persistent_workers=workers > 0, collate_fn=pseudo_collate,
-                        batch_sampler=MultigridBatchSampler(sampler(range(24), seed=1), 2, STAGES), **options)
-    return PrefetchLoader(loader, following)
+def loader_of(workers, sampler=DefaultSampler, **options):
+    data = MultigridDataset(ReplaceBrokenClips(Numbers()), (8, 16))
+    data.watch(workers)
+    batch_sampler = MultigridBatchSampler(sampler(range(24), seed=1), 2, STAGES)
+    batch_sampler.set_precise_bn(1, Shape(1, 8, 16), 3)
+    return PrefetchLoader(DataLoader(data, num_workers=workers, persistent_workers=workers > 0,
+                                     collate_fn=pseudo_collate, batch_sampler=batch_sampler, **options))
 
 
-def take(stream, segment, count=None):
-    """The first batches of a segment, as the loop asks for them."""
-    loader = stream._loader
-    loader.batch_sampler.set_epoch(segment.epoch)
-    loader.dataset.set_epoch(5, segment.epoch)
-    batches = stream.batches(segment)
+def take(loader, epoch, purpose=TRAIN, count=None):
+    """The first batches of an epoch, as the loop asks for them."""
+    loader.sampler.set_epoch(epoch)
+    loader.dataloader.dataset.set_epoch(5, epoch)
+    batches = loader.take(epoch, purpose)
     found = [next(batches) for _ in range(count)] if count else list(batches)
     batches.close()
     return found
 
 
 @pytest.mark.parametrize('asked', [
-    [(Segment(0), None), (Segment(1), None), (Segment(2), None)],
-    [(Segment(0), None), (FIXED, None), (Segment(2), None)],  # not what was foreseen
-    [(Segment(2), None), (Segment(0), None), (Segment(0), None)],
-    [(Segment(0), 1), (Segment(1), 3), (Segment(1), None)],  # broken off
-    [(Segment(3), None), (FIXED, 1), (FIXED, None)],
+    [(0, ), (1, ), (1, PRECISE_BN), (2, )],
+    [(0, ), (1, ), (2, )],  # precise BN is left out
+    [(2, ), (0, ), (0, )],
+    [(0, TRAIN, 1), (1, TRAIN, 3), (1, )],  # broken off
+    [(3, ), (1, PRECISE_BN, 1), (1, PRECISE_BN)],
 ], ids=str)
 @pytest.mark.parametrize('prefetch', [1, 2, 9])
 def test_whatever_is_asked_for_is_what_comes(asked, prefetch):
-    with stream_of(0) as alone:
+    with loader_of(0) as alone:
         expected = [take(alone, *what) for what in asked]
-    with stream_of(2, prefetch_factor=prefetch) as stream:
-        assert [take(stream, *what) for what in asked] == expected
-    stream._loader._iterator._shutdown_workers()
-
-
-def test_an_order_that_is_not_known_ahead(starts):
-    """It may be drawn from the random numbers of the model, which loading ahead would move."""
-    with stream_of(1, Unforeseen, following=lambda segment: pytest.fail('looked ahead')) as stream:
-        for epoch in range(3):
-            take(stream, Segment(epoch))
-    assert [segment.epoch for segment, _ in starts] == [0, 1, 2]
-    stream._loader._iterator._shutdown_workers()
+    with loader_of(2, prefetch_factor=prefetch) as loader:
+        assert [take(loader, *what) for what in asked] == expected
+    loader.dataloader._iterator._shutdown_workers()
 
 
 def test_a_restart_draws_no_random_number():
-    with stream_of(1) as stream:
-        take(stream, Segment(0))
+    with loader_of(1) as loader:
+        take(loader, 0)
         before = torch.get_rng_state()
-        take(stream, Segment(3))
+        take(loader, 3)
     assert torch.equal(torch.get_rng_state(), before)
-    stream._loader._iterator._shutdown_workers()
+    loader.dataloader._iterator._shutdown_workers()
 
 
 def test_a_dead_worker_of_the_validation_ends_the_run(tmp_path):
@@ -223,4 +208,4 @@ def test_a_dead_worker_of_the_validation_ends_the_run(tmp_path):
     cfg.val_dataloader.dataset.pipeline.insert(0, dict(type='Kill', clips=[], log=''))
     with pytest.raises(RuntimeError, match='exited unexpectedly'):
         train(cfg)
-    assert 'WorkerDeaths' not in repr(signal.getsignal(signal.SIGCHLD))
+    assert 'DeferredSigchld' not in repr(signal.getsignal(signal.SIGCHLD))

@@ -12,6 +12,7 @@ from torch.utils.data import Sampler
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmaction_multigrid.config.apply import LOADER_TIMEOUT
 from mmaction_multigrid.config.auto import count_clips, count_processes, lr_rule
+from mmaction_multigrid.core.stages import bn_group_size
 
 from ..toy import base_config
 
@@ -24,7 +25,8 @@ def schedule(tmp_path, **settings):
 @pytest.mark.parametrize(('batch_size', 'given', 'expected'), [(2, None, 2), (8, None, 8), (16, None, 8), (2, 6, 6)])
 def test_batch_norm_follows_the_base_batch(tmp_path, batch_size, given, expected):
     cfg = base_config(tmp_path, num_clips=400, batch_size=batch_size, bn_base_size=given)
-    assert multigrid_schedule(cfg)[0].settings.bn_clips(batch_size) == expected
+    settings = multigrid_schedule(cfg)[0].settings
+    assert bn_group_size(settings.bn_base_size, batch_size) == expected
     hook, = (hook for hook in apply_multigrid(cfg).custom_hooks if hook['type'] == 'MultigridHook')
     assert hook['bn_base_size'] == given
 
