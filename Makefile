@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-FAST := tests/schedule tests/models tests/config tests/plan/test_runs.py tests/cli/test_commands.py tests/datasets/test_rules.py \
-	tests/datasets/test_batch_sampler.py tests/test_fuzz.py tests/test_rooms.py tests/test_readme.py tests/test_tools_readme.py \
-	tests/docs/test_links.py tests/docs/test_keys.py tests/docs/test_messages.py
+FAST := tests/core tests/config tests/models/test_positions.py tests/models/test_reach.py tests/models/test_windows.py \
+	tests/profiling/test_runs.py tests/cli/test_commands.py tests/test_fuzz.py tests/test_rooms.py tests/test_readme.py \
+	tests/test_tools_readme.py tests/docs/test_links.py tests/docs/test_keys.py tests/docs/test_messages.py
 
 .PHONY: help demo test test-fast test-gpu test-long lint docs clean
 
@@ -19,7 +19,7 @@ test: $(INSTALLED) ## run the tests; ARGS='tests/config -x' for some of them
 	$(BIN)/python -m pytest -n 2 $(or $(ARGS),tests)
 
 test-fast: $(INSTALLED) ## run those that train nothing: less than a minute
-	$(BIN)/python -m pytest -n 2 -m 'not long' $(FAST)
+	$(BIN)/python -m pytest -n 2 -m 'not long' --ignore tests/core/test_alone.py $(FAST)
 
 test-gpu: $(INSTALLED) ## run those that need a GPU
 	TEST_ON_GPU=1 $(BIN)/python -m pytest tests/test_gpu.py

@@ -4,7 +4,6 @@ import copy
 import itertools
 
 import numpy as np
-import torch
 from mmaction.datasets.base import BaseActionDataset
 from mmaction.registry import DATASETS, HOOKS, MODELS, TRANSFORMS
 from mmcv.transforms import BaseTransform
