@@ -1,72 +1,146 @@
-"""Checkpoints when a stage validates, whole ones."""
+"""Complete checkpoint files, at the epochs at which a stage validates."""
 
+import os
 import re
+import zipfile
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, ClassVar, List, Optional, Union
 
 from mmaction.registry import HOOKS
 from mmengine.dist import barrier, is_main_process
+from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 
-from .backend import AtomicLocalBackend, atomic_write, is_whole
+
+@register_backend('AtomicLocalBackend')
+class AtomicLocalBackend(LocalBackend):
+    """``LocalBackend`` whose files are complete whenever a kill comes.
+
+    mmengine writes a checkpoint under its final name and removes an outdated
+    one before it writes the next. Here a file is written beside its place and
+    renamed, and the outdated one is removed afterwards.
+    """
+    _outdated: ClassVar[List[Path]] = []
+
+    def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
+        """Write a file, then remove what is outdated in its folder.
+
+        Raises:
+            OSError: The disk is full, for example. The file of that name and
+                the outdated ones stay as they were.
+        """
+        atomic_write(filepath, obj)
+        written = _absolute(filepath)
+        # The outdated files of other folders are another run's.
+        for path in [p for p in self._outdated if p.parent == written.parent]:
+            self._outdated.remove(path)
+            # A filename_tmpl without {} gives all checkpoints one name.
+            if path != written:
+                path.unlink(missing_ok=True)
+
+    def remove(self, filepath: Union[str, Path]) -> None:
+        """Remove a file once the next one is written in its folder."""
+        self._outdated.append(_absolute(filepath))
+
+
+def atomic_write(filepath: Union[str, Path], obj: bytes) -> None:
+    """Write a file beside its place and rename it.
+
+    Raises:
+        OSError: The disk is full, for example. The file of that name stays
+            as it was.
+    """
+    path = Path(filepath)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'.{path.name}.part')
+    try:
+        with open(part, 'wb') as file:
+            file.write(obj)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _absolute(filepath: Union[str, Path]) -> Path:
+    """Resolve the folder of a file, and not a link, whose target stays."""
+    path = Path(filepath)
+    return path.parent.resolve() / path.name
+
+
+def is_complete(path: Union[str, Path]) -> bool:
+    """Check every part of a checkpoint file by its checksum."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 @HOOKS.register_module()
 class MultigridCheckpointHook(CheckpointHook):
-    """``CheckpointHook`` that saves at the epochs at which ``MultigridTrainLoop`` validates.
+    """``CheckpointHook`` that saves when ``MultigridTrainLoop`` validates.
 
-    Local files are written by :class:`AtomicLocalBackend`. Its priority is the stock hook's, VERY_LOW: after
-    everything that changes the model at the end of an epoch, precise BN among it.
+    Local files are written by :class:`AtomicLocalBackend`.
 
     Args:
-        interval (int, optional): Ignored; a stage sets when to save.
+        interval (int, optional): Ignored: a stage sets when to save.
         **kwargs: As for ``CheckpointHook``.
     """
 
     def __init__(self, interval: Optional[int] = None, **kwargs: Any) -> None:
         local = '://' not in str(kwargs.get('out_dir') or '')
-        if local and kwargs.get('backend_args') is None and kwargs.get('file_client_args') is None:
+        if local and not (kwargs.get('backend_args')
+                          or kwargs.get('file_client_args')):
             kwargs['backend_args'] = dict(backend=AtomicLocalBackend.__name__)
         super().__init__(interval=1, **kwargs)
 
     def every_n_epochs(self, runner, n: int, start: int = 0) -> bool:
-        """Whether the epoch that ends now is one to save at."""
-        return runner.epoch + 1 > start and runner.train_loop.is_eval_epoch(runner.epoch + 1)
+        """Check whether to save at the end of the current epoch."""
+        epoch = runner.epoch + 1
+        return epoch > start and runner.train_loop.is_eval_epoch(epoch)
 
     def before_run(self, runner) -> None:
-        """Have ``last_checkpoint`` name the newest one that is whole.
+        """Let ``last_checkpoint`` name the newest complete checkpoint.
 
-        That is for an automatic resume. Of the config, which is in every
-        checkpoint, yapf lays out the work dir's file alone: resolved stock
-        configs take it 1 to 3 s.
+        An automatic resume reads it. The config in a checkpoint is not
+        formatted by yapf, which takes 1 to 3 s for a resolved stock config.
         """
         object.__setattr__(runner.cfg, '_format_python_code', False)
         if runner._resume and runner._load_from is None:
             if is_main_process():
-                self._repair_note(runner)
+                self._repair_last_checkpoint(runner)
             barrier()
 
-    def _repair_note(self, runner) -> None:
+    def _repair_last_checkpoint(self, runner) -> None:
         note = Path(runner.work_dir) / 'last_checkpoint'
         named = note.read_text().strip() if note.is_file() else ''
-        # A folder (deepspeed) and a file elsewhere are not ours to judge.
-        if named and ('://' in named or Path(named).is_dir() or is_whole(named)):
+        # Folders (deepspeed) and files elsewhere are not checked.
+        if named and ('://' in named or Path(named).is_dir()
+                      or is_complete(named)):
             return
-        found = {int(match.group(1)): path for path in self._folder(runner).glob('*.pth')
-                 if (match := re.fullmatch(self._pattern(), path.name))}
-        whole = next((path for _, path in sorted(found.items(), reverse=True) if is_whole(path)), None)
-        if whole is None:
-            if named:
-                runner.logger.warning(f'{named} is damaged, and there is no other checkpoint: training starts anew')
-                note.unlink()
-            return
-        runner.logger.warning(f'{named or "last_checkpoint"} is missing or damaged; resuming from {whole} instead')
-        atomic_write(note, str(whole).encode())
+        template = re.escape(self.filename_tmpl or 'epoch_{}.pth')
+        pattern = template.replace(re.escape('{}'), r'(\d+)')
+        found = {}
+        for path in self._folder(runner).glob('*.pth'):
+            match = re.fullmatch(pattern, path.name)
+            if match:
+                found[int(match.group(1))] = path
+        newest = next((path for _, path in sorted(found.items(), reverse=True)
+                       if is_complete(path)), None)
+        if newest is not None:
+            runner.logger.warning(
+                f'{named or "last_checkpoint"} is missing or damaged; '
+                f'resuming from {newest} instead')
+            atomic_write(note, str(newest).encode())
+        elif named:
+            runner.logger.warning(f'{named} is damaged, and there is no other '
+                                  'checkpoint: training starts anew')
+            note.unlink()
 
     def _folder(self, runner) -> Path:
+        folder = Path(runner.work_dir)
         out_dir = getattr(self, 'out_dir', None)
-        return Path(out_dir) / Path(runner.work_dir).name if out_dir else Path(runner.work_dir)
-
-    def _pattern(self) -> str:
-        template = self.filename_tmpl or 'epoch_{}.pth'
-        return re.escape(template).replace(re.escape('{}'), r'(\d+)')
+        return Path(out_dir) / folder.name if out_dir else folder

@@ -11,8 +11,8 @@ from ..core.dataset import current_epoch
 from ..core.transform_rules import RULES, TransformRule, transform_name
 from ..core.transforms import MultigridTransform
 from .files import watch_copies
-from .labels import check_classes, keeps_labels
-from .train_data import build_dataset, unwrap_datasets
+from .train_data import (build_dataset, check_classes, keeps_labels,
+                         unwrap_datasets)
 from .workers import CrashedFiles, WorkerState
 
 MAX_TRIES = 100

@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader
 from ..core.batch_sampler import TRAIN, RunBatch
 from ..core.loop import RunBatches
 from .data_time import DataTimeMeter, store_command
-from .dead_workers import DeferredSigchld, pop_crashed
 from .packing import PackedCollate
+from .workers import DeferredSigchld, pop_crashed
 
 MAX_CRASHES = 100
 

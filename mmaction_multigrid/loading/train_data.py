@@ -6,72 +6,69 @@ from typing import Any, Iterator, Mapping, Optional, Sequence
 
 from mmaction.datasets import BaseActionDataset
 from mmaction.registry import DATASETS
-from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
+from mmengine.dataset import (BaseDataset, ClassBalancedDataset,
+                              ConcatDataset, RepeatDataset)
 from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 
 from ..core.transform_rules import transform_name
 from .files import BYTE_ORDER_MARK, clip_path, find_reader, read_list
-from .labels import check_classes, check_label_columns
 
 FIRST_CLIPS = 10
+IGNORED = -100  # the class of a clip that cross-entropy ignores
+# Packages whose transforms keep a clip's class.
+STOCK = {'mmaction', 'mmcv', 'mmaction_multigrid'}
+
+
+def check_train_data(cfg: Mapping) -> None:
+    """Build the training data of a resolved config once, for its errors.
+
+    Args:
+        cfg (Config): It is ignored if its dataset is no ``MultigridDataset``.
+
+    Raises:
+        FileNotFoundError, ValueError: See :func:`build_dataset`.
+    """
+    dataset = (cfg.get('train_dataloader') or {}).get('dataset')
+    if isinstance(dataset, Mapping) and transform_name(
+            dataset) == 'MultigridDataset':
+        scope = cfg.get('default_scope', 'mmaction')
+        with DefaultScope.overwrite_default_scope(scope):
+            DATASETS.build(dataset)
 
 
 def build_dataset(dataset: Any) -> Any:
-    """Build a data set from its config, or take one that is built, and look for its first clips.
+    """Build a dataset, or take a built one, and look for its first clips.
 
-    They are looked for where stock transforms read local files: not by remote names, in data bases and in memory.
+    Clips by remote names, in data bases and in memory are not looked for.
 
     Raises:
-        FileNotFoundError: The list is missing, or all first clips of a data set, one of several among them.
+        FileNotFoundError: The list or all first clips of a dataset are
+            missing.
         ValueError: A line has no class number, or a class beyond those of a
-            multi-label dataset; or the list is not UTF-8, or
-            begins with a byte-order mark.
+            multi-label dataset; or the list is not UTF-8, or begins with a
+            byte-order mark.
     """
     try:
-        built = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        built = dataset
+        if isinstance(dataset, dict):
+            built = DATASETS.build(dataset)
         if hasattr(built, 'full_init'):
             built.full_init()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # UnicodeDecodeError, too
         for config in _configs(dataset):
-            _check_readable(config, error)
-        raise
-    except ValueError:
-        for config in _configs(dataset):
-            check_label_columns(config)
+            if isinstance(error, (OSError, UnicodeDecodeError)):
+                _check_list(config, error)
+            else:
+                _check_labels(config)
         raise
     for part in unwrap_datasets(built):
         if isinstance(part, BaseActionDataset) and part.multi_class:
             check_classes(part, part.num_classes,
                           f'{type(part).__name__}.num_classes')
-        _check_first_clips(part)
+        if hasattr(part, 'get_data_info'):
+            _check_first_clips(part)
     return built
-
-
-def _check_readable(config: Mapping, error: Exception) -> None:
-    name, root = config.get('ann_file'), config.get('data_root')
-    path = osp.join(root or '', name) if isinstance(name, str) else ''
-    if not path or '://' in path:
-        return
-    if not osp.isfile(path):
-        where = f' in data_root = {root!r}' if root else ''
-        raise FileNotFoundError(
-            f'{transform_name(config)}.ann_file = {name!r}: there is no such '
-            f'file{where}; train_dataloader.dataset needs its list of clips'
-        ) from error
-    if isinstance(error, UnicodeDecodeError) and not path.endswith('.pkl'):
-        read_list(path)  # its error names the list and the line
-
-
-def _configs(dataset: Any) -> Iterator[Mapping]:
-    """Configs of a data set, and of those that it wraps."""
-    if isinstance(dataset, Mapping):
-        yield dataset
-        yield from _configs(dataset.get('dataset'))
-        yield from _configs(dataset.get('datasets'))
-    elif isinstance(dataset, (list, tuple)):
-        for entry in dataset:
-            yield from _configs(entry)
 
 
 def unwrap_datasets(dataset: Any) -> Iterator[Any]:
@@ -85,44 +82,127 @@ def unwrap_datasets(dataset: Any) -> Iterator[Any]:
         yield dataset
 
 
-def _check_first_clips(dataset: Any) -> None:
-    if not hasattr(dataset, 'get_data_info'):
+def _configs(dataset: Any) -> Iterator[Mapping]:
+    """Yield the configs of a dataset and of those that it wraps."""
+    if isinstance(dataset, Mapping):
+        yield dataset
+        yield from _configs(dataset.get('dataset'))
+        yield from _configs(dataset.get('datasets'))
+    elif isinstance(dataset, (list, tuple)):
+        for entry in dataset:
+            yield from _configs(entry)
+
+
+def _check_list(config: Mapping, error: Exception) -> None:
+    """Raise the error of a list that is missing or not UTF-8."""
+    name, root = config.get('ann_file'), config.get('data_root')
+    path = osp.join(root or '', name) if isinstance(name, str) else ''
+    if not path or '://' in path:
         return
-    indices = range(min(FIRST_CLIPS, len(dataset)))
-    infos = [dataset.get_data_info(index) for index in indices]
+    if not osp.isfile(path):
+        where = f' in data_root = {root!r}' if root else ''
+        raise FileNotFoundError(
+            f'{transform_name(config)}.ann_file = {name!r}: there is no such '
+            f'file{where}; train_dataloader.dataset needs its list of clips'
+        ) from error
+    if isinstance(error, UnicodeDecodeError) and not path.endswith('.pkl'):
+        read_list(path)  # its error names the line
+
+
+def _check_labels(config: Mapping) -> None:
+    """Raise the error of the first line that has no class number."""
+    name, kind = config.get('ann_file'), transform_name(config)
+    path = osp.join(config.get('data_root') or '', name or '')
+    if kind not in ('VideoDataset',
+                    'RawframeDataset') or not osp.isfile(path):
+        return
+    with open(path, encoding='utf-8', errors='replace') as file:
+        for number, line in enumerate(file, 1):
+            parts = line.strip().split(config.get('delimiter'))
+            if not all(part.lstrip('+-').isdigit() for part in parts[1:]):
+                raise ValueError(
+                    f'{kind}.ann_file = {name!r}, line {number}: '
+                    f'{line.strip()!r} must be a name and integers; a name '
+                    'with spaces needs another VideoDataset.delimiter')
+
+
+def check_classes(dataset: Any, num_classes: int, key: str) -> None:
+    """Look for a clip whose class does not exist.
+
+    Args:
+        dataset (BaseDataset): A dataset with clips of its own.
+        num_classes (int): Number of classes.
+        key (str): The key that sets this number.
+
+    Raises:
+        ValueError: There is one.
+    """
+    for index in range(len(dataset)):
+        # A dataset's own method may fail at such a class.
+        info = BaseDataset.get_data_info(dataset, index)
+        labels = info.get('label')
+        for label in labels if isinstance(labels, list) else [labels]:
+            if not isinstance(label, int) or 0 <= label < num_classes:
+                continue
+            if label == IGNORED and labels == label:
+                continue
+            clip = info.get('filename') or info.get('frame_dir')
+            raise ValueError(
+                f'{type(dataset).__name__}.ann_file = '
+                f'{dataset.ann_file!r}: {clip or f"clip {index}"} has class '
+                f'{label}, but {key} = {num_classes} allows 0 to '
+                f'{num_classes - 1}; mend the list or that number')
+
+
+def keeps_labels(dataset: Any) -> bool:
+    """Check that no transform gives a clip another class."""
+    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
+    modules = {type(getattr(s, 'base', s)).__module__ for s in steps}
+    return isinstance(dataset, BaseDataset) and STOCK.issuperset(
+        module.split('.')[0] for module in modules)
+
+
+def _check_first_clips(dataset: Any) -> None:
+    ann_file = getattr(dataset, 'ann_file', None)
+    infos = [
+        dataset.get_data_info(index)
+        for index in range(min(FIRST_CLIPS, len(dataset)))
+    ]
     first = infos and (infos[0].get('filename') or infos[0].get('frame_dir'))
     if isinstance(first, str) and BYTE_ORDER_MARK in first:
         raise ValueError(
-            f'ann_file = {getattr(dataset, "ann_file", None)!r}: begins with '
-            'a byte-order mark, which MMAction2 takes for a part of the first '
-            'name; save the list as UTF-8 without one')
+            f'ann_file = {ann_file!r}: begins with a byte-order mark, which '
+            'MMAction2 takes for a part of the first name; save the list as '
+            'UTF-8 without one')
     steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
     stores = [step for step in steps if hasattr(step, 'holds')]
     steps = [getattr(step, 'original', step) for step in steps]
     reader = find_reader(steps)
-    if reader is None or any(
-            getattr(step, 'io_backend', 'disk') not in ('disk', 'local')
-            for step in steps):
+    backends = {getattr(step, 'io_backend', 'disk') for step in steps}
+    if reader is None or not backends <= {'disk', 'local'}:
         return
     names = [clip_path(info, reader) for info in infos]
     if reader == 'pyav':
         _warn_of_no_count(dataset, names)
-    if not names or any(not isinstance(name, str) or '://' in name or osp.exists(name) for name in names):
+    if not names or any(not isinstance(name, str) or '://' in name
+                        or osp.exists(name) for name in names):
         return
     if any(step.holds(info) for step in stores for info in infos):
         return
-    kind, prefix = type(dataset).__name__, getattr(dataset, 'data_prefix', None)
+    kind, prefix = type(dataset).__name__, getattr(dataset, 'data_prefix', {})
     folders = prefix.values() if isinstance(prefix, dict) else [prefix]
-    gone = [folder for folder in folders if isinstance(folder, str) and folder and not osp.isdir(folder)]
-    what = f'{kind}.data_prefix = {prefix!r}: there is no such folder, and ' if gone else f'{kind}: '
+    what = f'{kind}: '
+    if any(folder and not osp.isdir(folder) for folder in folders):
+        what = f'{kind}.data_prefix = {prefix!r}: there is no such folder, and '
     raise FileNotFoundError(
-        f'{what}none of the first {len(names)} clips of ann_file = {getattr(dataset, "ann_file", None)!r} is there: '
-        f'{", ".join(map(repr, names[:3]))}; is data_prefix = {prefix!r} the folder that the list is for?')
+        f'{what}none of the first {len(names)} clips of ann_file = '
+        f'{ann_file!r} is there: {", ".join(map(repr, names[:3]))}; is '
+        f'data_prefix = {prefix!r} the folder that the list is for?')
 
 
 def _warn_of_no_count(dataset: Any, names: Sequence[Optional[str]]) -> None:
-    """Say once for a data set that PyAV cannot tell its numbers of frames."""
-    import av  # PyAVInit needs it, and nothing else here
+    """Warn once per dataset if PyAV cannot read its numbers of frames."""
+    import av  # needed for PyAVInit alone
     for name in filter(None, names):
         try:
             with av.open(name) as container:
@@ -139,22 +219,3 @@ def _warn_of_no_count(dataset: Any, names: Sequence[Optional[str]]) -> None:
                 logger='current',
                 level=logging.WARNING)
             return
-
-
-def check_train_data(cfg: Mapping) -> None:
-    """Build the training data of a resolved config once, for its errors.
-
-    Args:
-        cfg (Config): It is ignored if its dataset is no ``MultigridDataset``.
-
-    Raises:
-        FileNotFoundError: The list, the folder or the first clips are
-            missing.
-        ValueError: The list is wrong.
-    """
-    dataset = (cfg.get('train_dataloader') or {}).get('dataset')
-    if isinstance(dataset, Mapping) and transform_name(
-            dataset) == 'MultigridDataset':
-        with DefaultScope.overwrite_default_scope(
-                cfg.get('default_scope', 'mmaction')):
-            DATASETS.build(dataset)

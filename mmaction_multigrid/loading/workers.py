@@ -1,13 +1,21 @@
-"""What each data worker does, in memory that outlives the worker."""
+"""What data workers do, and which of them crashed."""
 
+import gc
+import signal
+import threading
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import torch
-from torch.utils.data import get_worker_info
+from torch.utils.data import DataLoader, get_worker_info
+from torch.utils.data._utils.signal_handling import _set_SIGCHLD_handler
 
 TRIED, FAILED, EPOCH, INDEX = range(4)
+# Signals of native code that has gone wrong. No file causes SIGBUS (shared
+# memory ran out) or SIGKILL (memory ran out).
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE)
 
 
 class WorkerState:
@@ -95,3 +103,79 @@ class CrashedFiles:
     def _leave_out(self, name: str, epoch: int) -> None:
         # Workers load ahead, so that a later epoch may come first.
         self._epochs[name] = min(epoch, self._epochs.get(name, epoch))
+
+
+class DeferredSigchld:
+    """Raise the error of a dead worker while a batch is awaited.
+
+    Torch raises it in a handler of SIGCHLD, wherever the main thread is.
+    """
+
+    def __enter__(self) -> 'DeferredSigchld':
+        self._awaiting, self._missed = False, ()
+        self._main = threading.current_thread() is threading.main_thread()
+        if self._main:  # no other thread handles signals
+            _set_SIGCHLD_handler()  # as the first loader would
+            self._handler = signal.signal(signal.SIGCHLD, self._on_signal)
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        if self._main:
+            signal.signal(signal.SIGCHLD, self._handler)
+            if self._missed and kind is None:
+                self._handler(*self._missed)
+
+    def _on_signal(self, *args: Any) -> None:
+        if not self._awaiting:
+            self._missed = args
+            return
+        self._awaiting = False  # raise one error only
+        self._handler(*args)
+        self._awaiting = True
+
+    def next(self, iterator: Iterator[Any]) -> Any:
+        """Return the next item.
+
+        Raises:
+            RuntimeError: A worker died, now or since the last call.
+        """
+        collects = gc.isenabled()
+        try:
+            # Python ignores errors that a signal raises in a callback of the
+            # garbage collector.
+            gc.disable()
+            self._awaiting = True
+            missed, self._missed = self._missed, ()
+            if missed:
+                self._on_signal(*missed)
+            return next(iterator)
+        finally:
+            self._awaiting = False
+            if collects:
+                gc.enable()
+
+
+def pop_crashed(dataloader: DataLoader, iterator: Any) -> List[str]:
+    """End all workers if some crashed, and name the files they had open."""
+    if iterator is None:
+        iterator = getattr(dataloader, '_iterator', None)
+    workers = getattr(iterator, '_workers', ())
+    # A worker closes its pipe before its exit status is known.
+    dying = wait([worker.sentinel for worker in workers], timeout=1)
+    for worker in workers:
+        if worker.sentinel in dying:
+            worker.join(1)
+    if not any(map(_has_crashed, workers)):
+        return []
+    iterator._shutdown_workers()
+    dataloader._iterator = None  # of persistent workers
+    # More workers may have crashed in the meantime.
+    names = [
+        dataloader.dataset.leave_out(i) for i, worker in enumerate(workers)
+        if _has_crashed(worker)
+    ]
+    return [name for name in names if name]
+
+
+def _has_crashed(worker: Any) -> bool:
+    return -(worker.exitcode or 0) in CRASHES

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from mmaction_multigrid.checkpoints.backend import AtomicLocalBackend, atomic_write
+from mmaction_multigrid.checkpoints.checkpoint_hook import AtomicLocalBackend, atomic_write
 
 from ..engine.test_training import train
 from ..toy import base_config

@@ -47,7 +47,7 @@ def test_synchronised_layers_have_base_training_s_batch(tmp_path):
     log, splits, layer = run(tmp_path, 'SyncBN', bn_base_size=4)
     assert isinstance(layer, SubSyncBatchNorm)
     assert splits == {8: 8, 4: 4, 2: 2, 1: 1}  # groups of 2 clips, whatever bn_base_size
-    assert '8 BN splits of 2 clips, of synchronised layers' in log
+    assert '8 BN splits of 2 clips, of synchronized layers' in log
 
 
 def test_an_unknown_class_is_a_warning_that_names_it(tmp_path):

@@ -37,7 +37,7 @@ def test_time_in_and_between_batches(monkeypatch):
         now[0] += 4.  # until the end is known
 
     waiting, seen = DataTimeMeter(), []
-    for batch in waiting.measured(batches()):
+    for batch in waiting.measure(batches()):
         now[0] += 10.
         seen.append(batch)
     assert seen == [1., 2.]

@@ -19,7 +19,7 @@ from torch.utils.data._utils.signal_handling import _set_SIGCHLD_handler
 
 from mmaction_multigrid import apply_multigrid, register_transform_rule
 from mmaction_multigrid.core.dataset import current_shape
-from mmaction_multigrid.loading import dead_workers, prefetch
+from mmaction_multigrid.loading import prefetch, workers
 from mmaction_multigrid.loading.workers import CrashedFiles, WorkerState
 
 from ..engine.test_training import assert_equal_weights, interrupted, train
@@ -159,7 +159,7 @@ def sleepers():
 
 def test_a_death_waits_for_the_end_of_the_step(sleepers):
     """Torch's own handler would raise in the midst of it."""
-    with dead_workers.DeferredSigchld() as deaths:
+    with workers.DeferredSigchld() as deaths:
         assert deaths.next(sleepers).item() == 0
         kill(sleepers._workers[0].pid)
         with pytest.raises(RuntimeError, match='is killed by signal'):
@@ -168,14 +168,14 @@ def test_a_death_waits_for_the_end_of_the_step(sleepers):
 
 def test_a_death_after_the_last_batch(sleepers):
     steps = []
-    with pytest.raises(RuntimeError, match='is killed by signal'), dead_workers.DeferredSigchld():
+    with pytest.raises(RuntimeError, match='is killed by signal'), workers.DeferredSigchld():
         kill(sleepers._workers[0].pid)
         steps.append('done')
     assert steps == ['done']
 
 
 def test_a_death_does_not_hide_an_error(sleepers):
-    with pytest.raises(KeyError), dead_workers.DeferredSigchld():
+    with pytest.raises(KeyError), workers.DeferredSigchld():
         kill(sleepers._workers[0].pid)
         raise KeyError
 
@@ -192,7 +192,7 @@ def test_no_garbage_is_collected_while_a_death_would_be_raised():
 
     gc.callbacks.append(callback)
     try:
-        with dead_workers.DeferredSigchld() as deaths:
+        with workers.DeferredSigchld() as deaths:
             for _ in deaths.next(batches()):
                 [[] for _ in range(10)]
     finally:
@@ -202,7 +202,7 @@ def test_no_garbage_is_collected_while_a_death_would_be_raised():
 
 
 def test_other_children_may_end(sleepers):
-    with dead_workers.DeferredSigchld() as deaths:
+    with workers.DeferredSigchld() as deaths:
         subprocess.run(['true'], check=True)
         assert [deaths.next(sleepers).item() for _ in range(3)] == [0, 1, 2]
 
@@ -213,7 +213,7 @@ def test_out_of_the_main_thread():
     found = []
 
     def count():
-        with dead_workers.DeferredSigchld() as deaths:
+        with workers.DeferredSigchld() as deaths:
             found.append(deaths.next(iter(loader)).item())
 
     thread = threading.Thread(target=count)

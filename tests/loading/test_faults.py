@@ -17,7 +17,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid, register_transform_rule
-from mmaction_multigrid.checkpoints.backend import is_whole
+from mmaction_multigrid.checkpoints.checkpoint_hook import is_complete
 
 from ..conftest import ROOT
 from ..engine.test_training import (
@@ -84,7 +84,7 @@ def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(tmp_path):
     assert result.returncode != 0
     assert 'File too large' in result.stderr
     whole, = (tmp_path / 'run').glob('epoch_*.pth')
-    assert is_whole(whole)
+    assert is_complete(whole)
     assert not list((tmp_path / 'run').glob('.*.part'))
 
 
@@ -114,7 +114,7 @@ def test_a_damaged_last_checkpoint(undisturbed, broken_off, tmp_path, damage):  
         middle = len(data) // 2
         last.write_bytes(dict(cut=data[:middle], empty=b'',
                               flipped=data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1:])[damage])
-        assert not is_whole(last)
+        assert not is_complete(last)
     cfg = with_dropout(tmp_path / 'run')
     cfg.resume = True
     RecordHook.records.clear()
@@ -223,7 +223,7 @@ def test_killed_at_random_moments(tmp_path):
             assert_equal_weights(tmp_path / 'straight', tmp_path / 'killed')
             shutil.rmtree(tmp_path / 'killed')  # and once more from the start
         for path in (tmp_path / 'killed').glob('*.pth'):
-            assert is_whole(path), path
+            assert is_complete(path), path
     process = start('killed')
     check_end(process)
     assert_equal_weights(tmp_path / 'straight', tmp_path / 'killed')
