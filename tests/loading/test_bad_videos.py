@@ -11,7 +11,7 @@ from mmaction_multigrid.config.pipeline import wrap
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.core.shapes import Shape
-from mmaction_multigrid.survival import videos
+from mmaction_multigrid.loading import videos
 
 from ..toy import RecordHook, base_config, close_workers, new_name, tolerant_dataset
 from ..videos import KINDS, broken_videos, encode, mutate, odd_videos
