@@ -12,7 +12,7 @@ from torch import nn
 
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.models import convert_sub_batch_norm, set_bn_splits
-from mmaction_multigrid.plan.probe import probe_shapes
+from mmaction_multigrid.profiling.probe import probe_shapes
 from mmaction_multigrid.schedule import Shape
 
 from .toy import base_config, new_name, seeded_batches

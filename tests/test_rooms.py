@@ -20,8 +20,8 @@ ALLOWED = dict(
     engine={'patches', 'schedule', 'config', 'models', 'survival', 'torch', 'numpy', 'mmengine', 'mmaction'},
     store={'schedule', 'config', 'datasets', 'av', 'cv2', 'decord', 'rich', *STACK},
     charades={'datasets', *STACK},
-    plan={'schedule', 'config', 'models', 'torch', 'mmengine', 'mmaction', 'matplotlib'},
-    cli={'schedule', 'config', 'survival', 'store', 'plan', 'torch', 'mmengine', 'rich'})
+    profiling={'schedule', 'config', 'models', 'torch', 'mmengine', 'mmaction', 'matplotlib'},
+    cli={'schedule', 'config', 'survival', 'store', 'profiling', 'torch', 'mmengine', 'rich'})
 ROOMS = tuple(ALLOWED)
 
 

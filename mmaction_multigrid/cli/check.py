@@ -8,20 +8,20 @@ import torch
 from mmengine.config import Config
 
 from ..config.base import pipelines
-from ..plan.advice import (
+from ..profiling.advice import (
     cap_choices,
     fit_hours,
     shapes_to_probe,
     with_settings,
 )
-from ..plan.forecast import Costs, Forecast, StepTimes, forecast, worker_rows
-from ..plan.measure import (
+from ..profiling.forecast import Costs, Forecast, StepTimes, forecast, worker_rows
+from ..profiling.measure import (
     base_evaluations,
     evaluation_seconds,
     load_seconds,
 )
-from ..plan.probe import Probe, probe_shapes, schedule_shapes
-from ..plan.warnings import shape_warnings
+from ..profiling.probe import Probe, probe_shapes, schedule_shapes
+from ..profiling.warnings import shape_warnings
 from ..schedule import (
     MultigridSchedule,
     Settings,

@@ -2,9 +2,9 @@
 
 from typing import List, Optional, Sequence
 
-from ..plan.advice import Choice
-from ..plan.forecast import Forecast, Hours
-from ..plan.probe import Probe
+from ..profiling.advice import Choice
+from ..profiling.forecast import Forecast, Hours
+from ..profiling.probe import Probe
 from ..schedule import MultigridSchedule, Settings, Shape
 from .output import print_table
 

@@ -3,8 +3,8 @@
 import argparse
 from typing import List, Optional
 
-from ..plan.drawing import draw_runs
-from ..plan.runs import Run, compare, read_run
+from ..profiling.drawing import draw_runs
+from ..profiling.runs import Run, compare, read_run
 from .output import print_table
 
 EXAMPLE = 'report work_dirs/baseline work_dirs/multigrid --out report.png'

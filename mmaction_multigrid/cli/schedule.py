@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from ..plan.drawing import draw_schedule
+from ..profiling.drawing import draw_schedule
 from .config_args import add_clips, add_config, load_config, load_schedule
 from .output import print_table
 

@@ -11,7 +11,7 @@ from mmaction_multigrid.cli.output import print_table
 from mmaction_multigrid.patches import LEAVE_STACK
 
 from ..conftest import ROOT
-from ..plan.test_runs import FIRST, RESUMED, write
+from ..profiling.test_runs import FIRST, RESUMED, write
 from ..videos import encode
 
 K400 = ROOT / 'configs/recognition/slowfast/slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py'
@@ -89,7 +89,7 @@ def test_debug_shows_where_an_error_comes_from(capsys):
 def test_a_stack_that_is_left_as_it_is_is_named(capsys, monkeypatch):
     monkeypatch.setenv(LEAVE_STACK, '1')
     error = ModuleNotFoundError("No module named 'mmaction...drn'")
-    monkeypatch.setattr('mmaction_multigrid.plan.build.MODELS.build',
+    monkeypatch.setattr('mmaction_multigrid.profiling.build.MODELS.build',
                         mock.Mock(side_effect=error))
     status, _, err = outcome(capsys, 'check', K400, '--device', 'cpu')
     assert status == 2

@@ -13,7 +13,7 @@ import mmaction_multigrid
 from mmaction_multigrid import apply_multigrid
 
 from ..conftest import ROOT
-from ..plan.test_runs import FIRST, RESUMED, write
+from ..profiling.test_runs import FIRST, RESUMED, write
 from ..wheel import call
 from ..wheel import repository_files as files
 

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from mmaction_multigrid.__main__ import COMMANDS, PROGRAM, main
-from mmaction_multigrid.plan import measure, probe
+from mmaction_multigrid.profiling import measure, probe
 
 from ..conftest import ROOT
-from ..plan.test_runs import FIRST, RESUMED, write
+from ..profiling.test_runs import FIRST, RESUMED, write
 from ..small import STOCK_TOOLS, load_tool, run
 from ..stock_paths.families import FAMILIES
 from .pages import PAGES, commands, name

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from mmaction_multigrid.plan import read_run
-from mmaction_multigrid.plan.runs import Point, Run
+from mmaction_multigrid.profiling import read_run
+from mmaction_multigrid.profiling.runs import Point, Run
 
 from ..small import load_tool
 

@@ -25,7 +25,7 @@ from rich.table import Table
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.plan import without_weights
+from mmaction_multigrid.profiling import without_weights
 
 
 @MODELS.register_module()

@@ -41,7 +41,7 @@ from torch import nn
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmaction_multigrid.models import FollowsGrid, convert_sub_batch_norm, follow_grid, norm_report
-from mmaction_multigrid.plan import probe_shapes, without_weights
+from mmaction_multigrid.profiling import probe_shapes, without_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'configs'

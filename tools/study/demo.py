@@ -28,8 +28,8 @@ from rich.table import Table
 import mmaction_multigrid  # noqa: F401  heals and registers before a config asks for anything
 from mmaction_multigrid.__main__ import main as command
 from mmaction_multigrid.cli.report import print_runs
-from mmaction_multigrid.plan.drawing import draw_runs
-from mmaction_multigrid.plan.runs import Run, read_run
+from mmaction_multigrid.profiling.drawing import draw_runs
+from mmaction_multigrid.profiling.runs import Run, read_run
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = dict(zip(('baseline', 'multigrid'), variants.CONFIGS['slowfast', 'noisy']))

@@ -16,7 +16,7 @@ from typing import Callable, Dict, List, Optional, Sequence
 from variants import VARIANTS, load
 
 from mmaction_multigrid import multigrid_schedule
-from mmaction_multigrid.plan.drawing import draw_schedule
+from mmaction_multigrid.profiling.drawing import draw_schedule
 
 ROOT = Path(__file__).resolve().parents[2]
 # UTD-MHAD was first trained with another default of bn_base_size than now.

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mmaction_multigrid import MultigridSchedule, plan
-from mmaction_multigrid.plan.advice import (
+from mmaction_multigrid import MultigridSchedule, profiling
+from mmaction_multigrid.profiling.advice import (
     cap_choices,
     fit_hours,
     shapes_to_probe,
@@ -41,9 +41,9 @@ def seconds(hours):
     (0, 2 * 40 + 60, 6 * 32, 6 * 0.5 + 9.),
 ])
 def test_parts(workers, waits, base_waits, precise):
-    costs = plan.Costs(STEPS, forward=0.5, loads=LOADS, workers=workers,
+    costs = profiling.Costs(STEPS, forward=0.5, loads=LOADS, workers=workers,
                        evaluation=7.)
-    found = plan.forecast(schedule(), costs, 2, 80, base_evaluations=5)
+    found = profiling.forecast(schedule(), costs, 2, 80, base_evaluations=5)
     # An evaluation at the end of each stage.
     assert seconds(found.ours) == [2 * 10 * 2 + 40, waits, precise, 14]
     assert seconds(found.base) == [6 * 40, base_waits, 0, 35]
@@ -57,44 +57,44 @@ def test_parts(workers, waits, base_waits, precise):
     (200, 20, 1, 2 * 10),  # never more than there are
 ])
 def test_precise_bn_is_bounded(limit, clips, processes, batches):
-    found = plan.forecast(schedule(precise_bn=limit),
-                          plan.Costs(STEPS, forward=1.), 2, clips, processes)
+    found = profiling.forecast(schedule(precise_bn=limit),
+                          profiling.Costs(STEPS, forward=1.), 2, clips, processes)
     assert seconds(found.ours)[2] == batches
 
 
 def test_an_unknown_number_of_clips_leaves_the_ratio():
-    found = plan.forecast(schedule(), plan.Costs(STEPS, evaluation=100.), 2)
+    found = profiling.forecast(schedule(), profiling.Costs(STEPS, evaluation=100.), 2)
     assert found.speedup == pytest.approx(6 / (2 / 4 * 2 + 1), rel=1e-4)
 
 
 def test_workers_that_keep_up():
     # Coarse: 8 clips a step of 2 s, loaded in 4 s; full: 2 clips a second,
     # loaded in 1.5 s.
-    costs = plan.Costs(STEPS, loads=LOADS)
-    assert plan.worker_rows(schedule(), costs, 2) == [
+    costs = profiling.Costs(STEPS, loads=LOADS)
+    assert profiling.worker_rows(schedule(), costs, 2) == [
         ('base', 2., 2.5, 1), ('1-2', 4., 2., 2),
         ('3-3', 2., pytest.approx(1 / 0.75), 2)]
 
 
 def test_steps_at_other_batches():
     """Along the line between what was measured, and beyond."""
-    steps = plan.StepTimes([
-        plan.Probe(Shape(8, 4, 8), 16, seconds=9.),
-        plan.Probe(Shape(1, 4, 8), 2, seconds=2.),
-        plan.Probe(BASE, 2, seconds=1.),
-        plan.Probe(Shape(1, 2, 8), 2, error='RuntimeError: no')], 2)
+    steps = profiling.StepTimes([
+        profiling.Probe(Shape(8, 4, 8), 16, seconds=9.),
+        profiling.Probe(Shape(1, 4, 8), 2, seconds=2.),
+        profiling.Probe(BASE, 2, seconds=1.),
+        profiling.Probe(Shape(1, 2, 8), 2, error='RuntimeError: no')], 2)
     found = [steps[Shape(factor, 4, 8)] for factor in (1, 4, 8, 16)]
     assert found == [2., 5., 9., 17.]
     assert [steps[BASE], steps[BASE._replace(batch_factor=3)]] == [1., 3.]
     with pytest.raises(KeyError):
         steps[Shape(1, 2, 8)]
-    assert plan.StepTimes([plan.Probe(BASE, 2, seconds=1.)], 8)[BASE] == 4.
+    assert profiling.StepTimes([profiling.Probe(BASE, 2, seconds=1.)], 8)[BASE] == 4.
 
 
 def take(other):
     steps = {shape: float(shape.batch_factor) for stage in other.stages
              for shape in stage.shapes}
-    return plan.forecast(other, plan.Costs({**steps, BASE: 1.}), 2, 80)
+    return profiling.forecast(other, profiling.Costs({**steps, BASE: 1.}), 2, 80)
 
 
 def settings_of(choices):
@@ -124,13 +124,13 @@ def test_what_is_asked_for_was_measured(epochs):
     made = cycles(epochs, max_batch_factor=1, short_cycle=False)  # as 'auto'
     free = with_settings(made, max_batch_factor=None, short_cycle=True)
     shapes = shapes_to_probe(made, free)
-    assert set(plan.schedule_shapes(made)) <= set(shapes)
-    probes = [plan.Probe(shape, shape.batch_factor, seconds=1.)
+    assert set(profiling.schedule_shapes(made)) <= set(shapes)
+    probes = [profiling.Probe(shape, shape.batch_factor, seconds=1.)
               for shape in shapes]
-    costs = plan.Costs(plan.StepTimes(probes, 1))
+    costs = profiling.Costs(profiling.StepTimes(probes, 1))
 
     def take(other):
-        return plan.forecast(other, costs, 2, 80)
+        return profiling.forecast(other, costs, 2, 80)
 
     assert len(cap_choices(free, 2, 80, take)) > 1
     assert fit_hours(free, 2, 80, 1e9, take)

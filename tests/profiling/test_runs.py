@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from mmaction_multigrid.plan import compare, read_run
-from mmaction_multigrid.plan.drawing import draw_runs
+from mmaction_multigrid.profiling import compare, read_run
+from mmaction_multigrid.profiling.drawing import draw_runs
 
 BEGIN = '2026/01/01 10:00:00 - mmengine - INFO - Checkpoints will be saved to work_dirs/a.'
 

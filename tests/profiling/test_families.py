@@ -3,7 +3,7 @@
 import pytest
 
 from mmaction_multigrid.__main__ import main
-from mmaction_multigrid.plan import probe
+from mmaction_multigrid.profiling import probe
 
 from ..stock_paths.families import FAMILIES
 

@@ -5,10 +5,10 @@ import re
 import pytest
 from mmengine.config import Config
 
-from mmaction_multigrid import multigrid_schedule, plan
+from mmaction_multigrid import multigrid_schedule, profiling
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.cli import check
-from mmaction_multigrid.plan import Probe, measure, probe, probe_shapes
+from mmaction_multigrid.profiling import Probe, measure, probe, probe_shapes
 from mmaction_multigrid.schedule import Shape
 
 from ..conftest import ROOT
@@ -45,7 +45,7 @@ def test_warnings(tmp_path, changed, text):
     schedule, _ = multigrid_schedule(base_config(tmp_path))
     base = Probe(Shape(1, 8, 16), 1, seconds=1., loss=0.7, feature_size=4,
                  peak_memory=100)
-    found = plan.shape_warnings(schedule, [base, coarse(**changed)])
+    found = profiling.shape_warnings(schedule, [base, coarse(**changed)])
     assert len(found) == bool(text)
     assert not text or text in found[0]
 

@@ -6,7 +6,7 @@ import pytest
 from mmengine.registry import init_default_scope
 
 from mmaction_multigrid import multigrid_schedule
-from mmaction_multigrid.plan import probe_shapes, schedule_shapes, without_weights
+from mmaction_multigrid.profiling import probe_shapes, schedule_shapes, without_weights
 
 from ..stock import accepted_configs
 
