@@ -20,7 +20,7 @@ ALLOWED = dict(
     engine={'patches', 'schedule', 'config', 'models', 'survival', 'torch', 'numpy', 'mmengine', 'mmaction'},
     store={'schedule', 'config', 'datasets', 'av', 'cv2', 'decord', 'rich', *STACK},
     charades={'datasets', *STACK},
-    profiling={'schedule', 'config', 'models', 'torch', 'mmengine', 'mmaction', 'matplotlib'},
+    profiling={'schedule', 'config', 'models', 'torch', 'mmengine', 'mmaction', 'numpy', 'matplotlib'},
     cli={'schedule', 'config', 'survival', 'store', 'profiling', 'torch', 'mmengine', 'rich'})
 ROOMS = tuple(ALLOWED)
 

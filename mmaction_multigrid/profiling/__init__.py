@@ -1,13 +1,11 @@
-"""Steps at every shape, forecasts, warnings, pictures, and what runs did."""
+"""Measure steps at every shape, forecast schedules, and read runs."""
 
-from .build import build_model, without_weights
-from .forecast import Costs, Forecast, Hours, StepTimes, forecast, worker_rows
-from .probe import Probe, probe_shapes, schedule_shapes
-from .runs import Point, Run, compare, read_run
-from .warnings import shape_warnings
+from .forecast import MeasuredTimes, forecast
+from .network import without_weights
+from .runs import Run, read_run
+from .steps import StepProfile, profile_steps, schedule_shapes
 
 __all__ = [
-    'Costs', 'Forecast', 'Hours', 'Point', 'Probe', 'Run', 'StepTimes',
-    'build_model', 'compare', 'forecast', 'probe_shapes', 'read_run',
-    'schedule_shapes', 'shape_warnings', 'without_weights', 'worker_rows'
+    'MeasuredTimes', 'Run', 'StepProfile', 'forecast', 'profile_steps',
+    'read_run', 'schedule_shapes', 'without_weights'
 ]

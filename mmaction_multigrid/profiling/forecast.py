@@ -1,192 +1,250 @@
-"""How long a schedule takes, from the measured times of what it does."""
+"""Forecast how long schedules take, from measured times."""
 
 import math
-from bisect import bisect_left
-from typing import (
-    Dict,
-    Iterable,
-    List,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Tuple,
-)
+from dataclasses import replace
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
 
 from ..schedule import (
     MultigridSchedule,
+    Settings,
     Shape,
+    auto_settings,
     count_base_updates,
     count_batches,
+    count_updates,
     precise_bn_batches,
 )
-from .probe import Probe
+from ..schedule.updates import CAPS
+from .steps import StepProfile, schedule_shapes
 
-# Where their number is unknown: what an epoch drops does not count then.
-MANY_CLIPS = 10**8
-Size = Tuple[int, int]  # frames and crop
-
-
-class StepTimes:
-    """Seconds of a step at any batch factor of the shapes that were probed.
-
-    They lie on a line between the measured ones: a step of a small batch takes
-    longer than its share of a large one. ``times[shape]`` of a (frames, crop)
-    that was not probed, or failed, is a ``KeyError``.
-
-    Args:
-        probes: Of a (frames, crop) one or more, with different batch factors.
-        batch_size: Base batch that training has; that of the probes may be
-            smaller.
-    """
-
-    def __init__(self, probes: Iterable[Probe], batch_size: int) -> None:
-        self._points: Dict[Size, List[Tuple[int, float]]] = {}
-        for probe in probes:
-            factor, *size = probe.shape
-            if probe.error is None:
-                seconds = probe.seconds * batch_size * factor / probe.clips
-                self._points.setdefault(tuple(size), []).append(
-                    (factor, seconds))
-
-    def __getitem__(self, shape: Shape) -> float:
-        factor, points = shape.batch_factor, sorted(self._points[shape[1:]])
-        if len(points) == 1:
-            points.insert(0, (0, 0.))
-        above = bisect_left(points, (factor, ))
-        above = min(max(above, 1), len(points) - 1)
-        (low, begin), (high, end) = points[above - 1:above + 1]
-        return begin + (end - begin) * (factor - low) / (high - low)
+MANY_CLIPS = 10**8  # for an unknown number: an epoch drops none of them
+MANY_EPOCHS = 10**4  # no stage is rounded away
+EPOCH_FACTORS = [n / 20 for n in range(80, 1, -1)]  # 4 down to 0.1
+FORWARD = 1 / 3  # of a step: what precise BN computes
 
 
-class Costs(NamedTuple):
-    """What was measured, in seconds.
+class MeasuredTimes(NamedTuple):
+    """Measured times, and the run that they are for.
 
     Attributes:
-        steps (Mapping): Of a training step, by shape.
-        forward (float): Of a forward on a base batch.
-        loads (Mapping): Of a clip, loaded by one worker, by (frames, crop);
-            under None: by base training. Empty: nothing is waited for.
-        workers (int): Data workers, each with a core of its own; 0: training
-            loads by itself.
-        evaluation (float): Of a validation.
+        profiles (Sequence[StepProfile]): Training steps; of a (frames, crop)
+            one or more, at different batch factors.
+        batch_size (int): Base batch per process.
+        clips (int): Clips of one process.
+        processes (int): Processes that train.
+        views (int): Clips that the dataset yields of a video at once.
+        loads (Mapping): Seconds to load a clip in one worker, by (frames,
+            crop); of base training under None. Empty: no waiting.
+        workers (int): Data workers, each with a core of its own; 0: the
+            training process loads.
+        evaluation (float, optional): Seconds of a validation; None: unknown.
+        base_evaluations (int): Validations of base training.
     """
-    steps: Mapping[Shape, float]
-    forward: float = 0.
-    loads: Mapping[Optional[Size], float] = {}
+    profiles: Sequence[StepProfile]
+    batch_size: int
+    clips: int = MANY_CLIPS
+    processes: int = 1
+    views: int = 1
+    loads: Mapping[Optional[Tuple[int, int]], float] = {}
     workers: int = 1
-    evaluation: float = 0.
+    evaluation: Optional[float] = None
+    base_evaluations: int = 0
 
-    def waiting(self, computing: float,
-                batches: Iterable[Tuple[float, Optional[Size]]]) -> float:
-        """Seconds of waiting for clips, beside seconds of computing.
+    def step(self, shape: Shape) -> float:
+        """Interpolate the seconds of a step at any batch factor.
+
+        Returns:
+            float: NaN where no step at its frames and crop worked.
+        """
+        points = sorted(
+            (profile.shape.batch_factor, profile.seconds / profile.clips
+             * profile.shape.batch_factor) for profile in self.profiles
+            if profile.works and profile.shape[1:] == shape[1:])
+        seconds = np.interp(shape.batch_factor,
+                            *zip(*(points or [(1, math.nan)])))
+        return float(seconds) * self.batch_size * self.views
+
+    def load(self, shape: Shape) -> float:
+        """Look up the seconds to load a batch in one worker."""
+        return self.batch_size * shape.batch_factor * self.loads.get(
+            shape[1:], 0.)
+
+    def waiting(self, computing: float, loading: float) -> float:
+        """Compute the seconds of waiting for clips.
 
         Args:
-            computing: Seconds in which workers load.
-            batches: Numbers of clips, and their (frames, crop).
+            computing: Seconds of computing, in which workers load.
+            loading: Seconds of loading in one worker.
         """
-        if not self.loads:
-            return 0.
-        loading = sum(clips * self.loads[size] for clips, size in batches)
         if not self.workers:
             return loading
         return max(0., loading / self.workers - computing)
 
 
-class Hours(NamedTuple):
-    """Hours that a run takes, by what it does."""
-    training: float = 0.
-    waiting: float = 0.
-    precise_bn: float = 0.
-    validation: float = 0.
-
-
 class Forecast(NamedTuple):
-    """Wall-clock of a schedule and of its base training.
+    """Wall-clock of a schedule beside that of its base training.
 
     Attributes:
-        ours (Hours): Of the whole schedule.
-        base (Hours): Of base training.
+        schedule (MultigridSchedule): The schedule.
+        iterations (int): Iterations of the schedule.
+        base_iterations (int): Iterations of base training.
+        parts (Dict[str, Tuple[float, float]]): Hours of the schedule and of
+            base training, by what they do.
     """
-    ours: Hours
-    base: Hours
+    schedule: MultigridSchedule
+    iterations: int
+    base_iterations: int
+    parts: Dict[str, Tuple[float, float]]
 
     @property
     def hours(self) -> float:
-        """Of the whole schedule."""
-        return sum(self.ours)
+        """Hours of the schedule."""
+        return sum(ours for ours, _ in self.parts.values())
 
     @property
     def base_hours(self) -> float:
-        """Of base training."""
-        return sum(self.base)
+        """Hours of base training."""
+        return sum(base for _, base in self.parts.values())
 
     @property
     def speedup(self) -> float:
-        """How many times faster the schedule is."""
+        """Ratio of the two."""
         return self.base_hours / self.hours
 
 
-def forecast(schedule: MultigridSchedule, costs: Costs, batch_size: int,
-             clips: Optional[int] = None, processes: int = 1,
-             base_evaluations: int = 0) -> Forecast:
-    """Hours of a schedule and of base training.
+def forecast(schedule: MultigridSchedule, times: MeasuredTimes) -> Forecast:
+    """Forecast the hours of a schedule and of base training.
 
     Args:
-        schedule: The schedule.
-        costs: What was measured.
-        batch_size: Base batch per process.
-        clips: Clips of one process; None for an unknown number, which leaves
-            only the ratio with a meaning.
-        processes: That train.
-        base_evaluations: Validations of base training.
-    """
-    clips = clips or MANY_CLIPS
-    training = waiting = bn = evaluations = 0
-    for stage in schedule.stages:
-        counts = list(zip(stage.shapes,
-                          count_batches(stage.shapes, batch_size, clips)))
-        computing = sum(count * costs.steps[shape] for shape, count in counts)
-        training += stage.epochs * computing
-        waiting += stage.epochs * costs.waiting(computing, [
-            (count * batch_size * shape.batch_factor, shape[1:])
-            for shape, count in counts])
-        done, length = stage.begin, sum(count for _, count in counts)
-        for epoch in stage.eval_epochs(schedule.settings.eval_freq):
-            bn += min(clips // batch_size, precise_bn_batches(
-                schedule.settings.precise_bn, (epoch - done) * length,
-                batch_size * processes, epoch == schedule.max_epochs))
-            done, evaluations = epoch, evaluations + 1
-    base, computing = schedule.base.shape, bn * costs.forward
-    bn_waiting = costs.waiting(computing, [(bn * batch_size, base[1:])])
-    ours = (training, waiting, computing + bn_waiting,
-            evaluations * costs.evaluation)
-    updates = count_base_updates(schedule, batch_size, clips)
-    computing = updates * costs.steps[base]
-    waiting = costs.waiting(computing, [(updates * batch_size, None)])
-    stock = (computing, waiting, 0., base_evaluations * costs.evaluation)
-    return Forecast(*(Hours(*(seconds / 3600 for seconds in parts))
-                      for parts in (ours, stock)))
-
-
-def worker_rows(schedule: MultigridSchedule, costs: Costs,
-                batch_size: int) -> List[tuple]:
-    """What data workers have to do, in each stage and in base training.
+        schedule (MultigridSchedule): The schedule.
+        times (MeasuredTimes): The measured times.
 
     Returns:
-        list: Epochs, clips a second that training takes, clips a second that
-        a worker loads, and workers that keep up.
+        Forecast: Of NaN hours where the step at a shape did not work.
     """
-    def row(epochs: str, shapes: Sequence[Shape],
-            sizes: Sequence[Optional[Size]]) -> tuple:
-        clips = [batch_size * shape.batch_factor for shape in shapes]
-        seconds = sum(costs.steps[shape] for shape in shapes)
-        loading = sum(count * costs.loads[size]
-                      for count, size in zip(clips, sizes))
-        return (epochs, sum(clips) / seconds, sum(clips) / loading,
-                math.ceil(loading / seconds - 1e-9))
+    batch_size, clips = times.batch_size, times.clips
+    training = waiting = batches = evaluations = 0
+    for stage in schedule.stages:
+        counts = count_batches(stage.shapes, batch_size, clips)
+        seconds = [sum(count * cost(shape) for count, shape in zip(
+            counts, stage.shapes)) for cost in (times.step, times.load)]
+        training += stage.epochs * seconds[0]
+        waiting += stage.epochs * times.waiting(*seconds)
+        done = stage.begin
+        for epoch in stage.eval_epochs(schedule.settings.eval_freq):
+            batches += min(clips // batch_size, precise_bn_batches(
+                schedule.settings.precise_bn, (epoch - done) * sum(counts),
+                batch_size * times.processes, epoch == schedule.max_epochs))
+            done, evaluations = epoch, evaluations + 1
+    base = schedule.base.shape
+    step, evaluation = times.step(base), times.evaluation or 0.
+    iterations = count_base_updates(schedule, batch_size, clips)
+    precise = batches * step * FORWARD
+    stock = iterations * batch_size * times.loads.get(None, 0.)
+    parts = {
+        'training': (training, iterations * step),
+        'waiting for data': (waiting, times.waiting(iterations * step, stock)),
+        'precise BN': (precise + times.waiting(
+            precise, batches * times.load(base)), 0.),
+        'validation': (evaluations * evaluation,
+                       times.base_evaluations * evaluation)}
+    return Forecast(
+        schedule, count_updates(schedule, batch_size, clips), iterations,
+        {key: (ours / 3600, theirs / 3600)
+         for key, (ours, theirs) in parts.items()})
 
-    return [row('base', [schedule.base.shape], [None]), *(
-        row(f'{stage.begin + 1}-{stage.end}', stage.shapes,
-            [shape[1:] for shape in stage.shapes])
-        for stage in schedule.stages)]
+
+def worker_rows(schedule: MultigridSchedule,
+                times: MeasuredTimes) -> List[tuple]:
+    """Compare loading with training, in base training and in each stage.
+
+    Returns:
+        list: Epochs, training throughput and throughput of a worker (clips/s),
+        and workers that keep up.
+    """
+    base = schedule.base.shape
+    stock = times.batch_size * times.loads[None]
+    rows = [('base', times.batch_size, times.step(base), stock)]
+    rows += [(f'{stage.begin + 1}-{stage.end}', *(
+        sum(map(part, stage.shapes)) for part in (
+            lambda shape: times.batch_size * shape.batch_factor,
+            times.step, times.load))) for stage in schedule.stages]
+    return [(epochs, clips / step, clips / load, math.ceil(load / step - 1e-9))
+            for epochs, clips, step, load in rows]
+
+
+def shapes_to_profile(schedule: MultigridSchedule,
+                      free: MultigridSchedule) -> List[Shape]:
+    """List the shapes from which the time of any other choice follows.
+
+    Those of the schedule, and, at the largest and the base batch, those of
+    caps and of more epochs: a short schedule rounds stages away.
+
+    Args:
+        schedule (MultigridSchedule): The schedule.
+        free (MultigridSchedule): The same without a cap.
+    """
+    if free.settings.stages is None:
+        free = MultigridSchedule(free.base, replace(
+            free.settings, epoch_factor=MANY_EPOCHS / free.base.max_epochs))
+    whole = schedule_shapes(free)
+    shapes = {*schedule_shapes(schedule), *whole, *(
+        shape._replace(batch_factor=1) for shape in whole)}
+    return sorted(shapes, key=lambda shape: (shape[1:], -shape.batch_factor))
+
+
+def cap_of(settings: Settings) -> str:
+    """Describe the cap of a schedule."""
+    return f'{settings.max_batch_factor}' + (
+        '' if settings.short_cycle else ', short_cycle = False')
+
+
+def compare_caps(free: MultigridSchedule,
+                 times: MeasuredTimes) -> Dict[str, Forecast]:
+    """Forecast a schedule under every cap and under ``'auto'``.
+
+    Args:
+        free (MultigridSchedule): The schedule without a cap.
+        times (MeasuredTimes): The measured times.
+
+    Returns:
+        dict: Forecasts by cap, without those of shapes that do not work.
+    """
+    choices = {str(cap): replace(free.settings, max_batch_factor=cap)
+               for cap in CAPS}
+    auto = auto_settings(free.base, free.settings, times.batch_size,
+                         times.clips)
+    choices[f"'auto': {cap_of(auto)}"] = auto
+    found = {name: forecast(MultigridSchedule(free.base, settings), times)
+             for name, settings in choices.items()}
+    return {name: choice for name, choice in found.items()
+            if math.isfinite(choice.hours)}
+
+
+def fit_hours(free: MultigridSchedule, times: MeasuredTimes,
+              hours: float) -> Optional[Forecast]:
+    """Find the longest schedule, capped as by ``'auto'``, within a budget.
+
+    Args:
+        free (MultigridSchedule): The schedule without a cap.
+        times (MeasuredTimes): The measured times.
+        hours (float): The budget.
+
+    Returns:
+        Forecast, optional: None where no schedule fits.
+    """
+    settings, factors = free.settings, EPOCH_FACTORS
+    if settings.stages is not None:  # which set their own lengths
+        factors = [settings.epoch_factor]
+    try:
+        for factor in factors:
+            found = forecast(MultigridSchedule(free.base, auto_settings(
+                free.base, replace(settings, epoch_factor=factor),
+                times.batch_size, times.clips)), times)
+            if found.hours <= hours:
+                return found
+    except ValueError:  # no epoch is left
+        pass
+    return None

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from mmaction_multigrid.__main__ import COMMANDS, PROGRAM, main
-from mmaction_multigrid.profiling import measure, probe
+from mmaction_multigrid.profiling import steps
 
 from ..conftest import ROOT
 from ..profiling.test_runs import FIRST, RESUMED, write
@@ -70,8 +70,8 @@ def stand_ins(tmp_path_factory, digits):
 @pytest.mark.parametrize('line', TO_RUN)
 def test_a_command_runs(stand_ins, monkeypatch, tmp_path, line):
     monkeypatch.chdir(stand_ins.folder)
-    monkeypatch.setattr(probe, 'ENOUGH_SECONDS', 0)  # figures are not looked at
-    monkeypatch.setattr(measure, 'CLIPS', 1)
+    monkeypatch.setattr(steps, 'STEP_SECONDS', 0)  # figures are not looked at
+    monkeypatch.setattr(steps, 'CLIPS', 1)
     line = re.sub(r'\b[A-Z][A-Z_]+\b', lambda match: str(stand_ins.words.get(match[0], match[0])), line)
     program, tool, *args = shlex.split(line)
     assert program == 'python', 'nobody runs it: mark what it needs, or name the test that does'

@@ -1,20 +1,25 @@
 """Where the time of a run goes, by hand."""
 
+import math
+
 import pytest
 
-from mmaction_multigrid import MultigridSchedule, profiling
-from mmaction_multigrid.profiling.advice import (
-    cap_choices,
+from mmaction_multigrid import MultigridSchedule
+from mmaction_multigrid.profiling import MeasuredTimes, StepProfile
+from mmaction_multigrid.profiling.forecast import (
+    compare_caps,
     fit_hours,
-    shapes_to_probe,
-    with_settings,
+    forecast,
+    shapes_to_profile,
+    worker_rows,
 )
 from mmaction_multigrid.schedule import BaseTraining, Settings, Shape
 
 COARSE, BASE = Shape(4, 4, 8), Shape(1, 8, 16)
 STAGES = [dict(epochs=2, batch_factor=4, num_frames=4, crop_size=8),
           dict(epochs=1)]
-STEPS = {COARSE: 2., BASE: 1.}
+STEPS = [StepProfile(COARSE, 8, seconds=2., loss=1.),
+         StepProfile(BASE, 2, seconds=1., loss=1.)]
 LOADS = {None: 0.4, COARSE[1:]: 0.5, BASE[1:]: 0.75}
 
 
@@ -28,27 +33,33 @@ def cycles(epochs=60, **settings):
                              Settings(**settings))
 
 
-def seconds(hours):
-    return [round(3600 * value, 6) for value in hours]
+def measured(*schedules, **changed):
+    """Times of all shapes, a second for the base batch of two clips."""
+    steps = [StepProfile(shape, 2 * shape.batch_factor, loss=1.,
+                         seconds=float(shape.batch_factor))
+             for shape in shapes_to_profile(*schedules)]
+    return MeasuredTimes(steps, 2, 80, **changed)
 
 
 @pytest.mark.parametrize(('workers', 'waits', 'base_waits', 'precise'), [
     # 80 clips in batches of 8 and 2: two epochs of 10 steps of 2 s, one of 40
     # steps of 1 s. Loading takes 40 s an epoch with coarse clips, 60 s with
-    # full ones; 3 + 3 batches of precise BN 9 s.
+    # full ones; 3 + 3 batches of precise BN 9 s, computing 2 s.
     (1, 2 * (40 - 20) + (60 - 40), 0., 9.),
-    (2, 0., 0., 4.5),
-    (0, 2 * 40 + 60, 6 * 32, 6 * 0.5 + 9.),
+    (3, 0., 0., 3.),
+    (0, 2 * 40 + 60, 6 * 32, 2 + 9.),
 ])
 def test_parts(workers, waits, base_waits, precise):
-    costs = profiling.Costs(STEPS, forward=0.5, loads=LOADS, workers=workers,
-                       evaluation=7.)
-    found = profiling.forecast(schedule(), costs, 2, 80, base_evaluations=5)
-    # An evaluation at the end of each stage.
-    assert seconds(found.ours) == [2 * 10 * 2 + 40, waits, precise, 14]
-    assert seconds(found.base) == [6 * 40, base_waits, 0, 35]
-    assert found.hours == pytest.approx(sum(found.ours))
-    assert found.speedup == pytest.approx(found.base_hours / found.hours)
+    found = forecast(schedule(), MeasuredTimes(
+        STEPS, 2, 80, loads=LOADS, workers=workers, evaluation=7.,
+        base_evaluations=5))
+    ours, base = ([round(3600 * hours, 6) for hours in part]
+                  for part in zip(*found.parts.values()))
+    assert ours == [2 * 10 * 2 + 40, waits, precise, 14]  # two validations
+    assert base == [6 * 40, base_waits, 0, 35]
+    assert 3600 * found.hours == pytest.approx(sum(ours))
+    assert found.speedup == pytest.approx(sum(base) / sum(ours))
+    assert (found.iterations, found.base_iterations) == (60, 240)
 
 
 @pytest.mark.parametrize(('limit', 'clips', 'processes', 'batches'), [
@@ -57,100 +68,65 @@ def test_parts(workers, waits, base_waits, precise):
     (200, 20, 1, 2 * 10),  # never more than there are
 ])
 def test_precise_bn_is_bounded(limit, clips, processes, batches):
-    found = profiling.forecast(schedule(precise_bn=limit),
-                          profiling.Costs(STEPS, forward=1.), 2, clips, processes)
-    assert seconds(found.ours)[2] == batches
+    found = forecast(schedule(precise_bn=limit), MeasuredTimes(
+        STEPS, 2, clips, processes))
+    assert found.parts['precise BN'][0] * 3 * 3600 == pytest.approx(batches)
 
 
 def test_an_unknown_number_of_clips_leaves_the_ratio():
-    found = profiling.forecast(schedule(), profiling.Costs(STEPS, evaluation=100.), 2)
+    found = forecast(schedule(), MeasuredTimes(STEPS, 2, evaluation=100.))
     assert found.speedup == pytest.approx(6 / (2 / 4 * 2 + 1), rel=1e-4)
 
 
 def test_workers_that_keep_up():
     # Coarse: 8 clips a step of 2 s, loaded in 4 s; full: 2 clips a second,
     # loaded in 1.5 s.
-    costs = profiling.Costs(STEPS, loads=LOADS)
-    assert profiling.worker_rows(schedule(), costs, 2) == [
+    assert worker_rows(schedule(), MeasuredTimes(STEPS, 2, loads=LOADS)) == [
         ('base', 2., 2.5, 1), ('1-2', 4., 2., 2),
         ('3-3', 2., pytest.approx(1 / 0.75), 2)]
 
 
 def test_steps_at_other_batches():
-    """Along the line between what was measured, and beyond."""
-    steps = profiling.StepTimes([
-        profiling.Probe(Shape(8, 4, 8), 16, seconds=9.),
-        profiling.Probe(Shape(1, 4, 8), 2, seconds=2.),
-        profiling.Probe(BASE, 2, seconds=1.),
-        profiling.Probe(Shape(1, 2, 8), 2, error='RuntimeError: no')], 2)
-    found = [steps[Shape(factor, 4, 8)] for factor in (1, 4, 8, 16)]
-    assert found == [2., 5., 9., 17.]
-    assert [steps[BASE], steps[BASE._replace(batch_factor=3)]] == [1., 3.]
-    with pytest.raises(KeyError):
-        steps[Shape(1, 2, 8)]
-    assert profiling.StepTimes([profiling.Probe(BASE, 2, seconds=1.)], 8)[BASE] == 4.
+    """Along the line between what was measured."""
+    times = MeasuredTimes([
+        StepProfile(Shape(8, 4, 8), 16, seconds=9., loss=1.),
+        StepProfile(Shape(1, 4, 8), 2, seconds=2., loss=1.), *STEPS[1:],
+        StepProfile(Shape(1, 2, 8), 2, error='RuntimeError: no')], 2)
+    assert [times.step(Shape(n, 4, 8)) for n in (1, 4, 8)] == [2., 5., 9.]
+    assert times._replace(batch_size=4, views=2).step(BASE) == 4.
+    assert math.isnan(times.step(Shape(1, 2, 8)))
 
 
-def take(other):
-    steps = {shape: float(shape.batch_factor) for stage in other.stages
-             for shape in stage.shapes}
-    return profiling.forecast(other, profiling.Costs({**steps, BASE: 1.}), 2, 80)
-
-
-def settings_of(choices):
-    return [(choice.schedule.settings.max_batch_factor,
-             choice.schedule.settings.short_cycle) for choice in choices]
-
-
-def test_caps_that_change_something():
-    choices = cap_choices(schedule(), 2, 80, take)
-    assert [(choice.schedule.settings.max_batch_factor, choice.updates)
-            for choice in choices] == [
-        (None, 2 * 10 + 40), (2, 2 * 20 + 40), (1, 3 * 40)]
-
-
-def test_the_row_of_auto_beside_those_of_the_caps():
-    """A cap of 1 without the short cycle; a choice that fails is left out."""
-    found = settings_of(cap_choices(cycles(), 2, 80, take))
-    assert found == [(None, True), (8, True), (4, True), (2, True), (1, True),
-                     (1, False)]
-    assert settings_of(cap_choices(cycles(), 2, 80, lambda other: (
-        other.settings.max_batch_factor and take(other)))) == found[1:]
-
-
-@pytest.mark.parametrize('epochs', [3, 5, 8])
-def test_what_is_asked_for_was_measured(epochs):
-    """Caps and other lengths have stages that this one rounds away."""
+@pytest.mark.parametrize('epochs', [3, 5, 8, 60])
+def test_choices(epochs):
+    """All were measured, also stages that this length rounds away."""
     made = cycles(epochs, max_batch_factor=1, short_cycle=False)  # as 'auto'
-    free = with_settings(made, max_batch_factor=None, short_cycle=True)
-    shapes = shapes_to_probe(made, free)
-    assert set(profiling.schedule_shapes(made)) <= set(shapes)
-    probes = [profiling.Probe(shape, shape.batch_factor, seconds=1.)
-              for shape in shapes]
-    costs = profiling.Costs(profiling.StepTimes(probes, 1))
-
-    def take(other):
-        return profiling.forecast(other, costs, 2, 80)
-
-    assert len(cap_choices(free, 2, 80, take)) > 1
-    assert fit_hours(free, 2, 80, 1e9, take)
-    assert fit_hours(free, 2, 80, 1e-9, take) is None
+    free = cycles(epochs)
+    times = measured(made, free)
+    caps = compare_caps(free, times)
+    assert list(caps) == ['None', '8', '4', '2', '1',
+                          "'auto': 1, short_cycle = False"]
+    updates = [found.iterations for found in caps.values()]
+    assert updates == sorted(updates) and updates[0] < updates[-1]
+    broken = times._replace(profiles=[])
+    assert not compare_caps(free, broken) and not fit_hours(free, broken, 1e9)
 
 
 def test_a_budget():
     ours = cycles()
-    whole = take(ours).hours
-    half = fit_hours(ours, 2, 80, whole / 2, take)
-    assert half.forecast.hours <= whole / 2
+    times = measured(ours, ours)
+    whole = forecast(ours, times).hours
+    half = fit_hours(ours, times, whole / 2)
+    assert half.hours <= whole / 2
     assert half.schedule.settings.epoch_factor < 1.5
-    longer = fit_hours(ours, 2, 80, 3 * whole, take)
+    longer = fit_hours(ours, times, 3 * whole)
     assert longer.schedule.settings.epoch_factor > 1.5
-    assert fit_hours(ours, 2, 80, 1e-9, take) is None
-    assert fit_hours(ours, 2, 80, 1e9, lambda other: None) is None
+    assert fit_hours(ours, times, 1e-9) is None
 
 
 def test_a_budget_for_stages_that_set_their_own_lengths():
     ours = schedule()
-    whole = take(ours).hours
-    assert fit_hours(ours, 2, 80, 3 * whole, take).schedule.stages
-    assert fit_hours(ours, 2, 80, whole / 9, take) is None
+    times = measured(ours, ours)
+    whole = forecast(ours, times).hours
+    assert fit_hours(ours, times, 3 * whole).schedule.stages
+    assert fit_hours(ours, times, whole / 9) is None

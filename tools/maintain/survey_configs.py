@@ -41,7 +41,7 @@ from torch import nn
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmaction_multigrid.models import FollowsGrid, convert_sub_batch_norm, follow_grid, norm_report
-from mmaction_multigrid.profiling import probe_shapes, without_weights
+from mmaction_multigrid.profiling import profile_steps, without_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'configs'
@@ -174,7 +174,7 @@ def run_while_it_fits(model: str, shapes: tuple, memory: float) -> list:
     resource.setrlimit(resource.RLIMIT_DATA, (int(memory * 2**30), resource.RLIM_INFINITY))
     found = []
     try:
-        for probe in probe_shapes(
+        for probe in profile_steps(
                 literal_eval(model),
                 [shape._replace(batch_factor=1) for shape in shapes],
                 batch_size=1, repeats=1):

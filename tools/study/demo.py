@@ -163,7 +163,7 @@ def main() -> None:
     print()
     runs = [read_run(args.work_dir / name) for name in CONFIGS]
     title = 'Noisy digits, small SlowFast, from scratch'
-    print_runs(runs, title)
+    print_runs(runs)
     draw_runs(runs, args.out, title)
     print(f'plot: {args.out}', *verdict(*runs), sep='\n')
 

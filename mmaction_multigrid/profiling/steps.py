@@ -1,0 +1,243 @@
+"""Measure training steps, loading and validation."""
+
+import math
+import random
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import (
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+)
+
+import torch
+from mmaction.registry import DATASETS
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import OptimWrapper
+from torch import nn
+
+from ..config import apply_multigrid
+from ..models import (
+    convert_sub_batch_norm,
+    feature_sides,
+    follow_grid,
+    set_bn_splits,
+    temporal_kernel,
+)
+from ..schedule import (
+    MultigridSchedule,
+    Shape,
+    crop_warning,
+    frames_warning,
+    norm_groups,
+)
+from .network import RandomClips, build_model, build_optimizer
+
+STEP_SECONDS = 5.  # after which no step at a shape is repeated
+LOAD_SECONDS = 2.  # the same of loading
+CLIPS = 32  # that are loaded
+FORWARDS = 8  # clips of a validation
+MAX_MEMORY = 1.15  # peak of a shape, relative to the base shape
+
+
+@dataclass
+class StepProfile:
+    """Time, memory and loss of a training step at one shape.
+
+    Attributes:
+        shape (Shape): The shape.
+        clips (int): Clips in the batch.
+        seconds (float): Forward, backward and update; the median of the
+            repeats after the first. NaN after an error.
+        peak_memory (int, optional): Bytes of the GPU at the peak; None on a
+            CPU.
+        loss (float): The loss; NaN after an error.
+        feature_size (int, optional): Shorter side of the smallest feature map
+            that the head sees, in positions.
+        temporal_kernel (int): Frames of the network's longest convolution.
+        error (str, optional): First line of an error of the step.
+    """
+    shape: Shape
+    clips: int
+    seconds: float = math.nan
+    peak_memory: Optional[int] = None
+    loss: float = math.nan
+    feature_size: Optional[int] = None
+    temporal_kernel: int = 1
+    error: Optional[str] = None
+
+    @property
+    def works(self) -> bool:
+        """Whether the step ran and its loss is finite."""
+        return self.error is None and math.isfinite(self.loss)
+
+
+def schedule_shapes(schedule: MultigridSchedule) -> List[Shape]:
+    """List the shapes of a schedule and the base shape, coarse to fine."""
+    shapes = {schedule.base.shape, *(
+        shape for stage in schedule.stages for shape in stage.shapes)}
+    return sorted(shapes, key=lambda shape: (shape[1:], -shape.batch_factor))
+
+
+def profile_steps(config: dict, shapes: Iterable[Shape], batch_size: int,
+                  bn_base_size: int = 8, device: str = 'cpu',
+                  repeats: int = 6, optim_wrapper: Optional[dict] = None,
+                  pipeline: Sequence[dict] = ()) -> Iterator[StepProfile]:
+    """Run training steps at shapes, on random clips.
+
+    Args:
+        config (dict): ``model`` of a config.
+        shapes (Iterable[Shape]): The shapes.
+        batch_size (int): Base batch.
+        bn_base_size (int): Clips of batch-norm statistics. Defaults to 8.
+        device (str): Where to run. Defaults to ``'cpu'``.
+        repeats (int): Steps at a shape at the most. Defaults to 6.
+        optim_wrapper (dict, optional): Of the config. None: plain SGD.
+        pipeline (Sequence[dict]): See :class:`.network.RandomClips`.
+
+    Yields:
+        StepProfile: The profile of each shape.
+
+    Raises:
+        ValueError: The model or its optimizer cannot be built.
+    """
+    model = build_model(config).to(device).train()
+    layers = convert_sub_batch_norm(model)
+    follow_grid(model)
+    wrapper = build_optimizer(model, optim_wrapper, device)
+    clips = RandomClips(config, pipeline)
+    seen: List[int] = []
+    model.cls_head.register_forward_pre_hook(
+        lambda _, args: seen.extend(feature_sides(args[0])))
+    for shape in shapes:
+        seen.clear()
+        profile = StepProfile(shape, batch_size * shape.batch_factor)
+        for layer in layers:
+            group = batch_size if layer.across_processes else bn_base_size
+            set_bn_splits([layer], norm_groups(profile.clips, group, 1)[0])
+        _run_steps(profile, model, wrapper, clips, repeats)
+        profile.temporal_kernel = temporal_kernel(model)
+        profile.feature_size = min(seen, default=None)
+        yield profile
+
+
+def _run_steps(profile: StepProfile, model: nn.Module, wrapper: OptimWrapper,
+               clips: RandomClips, repeats: int) -> None:
+    """Fill a profile; time and memory are those of later steps."""
+    device = next(model.parameters()).device
+    times: List[float] = []
+    try:
+        while len(times) < repeats and (
+                len(times) < 2 or sum(times) < STEP_SECONDS):
+            data = clips.batch(model.cls_head, profile.clips,
+                               *profile.shape[1:])
+            if device.type == 'cuda':
+                torch.cuda.reset_peak_memory_stats(device)
+            begin = time.perf_counter()
+            loss = model.train_step(data, wrapper)['loss']
+            profile.loss = loss.item()  # waits for the device
+            times.append(time.perf_counter() - begin)
+            if device.type == 'cuda':
+                profile.peak_memory = torch.cuda.max_memory_allocated(device)
+        profile.seconds = median(times[1:] or times)
+    except Exception as error:  # a shape that the network cannot take
+        text = f'{type(error).__name__}: {str(error) or "no message"}'
+        profile.error = text.strip().splitlines()[0]
+        model.zero_grad(set_to_none=True)
+
+
+def shape_warnings(schedule: MultigridSchedule,
+                   profiles: Sequence[StepProfile]) -> List[str]:
+    """Warn of shapes that fail, or are too large or small.
+
+    Args:
+        schedule (MultigridSchedule): The schedule.
+        profiles (Sequence[StepProfile]): Steps at its shapes.
+    """
+    base = next((profile.peak_memory for profile in profiles
+                 if profile.shape == schedule.base.shape), None)
+    found = []
+    for profile in profiles:
+        _, frames, crop = profile.shape
+        ratio = (profile.peak_memory or 0) / (base or math.inf)
+        if ratio > MAX_MEMORY:
+            found.append(f'{frames} frames x {crop} pixels needs {ratio:.2f} '
+                         'times the memory of the base shape')
+        if profile.works:
+            found += crop_warning(crop, profile.feature_size)
+            found += frames_warning(frames, profile.temporal_kernel)
+        else:
+            found.append(f'{frames} frames x {crop} pixels fails: '
+                         f'{profile.error or f"loss = {profile.loss}"}')
+    return list(dict.fromkeys(found))
+
+
+def load_seconds(cfg: Config, shapes: Iterable[Shape]
+                 ) -> Dict[Optional[Tuple[int, int]], float]:
+    """Measure how long one process takes to load a clip.
+
+    Args:
+        cfg (Config): A multigrid config.
+        shapes (Iterable[Shape]): Shapes of clips.
+
+    Returns:
+        dict: Seconds by (frames, crop), and of base training under None.
+
+    Raises:
+        Exception: Any error of the dataset, as of files that are missing.
+    """
+    stock = DATASETS.build(cfg.train_dataloader.dataset)
+    ours = DATASETS.build(apply_multigrid(cfg).train_dataloader.dataset)
+    order = random.Random(0).choices(range(len(stock)), k=CLIPS + 1)
+    return {None: _mean_seconds(stock.__getitem__, order), **{
+        shape[1:]: _mean_seconds(lambda i, shape=shape: ours[i, shape], order)
+        for shape in shapes}}
+
+
+def _mean_seconds(load: Callable[[int], dict], order: List[int]) -> float:
+    load(order[0])  # what is opened or built once
+    begin, times = time.perf_counter(), [0.]
+    for index in order[1:]:
+        if times[-1] < LOAD_SECONDS:
+            pseudo_collate([load(index)])
+            times.append(time.perf_counter() - begin)
+    return times[-1] / (len(times) - 1)
+
+
+def evaluation_seconds(cfg: Config, device: str) -> Optional[float]:
+    """Measure how long a validation takes, by a few of its clips.
+
+    Args:
+        cfg (Config): A config.
+        device (str): Where to run.
+
+    Returns:
+        float, optional: Seconds; 0 where the config has no validation, None
+        where its data are missing.
+    """
+    loader = cfg.get('val_dataloader')
+    if not loader or not cfg.get('val_cfg'):
+        return 0.
+    try:
+        dataset = DATASETS.build(loader.dataset)
+        order = [i % len(dataset) for i in range(FORWARDS + 1)]
+        loading = _mean_seconds(dataset.__getitem__, order)
+    except Exception:  # whatever a dataset makes of missing files
+        return None
+    model = build_model(cfg.model).to(device).eval()
+    batch = [dataset[0]] * min(FORWARDS, loader.get('batch_size', 1))
+    for _ in range(2):  # the first one allocates
+        begin = time.perf_counter()
+        with torch.no_grad():
+            model.val_step(pseudo_collate(batch))
+        seconds = (time.perf_counter() - begin) / len(batch)
+    workers = cfg.train_dataloader.get('num_workers', 0)
+    return len(dataset) * (
+        max(seconds, loading / workers) if workers else seconds + loading)
