@@ -1,4 +1,7 @@
-"""How far the lr of multigrid is from mmengine's own; used by the survey of stock configs and by tests."""
+"""Compare the lr of multigrid with mmengine's own.
+
+Imported by the survey of stock configs and by tests.
+"""
 
 from typing import List, Sequence
 
@@ -6,63 +9,80 @@ import torch
 from mmaction.registry import PARAM_SCHEDULERS
 from mmengine.config import Config
 
-from mmaction_multigrid import MultigridSchedule, apply_multigrid, multigrid_schedule
+from mmaction_multigrid import (
+    MultigridSchedule,
+    apply_multigrid,
+    multigrid_schedule,
+)
 from mmaction_multigrid.schedule import PiecewiseLR
 
 
-def mmengine_lr(schedulers: Sequence[dict], max_epochs: int, epoch_length: int, lr: float = 1.) -> List[float]:
-    """lr of every iteration of a run of the stock Runner, from mmengine's schedulers and nothing else."""
+def _build(configs: Sequence[dict], epoch_length: int, lr: float) -> tuple:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
-    built = [PARAM_SCHEDULERS.build(dict({'end': max_epochs}, **config),
-                                    default_args=dict(optimizer=optimizer, epoch_length=epoch_length))
-             for config in schedulers]
+    arguments = dict(optimizer=optimizer, epoch_length=epoch_length)
+    return optimizer, [PARAM_SCHEDULERS.build(config, default_args=arguments)
+                       for config in configs]
+
+
+def mmengine_lr(schedulers: Sequence[dict], max_epochs: int, epoch_length: int,
+                lr: float = 1.) -> List[float]:
+    """Compute the lr of every iteration of a run of the stock Runner."""
+    optimizer, built = _build([{'end': max_epochs, **config}
+                               for config in schedulers], epoch_length, lr)
     seen = []
-    for _ in range(max_epochs):
-        for _ in range(epoch_length):
-            seen.append(optimizer.param_groups[0]['lr'])
-            optimizer.step()
+    for iteration in range(1, max_epochs * epoch_length + 1):
+        seen.append(optimizer.param_groups[0]['lr'])
+        optimizer.step()
+        for by_epoch in (False, True):
             for scheduler in built:
-                if not scheduler.by_epoch:
+                if scheduler.by_epoch == by_epoch and not (
+                        by_epoch and iteration % epoch_length):
                     scheduler.step()
-        for scheduler in built:
-            if scheduler.by_epoch:
-                scheduler.step()
     return seen
 
 
-def multigrid_lr(cfg: Config, epoch_length: int, lr: float = 1.) -> PiecewiseLR:
-    """The schedule that a multigrid config trains with, in a run whose base epochs have so many iterations."""
-    (config, ) = apply_multigrid(cfg).param_scheduler
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
-    scheduler = PARAM_SCHEDULERS.build(config, default_args=dict(optimizer=optimizer, epoch_length=epoch_length))
+def multigrid_lr(cfg: Config, epoch_length: int,
+                 lr: float = 1.) -> PiecewiseLR:
+    """Compute the lr of multigrid, for base epochs of so many iterations."""
+    _, (scheduler, ) = _build(apply_multigrid(cfg).param_scheduler,
+                              epoch_length, lr)
     scheduler.follow(float, 0, epoch_length)
     return scheduler.schedule
 
 
 def differences(cfg: Config, epoch_length: int, lr: float = 1.) -> List[float]:
-    """Differences between multigrid's lr over its factor for the batch and mmengine's, in shares of the base lr.
+    """Compare multigrid's lr over its batch factor with mmengine's.
 
-    One for every iteration of base training after the warm-up, which multigrid does not stretch.
+    Returns:
+        list: Differences in shares of the base lr, for every iteration of base
+        training after the warm-up, which multigrid does not stretch.
     """
     schedule, _ = multigrid_schedule(cfg)
-    ours = multigrid_lr(cfg, epoch_length, lr)
+    ours, base = multigrid_lr(cfg, epoch_length, lr), schedule.base
     found = []
-    for iteration, expected in enumerate(mmengine_lr(cfg.param_scheduler, schedule.base.max_epochs, epoch_length, lr)):
+    for iteration, expected in enumerate(mmengine_lr(
+            cfg.param_scheduler, base.max_epochs, epoch_length, lr)):
         base_epoch = iteration / epoch_length
-        if base_epoch >= schedule.base.warmup_epochs:
+        if base_epoch >= base.warmup_epochs:
             epoch = _corresponding(schedule, ours, base_epoch)
-            factor = next((schedule.lr_factor(stage) for stage in schedule.stages if stage.begin <= epoch < stage.end), 1)
-            found.append(abs(ours.without_warmup(epoch) / factor - expected / lr))
+            factor = next((schedule.lr_factor(stage)
+                           for stage in schedule.stages
+                           if stage.begin <= epoch < stage.end), 1)
+            found.append(abs(ours.without_warmup(epoch) / factor
+                             - expected / lr))
     return found
 
 
-def _corresponding(schedule: MultigridSchedule, ours: PiecewiseLR, base_epoch: float) -> float:
-    """The epoch of multigrid training that stands for one of base training."""
-    span = next((span for span in ours.clock if base_epoch < span.base_end - 1e-9), None)
+def _corresponding(schedule: MultigridSchedule, ours: PiecewiseLR,
+                   base_epoch: float) -> float:
+    """Find the epoch of multigrid training for one of base training."""
+    span = next((span for span in ours.clock
+                 if base_epoch < span.base_end - 1e-9), None)
     if span is not None:
         return max(span.begin, span.epoch(base_epoch))
-    # Steps alone: they come where lr steps begin, the last one amid fine-tuning.
+    # Steps alone: where lr steps begin, the last one amid fine-tuning.
     lr_step = schedule.base.num_decays(base_epoch)
     if lr_step == len(schedule.base.milestones):
         return schedule.max_epochs
-    return next(stage.begin for stage in schedule.stages if stage.lr_step == lr_step)
+    return next(stage.begin for stage in schedule.stages
+                if stage.lr_step == lr_step)
