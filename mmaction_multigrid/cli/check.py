@@ -46,12 +46,7 @@ from .common import (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     add_config(parser)
-    parser.add_argument('--list', metavar='LIST', help='annotation file to '
-                        "load clips of; default: the config's")
-    parser.add_argument('--root', metavar='VIDEOS',
-                        help="folder of the videos; default: the config's")
-    parser.add_argument('--store', metavar='STORE', help='a grid store of '
-                        "them; default: the config's, if it has one")
+    add_data(parser)
     parser.add_argument('--batch-size', type=above_zero(), metavar='N',
                         help="base batch; default: the config's, on a CPU no "
                         'more than 2, and times are scaled')
@@ -60,6 +55,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu',
         help='where to run')
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that replace the train data of a config."""
+    parser.add_argument('--list', metavar='LIST', help='annotation file to '
+                        "load clips of; default: the config's")
+    parser.add_argument('--root', metavar='VIDEOS',
+                        help="folder of the videos; default: the config's")
+    parser.add_argument('--store', metavar='STORE', help='a grid store of '
+                        "them; default: the config's, if it has one")
 
 
 def run(args: argparse.Namespace) -> int:

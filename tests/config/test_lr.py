@@ -8,11 +8,9 @@ from hypothesis import strategies as st
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
 
-from ..small import load_tool
+from .. import lr_differences as tool
 from ..stock import accepted_configs
 from ..toy import base_config
-
-tool = load_tool('maintain/lr_differences')
 
 
 @pytest.mark.filterwarnings('ignore:torch.meshgrid:UserWarning')

@@ -3,7 +3,9 @@
 import re
 
 import pytest
+from mmengine.config import Config
 
+from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.profiling import Run, read_run
 from mmaction_multigrid.profiling.runs import Point
 
@@ -15,24 +17,30 @@ def demo():
     return load_tool('study/demo')
 
 
-def test_from_videos_to_table(demo, digits, small_config, tmp_path,
-                              monkeypatch, capsys):
-    baseline = tmp_path / 'baseline.py'
-    baseline.write_text('\n'.join(
-        line for line in small_config.read_text().splitlines()
-        if not line.startswith(('custom_imports', 'runner_type', 'multigrid'))))
-    monkeypatch.setattr(demo, 'CONFIGS', dict(
-        baseline=str(baseline), multigrid=str(small_config)))
-    monkeypatch.setattr(demo.study_configs, 'make_videos', lambda *args: None)
+def test_from_videos_to_table(demo, small_config, tmp_path, monkeypatch,
+                              capsys):
+    def load(model, data, multigrid):
+        cfg = Config.fromfile(small_config)
+        if not multigrid:
+            cfg.pop('multigrid')
+        return cfg
+
+    def make_data(*args):
+        cfg = load(*args)
+        store = cfg.train_dataloader.dataset.data_prefix.video + '_store'
+        main(['store', 'build', store, '--config', str(small_config)])
+
+    monkeypatch.setattr(demo.study_configs, 'load', load)
+    monkeypatch.setattr(demo.study_configs, 'make_data', make_data)
     monkeypatch.setattr('sys.argv', [
-        'demo.py', '--data', str(digits), '--work-dir', str(tmp_path / 'runs'),
-        '--out', str(tmp_path / 'demo.png')])
+        'demo.py', '--work-dir', str(tmp_path / 'runs'), '--out',
+        str(tmp_path / 'demo.png')])
     demo.main()
     table = capsys.readouterr().out
     assert re.search(r'baseline +4 +96 +\d+ s +\d+\.\d %', table)
     assert re.search(r'multigrid / baseline +1\.00x +[\d.]+x fewer ', table)
     assert re.search(r'\nafter \d+ s: multigrid [\d.]+ %, baseline ', table)
-    runs = [read_run(tmp_path / 'runs' / name) for name in demo.CONFIGS]
+    runs = [read_run(tmp_path / 'runs' / name) for name in demo.NAMES]
     assert [run.end.epoch for run in runs] == [4, 4]
     assert runs[1].end.iterations < 60 and len(runs[1].stages) > 1
     assert (tmp_path / 'demo.png').read_bytes().startswith(b'\x89PNG')

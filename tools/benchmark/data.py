@@ -23,8 +23,12 @@ from mmengine.dataset import pseudo_collate
 from rich.progress import track
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
-from mmaction_multigrid.cli.check import set_data
-from mmaction_multigrid.cli.common import load_config, print_table
+from mmaction_multigrid.cli.check import add_data, set_data
+from mmaction_multigrid.cli.common import (
+    add_config,
+    load_config,
+    print_table,
+)
 from mmaction_multigrid.schedule import Shape
 
 STOCK = 'stock', None
@@ -67,30 +71,12 @@ def measure(stock: Any, datasets: Dict[str, Any], shapes: List[Shape],
     return {item: np.array(values) for item, values in seconds.items()}
 
 
-def main() -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='path of a multigrid config')
-    parser.add_argument('--list', help="annotation file; default: config's")
-    parser.add_argument('--root', help="folder of videos; default: config's")
-    parser.add_argument('--store', help='a grid store of these videos')
-    parser.add_argument('--clips', type=int, default=100,
-                        help='clips to load at each shape; default: 100')
-    args = parser.parse_args()
-    args.cfg_options = {}
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-    cfg = load_config(args)
-    set_data(cfg, args)
-    schedule, _ = multigrid_schedule(cfg)
-    shapes = {shape[1:]: shape for stage in schedule.stages
-              for shape in stage.shapes}
-    datasets = build_datasets(cfg, args.store)
-    seconds = measure(DATASETS.build(cfg.train_dataloader.dataset), datasets,
-                      [shapes[size] for size in sorted(shapes)], args.clips)
+def print_clips(seconds: Dict[tuple, np.ndarray], shapes: Dict[tuple, Shape],
+                names: List[str]) -> None:
+    """Print one row per shape."""
     stock, rows = seconds[STOCK], []
     for size, shape in sorted(shapes.items()):
-        found = [seconds[name, shape] for name in datasets]
+        found = [seconds[name, shape] for name in names]
         ratios = [values[:, 0] / stock[:, 0] for values in found]
         rows.append((f'{size[0]} x {size[1]}', *(
             '{:.2f} ({:.2f} to {:.2f})'.format(
@@ -101,15 +87,37 @@ def main() -> None:
     print(f'CPU time of a clip; of the stock pipeline at the base shape '
           f'{1e3 * stock[:, 0].mean():.1f} ms, '
           f'{1 / stock[:, 1].mean():.1f} clips a second in one process')
-    print_table(('frames x crop', *(f'{name}: of stock' for name in datasets),
-                 *(f'{name}: clips a second' for name in datasets)), rows)
+    print_table(('frames x crop', *(f'{name}: of stock' for name in names),
+                 *(f'{name}: clips a second' for name in names)), rows)
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_config(parser, clips=False)
+    add_data(parser)
+    parser.add_argument('--clips', type=int, default=100,
+                        help='clips to load at each shape; default: 100')
+    args = parser.parse_args()
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+    cfg = load_config(args)
+    set_data(cfg, args)
+    schedule, _ = multigrid_schedule(cfg)
+    shapes = {shape[1:]: shape for stage in schedule.stages
+              for shape in stage.shapes}
+    datasets = build_datasets(cfg, args.store)
+    seconds = measure(DATASETS.build(cfg.train_dataloader.dataset), datasets,
+                      [shapes[size] for size in sorted(shapes)], args.clips)
+    print_clips(seconds, shapes, list(datasets))
+    stock = seconds[STOCK][:, 0].mean()
     for name in datasets:
         total = sum(
             stage.epochs / sum(shape.batch_factor for shape in stage.shapes)
             * sum(shape.batch_factor * seconds[name, shapes[shape[1:]]][:, 0]
                   .mean() for shape in stage.shapes)
             for stage in schedule.stages)
-        total /= schedule.base.max_epochs * stock[:, 0].mean()
+        total /= schedule.base.max_epochs * stock
         print(f'all clips of the whole schedule, {name}: {total:.2f} of the '
               'CPU time of base training')
 

@@ -22,8 +22,12 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.cli.check import set_data
-from mmaction_multigrid.cli.common import load_config, print_table
+from mmaction_multigrid.cli.check import add_data, set_data
+from mmaction_multigrid.cli.common import (
+    add_config,
+    load_config,
+    print_table,
+)
 
 EVALUATION = [f'{split}_{key}' for split in ('val', 'test')
               for key in ('cfg', 'dataloader', 'evaluator')]
@@ -63,48 +67,51 @@ def shrink(cfg: Config, epochs: int, workers: int, work_dir: str) -> None:
     cfg.multigrid.precise_bn = 0
 
 
+def compare(cfg: Config, store: str, epochs: int) -> list:
+    """Train all; names, seconds and iterations."""
+    rows, ours = [], dict(grid_store=store)
+    full = dict(ours, grid_store_full=True)
+    for name, changes in {
+            'baseline': None,
+            'multigrid, original files': {},
+            'multigrid, grid store': ours,
+            'multigrid, grid store for full clips too': full,
+            'baseline, grid store': dict(
+                full, stages=[dict(epochs=epochs)])}.items():
+        run, begin = copy.deepcopy(cfg), time.perf_counter()
+        run.experiment_name = name.replace(' ', '_')
+        if changes is None:
+            run.pop('multigrid')
+        else:
+            run.multigrid.update(changes)
+        try:
+            runner = Runner.from_cfg(apply_multigrid(run))
+            runner.train()
+        except ValueError as error:
+            print(error)  # the store was built without --full
+            continue
+        rows.append((name, time.perf_counter() - begin, runner.iter))
+    return rows
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='path of a multigrid config')
-    parser.add_argument('--store', required=True,
-                        help='a grid store of the videos')
-    parser.add_argument('--list', help="annotation file; default: config's")
-    parser.add_argument('--root', help="folder of videos; default: config's")
+    add_config(parser, clips=False)
+    add_data(parser)
     parser.add_argument('--epochs', type=int, default=12,
                         help='epochs of base training; default: 12')
     parser.add_argument('--workers', type=int, default=1,
                         help='of the loader; default: 1')
     args = parser.parse_args()
-    args.cfg_options, rows = {}, []
     torch.set_num_threads(1)
     cfg = load_config(args)
     logging.disable(logging.WARNING)
     set_data(cfg, args)
-    store = dict(grid_store=args.store)
-    full = dict(store, grid_store_full=True)
+    store, cfg.multigrid.grid_store = args.store, None
     with tempfile.TemporaryDirectory() as work_dir:
         shrink(cfg, args.epochs, args.workers, work_dir)
-        for name, changes in {
-                'baseline': None,
-                'multigrid, original files': {},
-                'multigrid, grid store': store,
-                'multigrid, grid store for full clips too': full,
-                'baseline, grid store': dict(
-                    full, stages=[dict(epochs=args.epochs)])}.items():
-            run, begin = copy.deepcopy(cfg), time.perf_counter()
-            run.experiment_name = name.replace(' ', '_')
-            if changes is None:
-                run.pop('multigrid')
-            else:
-                run.multigrid.update(changes)
-            try:
-                runner = Runner.from_cfg(apply_multigrid(run))
-                runner.train()
-            except ValueError as error:
-                print(error)  # the store was built without --full
-                continue
-            rows.append((name, time.perf_counter() - begin, runner.iter))
+        rows = compare(cfg, store, args.epochs)
     print(f'loading workers: {args.workers}')
     print_table(('run', 'wall-clock', 'iterations', 'times as fast'), [
         (name, f'{seconds:.1f} s', str(iterations),

@@ -84,12 +84,6 @@ class Settings:
     noise: int = 8  # standard deviation of each pixel, of 255
 
     def __post_init__(self):
-        least = dict(num_train=1, num_val=1, size=SIZE_STEP, num_frames=2,
-                     classes=2, parts=1)
-        for key, value in asdict(self).items():
-            if value < least.get(key, 0):
-                raise ValueError(f'{key} = {value}: must be at least '
-                                 f'{least.get(key, 0)}')
         most = math.perm(len(MOTIONS), self.parts)
         if self.classes > most:
             raise ValueError(f'classes = {self.classes}: must be at most '

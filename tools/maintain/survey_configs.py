@@ -27,7 +27,6 @@ from unittest import mock
 import mmaction
 import mmengine
 import torch
-from lr_differences import differences
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
@@ -36,12 +35,7 @@ from rich.progress import track
 from torch import nn
 
 from mmaction_multigrid import multigrid_schedule
-from mmaction_multigrid.models import (
-    FollowsGrid,
-    convert_sub_batch_norm,
-    follow_grid,
-    norm_report,
-)
+from mmaction_multigrid.models import convert_sub_batch_norm, norm_report
 from mmaction_multigrid.profiling import profile_steps, without_weights
 from mmaction_multigrid.schedule import Shape
 
@@ -52,23 +46,23 @@ OUT_OF_MEMORY = ("can't allocate memory", 'could not create a primitive')
 TOO_LARGE = 'too large to run here'
 HEADER = """# Stock configs with multigrid
 
-What the three lines of the README make of every train config of a `Recognizer3D` in MMAction2 {mmaction}. *Walked*: a
-test trains it, narrowed, by MMAction2's own tools, on generated videos, through a change of stage; resumes it in
-another process to the same weights; and tests its checkpoint. *Accepted*: its schedule can be computed, and one step
-was run at each of its shapes; whether it trains is not known. *Refused*: for what reason. Then: how many of its batch
-norms follow the stages, of all (those in evaluation mode are frozen by the config); the largest difference between
-multigrid's lr over the batch factor and mmengine's own at the corresponding iteration of base training, in shares of
-the base lr, after the warm-up; the shapes (frames x crop) at which one training step was run on a made-up clip.
-{walked} of {total} are walked, {accepted} more are accepted. *Positions*: none; a position embedding that is
-interpolated to the tokens of the batch; or biases that are indexed by the offsets inside of smaller windows
-(`mmaction_multigrid/models`, tested against networks built for the coarse shape). Shapes too large for {memory:.0f}
-GiB are marked. A single clip shows that a shape works and not what it costs: `mmaction-multigrid check` does. Made by
-`python tools/maintain/survey_configs.py` (torch {torch}, mmengine {mmengine}).
+What the three lines of the README make of every train config of a
+`Recognizer3D` in MMAction2 {mmaction}. *Walked*: a test trains it, narrowed,
+by MMAction2's own tools, on generated videos, through a change of stage;
+resumes it in another process to the same weights; and tests its checkpoint.
+*Accepted*: its schedule can be computed, and one step was run at each of its
+shapes; whether it trains is not known. *Refused*: for what reason. Then: how
+many of its batch norms follow the stages, of all (those in evaluation mode are
+frozen by the config); the shapes (frames x crop) at which one training step
+was run on a made-up clip. {walked} of {total} are walked, {accepted} more are
+accepted. Shapes too large for {memory:.0f} GiB are marked. A single clip shows
+that a shape works and not what it costs: `mmaction-multigrid check` does. Made
+by `python tools/maintain/survey_configs.py` (torch {torch}, mmengine
+{mmengine}).
 
-| config | result | norms that follow | positions | lr differs by | predicted speed-up | shapes run |
-|---|---|---|---|---|---|---|
+| config | result | norms that follow | predicted speed-up | shapes run |
+|---|---|---|---|---|
 """
-EPOCH_LENGTH = 20  # iterations of a base epoch in which the lr is compared
 
 
 def stock_configs() -> list:
@@ -115,18 +109,6 @@ def norm_layers(config: dict) -> str:
         sorted(set(report.unknown.values()))) if counts[2] else '')
 
 
-def positions(config: dict) -> str:
-    """Describe how the positions of a network follow the shape."""
-    model = build_skeleton(config)
-    followed = follow_grid(model)
-    if any(isinstance(module, FollowsGrid) for module in model.modules()):
-        return 'interpolated'
-    if followed:
-        return 'indexed'
-    own = type(model.backbone).__name__ == 'MViT'
-    return 'interpolated by itself' if own else 'none'
-
-
 def survey(name: str, memory: float) -> dict:
     """Resolve one config and run all of its shapes, in ``memory`` GiB."""
     cfg = Config.fromfile(STOCK / name)
@@ -141,10 +123,8 @@ def survey(name: str, memory: float) -> dict:
         model['cls_head']['num_classes'] = 400  # so that datasets share a run
     sizes = sorted({shape[1:] for stage in schedule.stages
                     for shape in stage.shapes})
-    lr = differences(cfg, EPOCH_LENGTH, cfg.optim_wrapper.optimizer.lr)
     return dict(
-        speedup=schedule.predicted_speedup, norms=norm_layers(model),
-        positions=positions(model), lr=max(lr), shapes={
+        speedup=schedule.predicted_speedup, norms=norm_layers(model), shapes={
             '{} x {}'.format(*size): run_shape(repr(model), size, memory)
             for size in sizes})
 
@@ -175,7 +155,7 @@ def row(name: str, result: dict) -> str:
     """Format one line of the table."""
     short = name[:-len('.py')].split('/', 1)[1].replace('_', '\\_')
     if 'refused' in result:
-        return f'| {short} | refused: {result["refused"]} | | | | | |'
+        return f'| {short} | refused: {result["refused"]} | | | |'
     shapes = result['shapes'].items()
     failed = '; '.join(f'{size}: {error}' for size, error in shapes
                        if error not in ('', TOO_LARGE))
@@ -184,7 +164,6 @@ def row(name: str, result: dict) -> str:
     ran = ', '.join(size + f' ({error})' * bool(error)
                     for size, error in shapes if error in ('', TOO_LARGE))
     return (f'| {short} | {outcome} | {result["norms"]} | '
-            f'{result["positions"]} | {result["lr"]:.0e} | '
             f'{result["speedup"]:.2f} | {ran} |')
 
 

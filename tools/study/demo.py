@@ -3,7 +3,7 @@
     python tools/study/demo.py [--work-dir work_dirs/demo] [--out demo.png]
 
 Makes a dataset of real video files, of moving digits, and a grid store of it
-first. Both runs take about five minutes on two cores.
+first, in data/. Both runs take about five minutes on two cores.
 """
 
 import argparse
@@ -16,20 +16,18 @@ from typing import List
 
 import study_configs
 import torch
-from mmaction.registry import RUNNERS
-from mmengine.config import Config
+import variants
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
-from mmaction_multigrid.__main__ import main as command
+from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.cli.report import print_runs
 from mmaction_multigrid.profiling.drawing import draw_runs
 from mmaction_multigrid.profiling.runs import Run, read_run
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = dict(zip(('baseline', 'multigrid'),
-                   study_configs.CONFIGS['slowfast', 'noisy']))
+NAMES = ('baseline', 'multigrid')
 NEAR = 0.5  # points below the baseline's end that count as its accuracy
 # Few validations, on half of the clips, take about the share of the time that
 # they take on a large dataset: this one has many clips to validate on.
@@ -66,32 +64,24 @@ class ProgressHook(Hook):
         self.score = f'{100 * metrics["acc/top1"]:.1f} %'
 
 
-def config_path(name: str) -> Path:
-    """Look up the config of one of the two."""
-    return ROOT / 'configs' / 'recognition' / CONFIGS[name]
-
-
-def train(name: str, data: Path, store: Path, work_dir: Path, seed: int,
-          workers: int, progress: Progress) -> None:
+def train(name: str, work_dir: Path, workers: int,
+          progress: Progress) -> None:
     """Train one of the two; its log goes to its work dir."""
-    cfg = Config.fromfile(str(config_path(name)))
-    for split in ('train', 'val'):
-        loader = cfg[f'{split}_dataloader']
+    cfg = study_configs.load('slowfast', 'noisy', name == 'multigrid')
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
         loader.num_workers = workers
-        loader.dataset.update(ann_file=str(data / f'{split}.txt'),
-                              data_prefix=dict(video=str(data)))
-    clips = len((data / 'val.txt').read_text().splitlines())
-    cfg.val_dataloader.dataset.indices = list(range(clips // 2))
+    dataset = cfg.val_dataloader.dataset
+    clips = len(Path(dataset.ann_file).read_text().splitlines())
+    dataset.indices = list(range(clips // 2))
     if 'multigrid' in cfg:
-        cfg.multigrid.update(grid_store=str(store), eval_freq=1)
+        variants.from_store(eval_freq=1)(cfg)
     else:
         cfg.merge_from_dict(VALIDATIONS)
-    cfg.work_dir, cfg.randomness = str(work_dir / name), dict(seed=seed)
+    cfg.work_dir, cfg.randomness = str(work_dir / name), dict(seed=0)
     cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None
     shutil.rmtree(cfg.work_dir, ignore_errors=True)  # of an earlier demo
-    build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
     with redirect_stdout(io.StringIO()):  # the log's file has it, too
-        runner = build(cfg)
+        runner = Runner.from_cfg(apply_multigrid(cfg))
     runner.register_hook(ProgressHook(progress, name))
     runner.train()
 
@@ -116,19 +106,12 @@ def verdict(base: Run, ours: Run) -> List[str]:
 def main() -> None:
     """Make the data, train both, compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--data', type=Path, help='where the videos go',
-                        default=ROOT / study_configs.FOLDERS['noisy'])
     parser.add_argument('--work-dir', type=Path, help='where the runs go',
                         default=ROOT / 'work_dirs' / 'demo')
     parser.add_argument('--out', type=Path, default=ROOT / 'demo.png',
                         help='plot to write')
-    parser.add_argument('--seed', type=int, default=0, help='of both runs')
     args = parser.parse_args()
-    study_configs.make_videos(args.data, 'noisy')
-    store = args.data.with_name(f'{args.data.name}_store')
-    command(['store', 'build', str(args.data / 'train.txt'), str(store),
-             '--root', str(args.data), '--config',
-             str(config_path('multigrid'))])
+    study_configs.make_data('slowfast', 'noisy', ['store'])
     # More threads than cores would only wait for each other.
     half = min(8, max(1, len(os.sched_getaffinity(0)) // 2))
     torch.set_num_threads(half)
@@ -136,10 +119,9 @@ def main() -> None:
           f'{args.work_dir}')
     with Progress(*Progress.get_default_columns(), MofNCompleteColumn(),
                   TimeElapsedColumn()) as progress:
-        for name in CONFIGS:
-            train(name, args.data, store, args.work_dir, args.seed, half,
-                  progress)
-    runs = [read_run(args.work_dir / name) for name in CONFIGS]
+        for name in NAMES:
+            train(name, args.work_dir, half, progress)
+    runs = [read_run(args.work_dir / name) for name in NAMES]
     print_runs(runs)
     draw_runs(runs, args.out, 'Noisy digits, small SlowFast, from scratch')
     print(f'plot: {args.out}', *verdict(*runs), sep='\n')

@@ -15,7 +15,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import sys
 import time
 from pathlib import Path
@@ -25,10 +24,9 @@ import report
 import study_configs
 import torch
 import variants
+from mmengine.config import DictAction
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-
-from mmaction_multigrid.__main__ import main as command
 
 ROOT = Path(__file__).resolve().parents[2]
 CLOCKS = ('data_seconds', 'compute_seconds', 'other_seconds', 'cpu_seconds')
@@ -62,9 +60,8 @@ class StudyHook(Hook):
         self.mark, self.cpu_mark = time.perf_counter(), time.process_time()
 
     def _lap(self, key: str) -> None:
-        now = time.perf_counter()
-        self.times[key] += now - self.mark
-        self.mark = now
+        self.mark, before = time.perf_counter(), self.mark
+        self.times[key] += self.mark - before
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
         """End the wait for clips."""
@@ -123,12 +120,9 @@ def train(job: dict, path: Path, work_dir: Path) -> None:
     record = dict(points=[], load_average=[])
     if path.exists():
         record = json.loads(path.read_text())
-    gpu = torch.cuda.is_available() and torch.cuda.get_device_name()
     record.update(
-        job, finished=False, gpu=gpu or None,
-        predicted_speedup=round(schedule.predicted_speedup, 3),
-        machine=f'{platform.system()} {platform.machine()}, one thread of '
-                f'{os.cpu_count()} cores, torch {torch.__version__}')
+        job, finished=False, gpu=torch.cuda.is_available(),
+        predicted_speedup=round(schedule.predicted_speedup, 3))
     runner = Runner.from_cfg(cfg)
     runner.register_hook(StudyHook(path, record))
     runner.train()
@@ -148,31 +142,6 @@ def pretraining(job: dict) -> dict:
                 conditions=dict(epochs=35), seed=0)
 
 
-def make_data(model: str, data: str, names: list) -> None:
-    """Make the digits, and what is derived of UTD-MHAD, unless it is there."""
-    folder = study_configs.FOLDERS.get(data, study_configs.FOLDERS['utd'])
-    sides = ('80', '114')
-    if data in study_configs.MADE:
-        study_configs.make_videos(folder, data)
-        sides = ('28', '40')
-    elif not (folder / 'train.txt').exists():
-        sys.exit(f'{folder} is not there: get UTD-MHAD from its authors')
-    elif data == 'utd7':
-        study_configs.write_lists('utd20')
-        study_configs.write_lists('utd7')
-    if model in study_configs.FULL_SIZE:
-        sides = ('128', '181')
-    if any(name.startswith('store') for name in names):
-        command(['store', 'build', f'{folder}/train.txt', f'{folder}_store',
-                 '--root', str(folder), '--sides', *sides])
-
-
-def parse_condition(text: str) -> tuple:
-    """Read KEY=NUMBER."""
-    key, value = text.split('=')
-    return key, float(value)
-
-
 def main() -> int:
     """Train what is missing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -184,7 +153,7 @@ def main() -> int:
     add('--variants', nargs='+',
         default=['baseline', 'multigrid', 'baseline-short'],
         help='of tools/study/variants.py; default: %(default)s')
-    add('--set', type=parse_condition, nargs='+', default=[],
+    add('--set', action=DictAction, nargs='+', default={},
         metavar='KEY=NUMBER',
         help='other conditions: clips, epochs, lr, stride, batch')
     add('--workers', type=int, help="of the loaders; default: the config's")
@@ -195,10 +164,10 @@ def main() -> int:
     add('--work-dir', type=Path, default=out, help='for the checkpoints')
     args = parser.parse_args()
     os.environ['OMP_NUM_THREADS'] = '1'
-    make_data(args.model, args.data, args.variants)
+    study_configs.make_data(args.model, args.data, args.variants)
     args.out.mkdir(parents=True, exist_ok=True)
     jobs = [dict(model=args.model, data=args.data, variant=variant,
-                 conditions=dict(args.set), seed=seed, workers=args.workers,
+                 conditions=args.set, seed=seed, workers=args.workers,
                  alone=args.alone)
             for seed in args.seeds for variant in args.variants]
     if args.data == 'utd7':
@@ -206,7 +175,7 @@ def main() -> int:
     failed = sum(run(job, args.out, args.work_dir) for job in jobs)
     print(report.variant_table(
         records.read(args.out), args.model, args.data, args.variants,
-        tuple(sorted(dict(args.set).items()))))
+        tuple(sorted(args.set.items()))))
     return failed
 
 

@@ -11,6 +11,8 @@ from typing import Dict, Tuple
 
 from mmengine.config import Config
 
+from mmaction_multigrid.__main__ import main as command
+
 ROOT = Path(__file__).resolve().parents[2]
 RECOGNITION = ROOT / 'configs' / 'recognition'
 # (model, data): the baseline's config and the multigrid one.
@@ -56,12 +58,6 @@ ACTIONS = dict(utd20=[label for label in range(27) if label not in FINE_TUNED],
                utd7=FINE_TUNED)
 
 
-def make_videos(folder: Path, data: str) -> None:
-    """Make a set of moving digits unless it is there."""
-    subprocess.run([sys.executable, ROOT / 'tools/data/moving_digits.py',
-                    folder, *MADE[data].split()], check=True)
-
-
 def write_lists(data: str) -> None:
     """Write the lists of a part of UTD-MHAD, with labels from 0."""
     PARTS.mkdir(exist_ok=True)
@@ -71,6 +67,26 @@ def write_lists(data: str) -> None:
             f'{path} {ACTIONS[data].index(int(label))}\n'
             for path, label in map(str.split, text.splitlines())
             if int(label) in ACTIONS[data]))
+
+
+def make_data(model: str, data: str, names: list) -> None:
+    """Make the digits, and what is derived of UTD-MHAD, unless it is there."""
+    folder = FOLDERS.get(data, FOLDERS['utd'])
+    sides = ('80', '114')
+    if data in MADE:
+        subprocess.run([sys.executable, ROOT / 'tools/data/moving_digits.py',
+                        folder, *MADE[data].split()], check=True)
+        sides = ('28', '40')
+    elif not (folder / 'train.txt').exists():
+        sys.exit(f'{folder} is not there: get UTD-MHAD from its authors')
+    elif data == 'utd7':
+        write_lists('utd20')
+        write_lists('utd7')
+    if model in FULL_SIZE:
+        sides = ('128', '181')
+    if any(name.startswith('store') for name in names):
+        command(['store', 'build', f'{folder}/train.txt', f'{folder}_store',
+                 '--root', str(folder), '--sides', *sides])
 
 
 def load(model: str, data: str, multigrid: bool) -> Config:

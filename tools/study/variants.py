@@ -17,6 +17,7 @@ from mmaction_multigrid import (
 )
 from mmaction_multigrid.schedule import count_iterations
 
+CONDITIONS = ('clips', 'epochs', 'lr', 'stride', 'batch')
 # Total stride of a small network: strides of its pooling and last stage.
 STRIDES = {8: (1, 1), 16: (1, 2), 32: (2, 2)}
 
@@ -118,10 +119,9 @@ VARIANTS: Dict[str, tuple] = {
 def set_conditions(cfg: Config, conditions: Dict[str, float]) -> None:
     """Change the conditions that both runs of a pair share."""
     loader, optimizer = cfg.train_dataloader, cfg.optim_wrapper.optimizer
-    if unknown := set(conditions) - {'clips', 'epochs', 'lr', 'stride',
-                                     'batch'}:
-        raise ValueError(f'condition {min(unknown)!r}: allowed are clips, '
-                         'epochs, lr, stride, batch')
+    if unknown := set(conditions) - {*CONDITIONS}:
+        raise ValueError(f'condition {min(unknown)!r}: allowed are '
+                         f'{", ".join(CONDITIONS)}')
     if 'clips' in conditions:
         loader.dataset.indices = int(conditions['clips'])
     if 'epochs' in conditions:

@@ -1,7 +1,4 @@
-"""Compare the lr of multigrid with mmengine's own.
-
-Imported by the survey of stock configs and by tests.
-"""
+"""Compare the lr of multigrid with mmengine's own."""
 
 from typing import List, Sequence
 
