@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FAST := tests/schedule tests/models tests/config tests/profiling/test_runs.py tests/cli/test_commands.py tests/datasets/test_rules.py \
-	tests/datasets/test_batch_sampler.py tests/test_fuzz.py tests/test_rooms.py tests/test_readme.py tests/test_tools_readme.py \
+	tests/datasets/test_batch_sampler.py tests/test_fuzz.py tests/test_rooms.py tests/test_readme.py \
 	tests/docs/test_links.py tests/docs/test_keys.py tests/docs/test_messages.py
 
 .PHONY: help demo test test-fast test-gpu test-long lint docs clean

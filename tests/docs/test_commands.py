@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmaction_multigrid.__main__ import COMMANDS, PROGRAM, main
+from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.profiling import steps
 
 from ..conftest import ROOT
@@ -94,27 +94,3 @@ def test_every_page_is_looked_at():
     lines = [line for page in PAGES for line in commands(page)]
     for begin in ELSEWHERE:
         assert any(line.startswith(begin) for line in lines), f'no page shows {begin}'
-
-
-def inline(page):
-    """Commands in the text of a page."""
-    text = re.sub(r'^ *```.*?^ *```', '', page.read_text(), flags=re.DOTALL | re.MULTILINE)
-    spans = (' '.join(span.split()) for span in re.findall(r'`([^`]+)`', text))
-    return [span for span in (re.sub(r'^python -m mmaction_multigrid', PROGRAM, span) for span in spans)
-            if re.match(rf'(python|{PROGRAM}) ', span)]
-
-
-@pytest.mark.parametrize('page', [page for page in PAGES if page.stem != 'CHANGELOG'], ids=name)
-def test_commands_in_the_text_are_those_that_there_are(page, capsys):
-    for command in inline(page):
-        program, first, *words = command.split()
-        if program == 'python':
-            assert first == '-m' or (ROOT / first).is_file(), command
-        elif first in COMMANDS:
-            kind = [word for word in words[:1] if first == 'store']
-            with pytest.raises(SystemExit):
-                main([first, *kind, '--help'])
-            text = capsys.readouterr().out
-            assert [flag for flag in words if flag.startswith('--') and flag not in text] == [], command
-        else:
-            assert first in ('COMMAND', '--help'), command
