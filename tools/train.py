@@ -29,7 +29,7 @@ def main() -> None:
     stock = runpy.run_path(str(STOCK))
     args = stock['parse_args']()
     cfg = Config.fromfile(args.config)
-    cfg.randomness = {**(cfg.get('randomness') or {}), **{
+    cfg.randomness = {'seed': None, **(cfg.get('randomness') or {}), **{
         key: value for key in SEEDS
         if (value := getattr(args, key)) is not None and value is not False}}
     cfg = stock['merge_args'](cfg, args)

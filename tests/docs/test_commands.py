@@ -19,8 +19,8 @@ from .pages import PAGES, commands, name
 NEEDS = re.compile(r' # .*\bneeds (GPUs|data|Slurm|openmim|an account|a browser)\b')
 # Pages whose blocks another test runs as they stand.
 AS_THEY_STAND = {
-    'docs/tutorial.md': 'tests/test_tutorial.py',
-    'docs/fine-tuning.md': 'tests/test_fine_tuning.py',
+    'docs/tutorial.md': 'tests/docs/test_guides.py',
+    'docs/fine-tuning.md': 'tests/docs/test_guides.py',
     'docs/distributed.md': 'tests/tools/test_distributed.py'
 }
 # How commands begin that another test runs.
