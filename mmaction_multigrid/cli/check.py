@@ -3,7 +3,7 @@
 import argparse
 import sys
 from dataclasses import replace
-from typing import List, Optional
+from typing import Dict, List, Optional
 
 import torch
 from mmengine.config import Config
@@ -12,7 +12,6 @@ from ..config.base import with_pipelines
 from ..profiling.forecast import (
     Forecast,
     MeasuredTimes,
-    cap_of,
     compare_caps,
     fit_hours,
     forecast,
@@ -51,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="base batch; default: the config's, on a CPU no "
                         'more than 2, and times are scaled')
     parser.add_argument('--hours', type=above_zero(float), help='time that '
-                        'there is: tells the schedule that fits into it')
+                        'there is: shows the longest schedule that fits')
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu',
         help='where to run')
@@ -91,13 +90,16 @@ def run(args: argparse.Namespace) -> int:
     if works:
         found = forecast(schedule, times)
         print_forecast(found, clips, times)
-        if clips:
-            print_caps(free, found, times)
-            texts += data_warnings(
-                shapes, times.batch_size * args.processes, clips,
-                found.iterations, found.base_iterations)
-        if clips and args.hours:
-            print_hours(fit_hours(free, times, args.hours), args.hours, found)
+    if works and clips:
+        choices = compare_caps(free, times)
+        if args.hours:
+            fits = fit_hours(free, times, args.hours)
+            choices.update(fits)
+            texts += [] if fits else [f'no schedule fits into {args.hours} h']
+        print_choices(choices, found)
+        texts += data_warnings(
+            shapes, times.batch_size * args.processes, clips,
+            found.iterations, found.base_iterations)
     for text in texts:
         print(f'WARNING: {text}')
     return int(not works)
@@ -180,18 +182,17 @@ def print_steps(profiles: List[StepProfile], base_shape: Shape) -> None:
                 if profile.shape == base_shape)
     rows = []
     for profile in profiles:
-        memory, size = profile.peak_memory, profile.feature_size
+        memory = profile.peak_memory
         rows.append((
             name_of(profile), f'{profile.seconds:.3f} s',
             f'{profile.seconds / base.seconds:.2f}',
             f'{memory / 2**20:.0f} MiB' if memory else '-',
             f'{memory / base.peak_memory:.2f}' if memory else '-',
-            'failed' if profile.error else f'{profile.loss:.3f}',
-            f'{size} x {size}' if size else '-'))
+            'failed' if profile.error else f'{profile.loss:.3f}'))
     print('one training step at every shape')
     print_table(
         ('clips x frames x crop', 'time', 'of the base shape', 'peak memory',
-         'of the base shape', 'loss', 'positions'), rows)
+         'of the base shape', 'loss'), rows)
 
 
 def print_forecast(found: Forecast, clips: Optional[int],
@@ -219,9 +220,8 @@ def print_forecast(found: Forecast, clips: Optional[int],
              loaded, count in worker_rows(found.schedule, times)])
 
 
-def print_caps(free: MultigridSchedule, now: Forecast,
-               times: MeasuredTimes) -> None:
-    """Print one row per cap."""
+def print_choices(choices: Dict[str, Forecast], now: Forecast) -> None:
+    """Print one row per choice of a cap."""
     print('what a cap on the batch costs and leaves')
     print_table(
         ('max_batch_factor', 'iterations', 'of base training', 'wall-clock',
@@ -231,19 +231,4 @@ def print_caps(free: MultigridSchedule, now: Forecast,
           f'{found.hours:.3g} h', f'{found.speedup:.2f}',
           f'{found.schedule.lr_factors[0][1]:.4g}',
           'this config' * (found.schedule.stages == now.schedule.stages))
-         for name, found in compare_caps(free, times).items()])
-
-
-def print_hours(found: Optional[Forecast], hours: float,
-                now: Forecast) -> None:
-    """Print the schedule that fits into a budget."""
-    text = 'no schedule fits'
-    if found:
-        settings = found.schedule.settings
-        text = (f'multigrid.epoch_factor = {settings.epoch_factor:g}, '
-                f'max_batch_factor = {cap_of(settings)}: '
-                f'{found.schedule.max_epochs} epochs, '
-                f'{found.iterations} iterations, {found.hours:.3g} h')
-    epochs = hours * now.schedule.base.max_epochs / now.base_hours
-    print(f'in {hours:g} h: {text}; base training would get through '
-          f'{epochs:.1f} of its epochs')
+         for name, found in choices.items()])

@@ -39,23 +39,18 @@ def print_runs(runs: List[Run]) -> None:
                  f'{100 * part / max(run.seconds, 1e-9):.0f} %' for part in
                  (run.training, run.waiting, run.evaluating)))
             for run in runs]
-    begin = base.end
-    for name, end in ((run.name, run.end) for run in others):
-        rows.append((
-            f'{name} / {base.name}', _ratio(end.epoch, begin.epoch),
-            f'{_ratio(begin.iterations, end.iterations)} fewer',
-            f'{_ratio(begin.seconds, end.seconds)} faster',
-            f'{end.score - begin.score:+.1f}', '', '', ''))
     print_table(COLUMNS, rows)
     if others:
-        rows = []
-        for score in (begin.score - margin for margin in MARGINS):
-            times = [run.time_to(score) for run in runs]
-            rows.append((f'{score:.1f} %', *map(_seconds, times), *(
-                _ratio(times[0], time) for time in times[1:])))
+        rows = [('the end', [run.end.seconds for run in runs])]
+        for score in (base.end.score - margin for margin in MARGINS):
+            rows.append((f'{score:.1f} %',
+                         [run.time_to(score) for run in runs]))
         print()
         print_table(['time to', *(run.name for run in runs), *(
-            f'{run.name} is faster' for run in others)], rows)
+            f'{run.name} is faster' for run in others)], [
+            (name, *map(_seconds, times), *(
+                f'{times[0] / time:.2f}x' if times[0] and time else '-'
+                for time in times[1:])) for name, times in rows])
 
 
 def _seconds(seconds: Optional[float]) -> str:
@@ -63,7 +58,3 @@ def _seconds(seconds: Optional[float]) -> str:
         return '-'
     return f'{seconds / 3600:.1f} h' if seconds >= 3 * 3600 else (
         f'{seconds:.0f} s')
-
-
-def _ratio(value: Optional[float], other: Optional[float]) -> str:
-    return f'{value / other:.2f}x' if value and other else '-'

@@ -33,18 +33,16 @@ def run(args: argparse.Namespace) -> int:
     lines = read_list(args.list)
     paths = [video_path(str(args.root / line.strip().split(args.delimiter)[0]))
              for line in lines]
-    kinds: Counter = Counter()
-    fine = []
+    kinds, fine = Counter(), []
     found = track(check_videos(paths, args.timeout, args.processes), 'opening',
                   len(paths), disable=not sys.stdout.isatty())
     for line, (path, answer) in zip(lines, found):
         kind = answer.split(':')[0]
-        kinds[kind if kind in ('fine', 'hang') or kind.startswith('crash')
-              else 'error'] += 1
         if kind == 'fine':
             fine.append(line)
         else:
             print(f'{path}\t{answer}')
+        kinds[kind if kind in ('fine', 'hang', 'crash') else 'error'] += 1
     print(f'{len(lines)} videos: ' + ', '.join(
         f'{count} {kind}' for kind, count in kinds.most_common()))
     if args.out:

@@ -224,7 +224,7 @@ def compare_caps(free: MultigridSchedule,
 
 
 def fit_hours(free: MultigridSchedule, times: MeasuredTimes,
-              hours: float) -> Optional[Forecast]:
+              hours: float) -> Dict[str, Forecast]:
     """Find the longest schedule, capped as by ``'auto'``, within a budget.
 
     Args:
@@ -233,18 +233,18 @@ def fit_hours(free: MultigridSchedule, times: MeasuredTimes,
         hours (float): The budget.
 
     Returns:
-        Forecast, optional: None where no schedule fits.
+        dict: Its forecast, by ``epoch_factor`` and cap; empty where none fits.
     """
     settings, factors = free.settings, EPOCH_FACTORS
     if settings.stages is not None:  # which set their own lengths
         factors = [settings.epoch_factor]
-    try:
-        for factor in factors:
-            found = forecast(MultigridSchedule(free.base, auto_settings(
+    for factor in factors:
+        if factor * free.base.max_epochs >= 1:
+            auto = auto_settings(
                 free.base, replace(settings, epoch_factor=factor),
-                times.batch_size, times.clips)), times)
+                times.batch_size, times.clips)
+            found = forecast(MultigridSchedule(free.base, auto), times)
             if found.hours <= hours:
-                return found
-    except ValueError:  # no epoch is left
-        pass
-    return None
+                return {f'in {hours:g} h: epoch_factor = {factor:g}, '
+                        f'{cap_of(auto)}': found}
+    return {}

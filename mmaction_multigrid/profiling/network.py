@@ -77,54 +77,45 @@ class RandomClips:
     """Batches of noise in the form in which a train pipeline yields them.
 
     Args:
-        config (dict): ``model`` of a config.
-        pipeline (Sequence[dict]): Its train pipeline, whose transforms that
-            sample, format and pack clips count. Empty: as for a 3D network.
+        model (nn.Module): The network.
+        pipeline (Sequence[dict]): Train pipeline of its config, whose
+            transforms that sample, format and pack clips count. Empty: as for
+            a 3D network.
     """
 
-    def __init__(self, config: Mapping, pipeline: Sequence[Mapping]) -> None:
+    def __init__(self, model: nn.Module, pipeline: Sequence[Mapping]) -> None:
         steps = {type_name(step.get('type')): step for step in pipeline}
         sampler = next((step for step in pipeline if 'clip_len' in step), {})
         self.num_clips = sampler.get('num_clips', 1)
-        self.clip_len = sampler.get('clip_len')
         self.heatmaps = steps.get('GeneratePoseTarget')
         self.format = Compose([steps.get(step['type'], step)
                                for step in FORMAT])
-        mean = (config.get('data_preprocessor') or {}).get('mean')
-        backbone = config['backbone']
-        self.channels = len(mean or ()) or backbone.get('in_channels', 3)
-        self.joints = backbone.get('pose_pathway',
-                                   backbone).get('in_channels', 17)
+        self.head = model.cls_head
+        self.channels = next(
+            layer.in_channels for layer in model.modules()
+            if isinstance(layer, (nn.Conv2d, nn.Conv3d)))
 
-    def batch(self, head: nn.Module, clips: int, num_frames: int,
-              crop_size: int) -> dict:
+    def batch(self, clips: int, num_frames: int, crop_size: int) -> dict:
         """Make a batch with random labels.
 
         Args:
-            head (nn.Module): ``cls_head`` of the network.
             clips (int): Clips in the batch.
-            num_frames (int): Frames of a clip, the most of its modalities.
+            num_frames (int): Frames of a clip.
             crop_size (int): Height and width in pixels.
         """
-        return pseudo_collate([self._clip(head, num_frames, crop_size)
+        return pseudo_collate([self._clip(num_frames, crop_size)
                                for _ in range(clips)])
 
-    def _clip(self, head: nn.Module, num_frames: int, crop_size: int) -> dict:
-        lengths, frames = num_frames, dict(imgs=num_frames)
-        if isinstance(self.clip_len, Mapping):  # RGB and key points
-            ratio = num_frames / max(self.clip_len.values())
-            lengths = {key: max(1, round(value * ratio))
-                       for key, value in self.clip_len.items()}
-            frames = dict(imgs=lengths['RGB'], heatmap_imgs=lengths['Pose'])
-        label = torch.randint(head.num_classes, (1, ))
-        if getattr(head, 'multi_class', False):
-            label = nn.functional.one_hot(label[0], head.num_classes).float()
-        clip = dict(num_clips=self.num_clips, clip_len=lengths, label=label)
-        for key, count in frames.items():
-            shape, kind = (crop_size, crop_size, self.channels), 'uint8'
-            if self.heatmaps and key == list(frames)[-1]:
-                side = int(crop_size * self.heatmaps.get('scaling', 1.) + 0.5)
-                shape, kind = (self.joints, side, side), 'float32'
-            clip[key] = np.random.randint(
-                256, size=(self.num_clips * count, *shape)).astype(kind)
-        return self.format(clip)
+    def _clip(self, num_frames: int, crop_size: int) -> dict:
+        classes = self.head.num_classes
+        label = torch.randint(classes, (1, ))
+        if getattr(self.head, 'multi_class', False):
+            label = nn.functional.one_hot(label[0], classes).float()
+        shape, kind = (crop_size, crop_size, self.channels), 'uint8'
+        if self.heatmaps:
+            side = int(crop_size * self.heatmaps.get('scaling', 1.) + 0.5)
+            shape, kind = (self.channels, side, side), 'float32'
+        images = np.random.randint(
+            256, size=(self.num_clips * num_frames, *shape)).astype(kind)
+        return self.format(dict(imgs=images, num_clips=self.num_clips,
+                                clip_len=num_frames, label=label))

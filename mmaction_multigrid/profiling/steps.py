@@ -26,9 +26,9 @@ from torch import nn
 from ..config import apply_multigrid
 from ..models import (
     convert_sub_batch_norm,
-    feature_sides,
     follow_grid,
     set_bn_splits,
+    smallest_map,
     temporal_kernel,
 )
 from ..schedule import (
@@ -59,9 +59,7 @@ class StepProfile:
         peak_memory (int, optional): Bytes of the GPU at the peak; None on a
             CPU.
         loss (float): The loss; NaN after an error.
-        feature_size (int, optional): Shorter side of the smallest feature map
-            that the head sees, in positions.
-        temporal_kernel (int): Frames of the network's longest convolution.
+        warnings (List[str]): Of a shape that is small for the network.
         error (str, optional): First line of an error of the step.
     """
     shape: Shape
@@ -69,8 +67,7 @@ class StepProfile:
     seconds: float = math.nan
     peak_memory: Optional[int] = None
     loss: float = math.nan
-    feature_size: Optional[int] = None
-    temporal_kernel: int = 1
+    warnings: Sequence[str] = ()
     error: Optional[str] = None
 
     @property
@@ -99,7 +96,7 @@ def profile_steps(config: dict, shapes: Iterable[Shape], batch_size: int,
         bn_base_size (int): Clips of batch-norm statistics. Defaults to 8.
         device (str): Where to run. Defaults to ``'cpu'``.
         repeats (int): Steps at a shape at the most. Defaults to 6.
-        optim_wrapper (dict, optional): Of the config. None: plain SGD.
+        optim_wrapper (dict, optional): Of the config. Defaults to SGD.
         pipeline (Sequence[dict]): See :class:`.network.RandomClips`.
 
     Yields:
@@ -112,19 +109,17 @@ def profile_steps(config: dict, shapes: Iterable[Shape], batch_size: int,
     layers = convert_sub_batch_norm(model)
     follow_grid(model)
     wrapper = build_optimizer(model, optim_wrapper, device)
-    clips = RandomClips(config, pipeline)
-    seen: List[int] = []
-    model.cls_head.register_forward_pre_hook(
-        lambda _, args: seen.extend(feature_sides(args[0])))
+    clips = RandomClips(model, pipeline)
     for shape in shapes:
-        seen.clear()
         profile = StepProfile(shape, batch_size * shape.batch_factor)
         for layer in layers:
             group = batch_size if layer.across_processes else bn_base_size
             set_bn_splits([layer], norm_groups(profile.clips, group, 1)[0])
         _run_steps(profile, model, wrapper, clips, repeats)
-        profile.temporal_kernel = temporal_kernel(model)
-        profile.feature_size = min(seen, default=None)
+        profile.warnings = [
+            *crop_warning(shape.crop_size,
+                          smallest_map(model.backbone, *shape[1:])),
+            *frames_warning(shape.num_frames, temporal_kernel(model))]
         yield profile
 
 
@@ -136,8 +131,7 @@ def _run_steps(profile: StepProfile, model: nn.Module, wrapper: OptimWrapper,
     try:
         while len(times) < repeats and (
                 len(times) < 2 or sum(times) < STEP_SECONDS):
-            data = clips.batch(model.cls_head, profile.clips,
-                               *profile.shape[1:])
+            data = clips.batch(profile.clips, *profile.shape[1:])
             if device.type == 'cuda':
                 torch.cuda.reset_peak_memory_stats(device)
             begin = time.perf_counter()
@@ -171,8 +165,7 @@ def shape_warnings(schedule: MultigridSchedule,
             found.append(f'{frames} frames x {crop} pixels needs {ratio:.2f} '
                          'times the memory of the base shape')
         if profile.works:
-            found += crop_warning(crop, profile.feature_size)
-            found += frames_warning(frames, profile.temporal_kernel)
+            found += profile.warnings
         else:
             found.append(f'{frames} frames x {crop} pixels fails: '
                          f'{profile.error or f"loss = {profile.loss}"}')

@@ -29,22 +29,18 @@ def command(capsys, monkeypatch):
 
 @pytest.mark.parametrize(('changed', 'text'), [
     (dict(), ''),
-    (dict(temporal_kernel=3), 'clips of 2 frames are shorter than a '
-     'convolution of the network is in time (3 frames)'),
+    (dict(warnings=['a warning']), 'a warning'),
     (dict(peak_memory=116),
      '2 frames x 8 pixels needs 1.16 times the memory of the base shape'),
-    (dict(feature_size=1),
-     'a crop of 8 pixels leaves the head 1 x 1 positions'),
     (dict(error='RuntimeError: no'),
      '2 frames x 8 pixels fails: RuntimeError: no'),
     (dict(loss=float('nan')), '2 frames x 8 pixels fails: loss = nan'),
 ])
 def test_warnings(tmp_path, changed, text):
     schedule, _ = multigrid_schedule(base_config(tmp_path))
-    base = StepProfile(Shape(1, 8, 16), 1, seconds=1., loss=0.7,
-                       feature_size=4, peak_memory=100)
-    coarse = StepProfile(Shape(16, 2, 8), 16, **{**dict(
-        seconds=1., loss=0.7, feature_size=4, peak_memory=114), **changed})
+    base = StepProfile(Shape(1, 8, 16), 1, loss=0.7, peak_memory=100)
+    coarse = StepProfile(Shape(16, 2, 8), 16, **{
+        'loss': 0.7, 'peak_memory': 114, **changed})
     found = steps.shape_warnings(schedule, [base, coarse])
     assert len(found) == bool(text)
     assert not text or text in found[0]
@@ -52,11 +48,14 @@ def test_warnings(tmp_path, changed, text):
 
 def test_steps_of_a_toy_model(tmp_path):
     model = base_config(tmp_path).model
-    found = list(profile_steps(model, [Shape(16, 2, 8), Shape(1, 8, 16)], 2))
+    found = list(profile_steps(model, [Shape(16, 2, 2), Shape(1, 8, 16)], 2))
     assert [profile.clips for profile in found] == [32, 2]
     for profile in found:
         assert profile.works and 0 < profile.loss < 5 and profile.seconds > 0
-    assert found[0].feature_size == 8
+    crop, frames = found[0].warnings
+    assert 'a crop of 2 pixels leaves the head 2 x 2 positions' in crop
+    assert 'clips of 2 frames are shorter than a convolution' in frames
+    assert not found[1].warnings
     model.cls_head.in_channels = 5
     failed, = profile_steps(model, [Shape(1, 8, 16)], batch_size=1)
     assert not failed.works and 'RuntimeError' in failed.error
@@ -64,7 +63,7 @@ def test_steps_of_a_toy_model(tmp_path):
 
 def test_the_command(small_config, command):
     """The config's own videos are there: loading and validation, too."""
-    status, out, err = command(small_config, '--hours', 0.001)
+    status, out, err = command(small_config, '--hours', 1)
     assert status == 0
     assert '16 x 4 x 24' in out and '1 x 16 x 48' in out
     assert 'speed-up:' in out and 'left out' not in out
@@ -74,12 +73,12 @@ def test_the_command(small_config, command):
     for name in ('training', 'precise BN', 'validation', 'wall-clock'):
         assert float(parts[name].split()[0]) > 0
     caps = {row[0]: row for row in rows if len(row) > 5 and row[3][-1] == 'h'}
-    assert list(caps) == ['None', '8', '4', '2', '1',
-                          "'auto': 1, short_cycle = False"]
+    assert list(caps) == [
+        'None', '8', '4', '2', '1', "'auto': 1, short_cycle = False",
+        'in 1 h: epoch_factor = 4, 4']
     assert caps['None'][-1] == 'this config'
     # Four epochs of 24 clips each, one clip an iteration under a cap of 1.
     assert caps['1'][1] == '96' and int(caps['None'][1]) < 40
-    assert 'in 0.001 h: ' in out
     assert ('WARNING: the largest batch of all processes, 16 clips, is more '
             'than a tenth of the data') in out
     assert "multigrid.max_batch_factor = 'auto' keeps as many" in out
