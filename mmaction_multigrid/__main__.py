@@ -1,6 +1,5 @@
 """Run ``python -m mmaction_multigrid COMMAND``."""
 
-import argparse
 import sys
 from typing import List, Optional
 
@@ -13,8 +12,16 @@ COMMANDS = dict(schedule=schedule, resolve=resolve, check=check, store=store,
                 videos=videos, report=report)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the parser of all commands."""
+def main(argv: Optional[List[str]] = None) -> int:
+    """Run a command.
+
+    Args:
+        argv (list[str], optional): Its arguments. Defaults to those of the
+            process.
+
+    Returns:
+        int: Exit status; 2, after one line on stderr, for a user's mistake.
+    """
     parser = Parser(prog=PROGRAM, description='Multigrid training of video '
                     'models for MMAction2.',
                     epilog=f'{PROGRAM} COMMAND --help says more of each.')
@@ -26,20 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name, module in COMMANDS.items():
         module.add_arguments(commands.add_parser(
             name, help=module.__doc__, description=module.__doc__))
-    return parser
-
-
-def main(argv: Optional[List[str]] = None) -> int:
-    """Run a command.
-
-    Args:
-        argv (list[str], optional): Its arguments. Defaults to those of the
-            process.
-
-    Returns:
-        int: Exit status; 2, after one line on stderr, for a user's mistake.
-    """
-    args = build_parser().parse_args(argv)
+    args = parser.parse_args(argv)
     if args.debug:
         print(*change_lines(), sep='\n', file=sys.stderr)
     try:

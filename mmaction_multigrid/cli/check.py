@@ -20,7 +20,6 @@ from ..profiling.forecast import (
 )
 from ..profiling.steps import (
     StepProfile,
-    evaluation_seconds,
     load_seconds,
     profile_steps,
     schedule_shapes,
@@ -132,7 +131,7 @@ def set_data(cfg: Config, args: argparse.Namespace) -> dict:
 
 def measure(cfg: Config, schedule: MultigridSchedule, shapes: List[Shape],
             dataset: dict, args: argparse.Namespace) -> MeasuredTimes:
-    """Measure loading, steps and validation; says on stderr what is done.
+    """Measure loading and steps; says on stderr what is done.
 
     Raises:
         ValueError: Data that the command line names cannot be loaded.
@@ -159,16 +158,9 @@ def measure(cfg: Config, schedule: MultigridSchedule, shapes: List[Shape],
         profiles.append(profile)
         print(f'step {len(profiles)} of {len(shapes)}: {name_of(profile)}: '
               f'{profile.seconds:.3f} s', file=sys.stderr, flush=True)
-    print('validation', file=sys.stderr)
-    loop = cfg.train_cfg
-    epochs = range(loop.get('val_begin', 1), loop.max_epochs + 1)
     return MeasuredTimes(
         profiles, configured, processes=args.processes, views=views,
-        loads=loads, workers=cfg.train_dataloader.get('num_workers', 0),
-        evaluation=evaluation_seconds(cfg, args.device),
-        base_evaluations=sum(
-            epoch % loop.get('val_interval', 1) == 0
-            or epoch == loop.max_epochs for epoch in epochs))
+        loads=loads, workers=cfg.train_dataloader.get('num_workers', 0))
 
 
 def name_of(profile: StepProfile) -> str:
@@ -198,12 +190,10 @@ def print_steps(profiles: List[StepProfile], base_shape: Shape) -> None:
 def print_forecast(found: Forecast, clips: Optional[int],
                    times: MeasuredTimes) -> None:
     """Print where the time of both runs goes, and the workers they need."""
-    missing = [] if times.loads else ['loading']
-    missing += ['validation'] if times.evaluation is None else []
     print(f'speed-up: {found.speedup:.2f}x at the measured times, '
           f'{found.schedule.predicted_speedup:.2f}x if all pixels took the '
-          'same time' + ('; left out, since its data are not here: ' * bool(
-              missing) + ', '.join(missing)))
+          'same time; validation is left out' + ', and loading, since the '
+          'data are not here' * (not times.loads))
     if clips:
         print(f'forecast for {clips} clips on this device')
         rows = [(name, f'{ours:.3g} h', f'{base:.3g} h') for name, (

@@ -39,8 +39,6 @@ class MeasuredTimes(NamedTuple):
             crop); of base training under None. Empty: no waiting.
         workers (int): Data workers, each with a core of its own; 0: the
             training process loads.
-        evaluation (float, optional): Seconds of a validation; None: unknown.
-        base_evaluations (int): Validations of base training.
     """
     profiles: Sequence[StepProfile]
     batch_size: int
@@ -49,8 +47,6 @@ class MeasuredTimes(NamedTuple):
     views: int = 1
     loads: Mapping[Optional[Tuple[int, int]], float] = {}
     workers: int = 1
-    evaluation: Optional[float] = None
-    base_evaluations: int = 0
 
     def step(self, shape: Shape) -> float:
         """Interpolate the seconds of a step at any batch factor.
@@ -85,6 +81,8 @@ class MeasuredTimes(NamedTuple):
 
 class Forecast(NamedTuple):
     """Wall-clock of a schedule beside that of its base training.
+
+    Validation is left out.
 
     Attributes:
         schedule (MultigridSchedule): The schedule.
@@ -125,7 +123,7 @@ def forecast(schedule: MultigridSchedule, times: MeasuredTimes) -> Forecast:
         Forecast: Of NaN hours where the step at a shape did not work.
     """
     batch_size, clips = times.batch_size, times.clips
-    training = waiting = batches = evaluations = 0
+    training = waiting = batches = 0
     for stage in schedule.stages:
         counts = count_batches(stage.shapes, batch_size, clips)
         seconds = [sum(count * cost(shape) for count, shape in zip(
@@ -137,9 +135,9 @@ def forecast(schedule: MultigridSchedule, times: MeasuredTimes) -> Forecast:
             batches += min(clips // batch_size, precise_bn_batches(
                 schedule.settings.precise_bn, (epoch - done) * sum(counts),
                 batch_size * times.processes, epoch == schedule.max_epochs))
-            done, evaluations = epoch, evaluations + 1
+            done = epoch
     base = schedule.base.shape
-    step, evaluation = times.step(base), times.evaluation or 0.
+    step = times.step(base)
     iterations = count_base_updates(schedule, batch_size, clips)
     precise = batches * step * FORWARD
     stock = iterations * batch_size * times.loads.get(None, 0.)
@@ -147,9 +145,7 @@ def forecast(schedule: MultigridSchedule, times: MeasuredTimes) -> Forecast:
         'training': (training, iterations * step),
         'waiting for data': (waiting, times.waiting(iterations * step, stock)),
         'precise BN': (precise + times.waiting(
-            precise, batches * times.load(base)), 0.),
-        'validation': (evaluations * evaluation,
-                       times.base_evaluations * evaluation)}
+            precise, batches * times.load(base)), 0.)}
     return Forecast(
         schedule, count_updates(schedule, batch_size, clips), iterations,
         {key: (ours / 3600, theirs / 3600)

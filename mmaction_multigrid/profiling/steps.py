@@ -1,4 +1,4 @@
-"""Measure training steps, loading and validation."""
+"""Measure training steps and loading."""
 
 import math
 import random
@@ -43,7 +43,6 @@ from .network import RandomClips, build_model, build_optimizer
 STEP_SECONDS = 5.  # after which no step at a shape is repeated
 LOAD_SECONDS = 2.  # the same of loading
 CLIPS = 32  # that are loaded
-FORWARDS = 8  # clips of a validation
 MAX_MEMORY = 1.15  # peak of a shape, relative to the base shape
 
 
@@ -202,35 +201,3 @@ def _mean_seconds(load: Callable[[int], dict], order: List[int]) -> float:
             pseudo_collate([load(index)])
             times.append(time.perf_counter() - begin)
     return times[-1] / (len(times) - 1)
-
-
-def evaluation_seconds(cfg: Config, device: str) -> Optional[float]:
-    """Measure how long a validation takes, by a few of its clips.
-
-    Args:
-        cfg (Config): A config.
-        device (str): Where to run.
-
-    Returns:
-        float, optional: Seconds; 0 where the config has no validation, None
-        where its data are missing.
-    """
-    loader = cfg.get('val_dataloader')
-    if not loader or not cfg.get('val_cfg'):
-        return 0.
-    try:
-        dataset = DATASETS.build(loader.dataset)
-        order = [i % len(dataset) for i in range(FORWARDS + 1)]
-        loading = _mean_seconds(dataset.__getitem__, order)
-    except Exception:  # whatever a dataset makes of missing files
-        return None
-    model = build_model(cfg.model).to(device).eval()
-    batch = [dataset[0]] * min(FORWARDS, loader.get('batch_size', 1))
-    for _ in range(2):  # the first one allocates
-        begin = time.perf_counter()
-        with torch.no_grad():
-            model.val_step(pseudo_collate(batch))
-        seconds = (time.perf_counter() - begin) / len(batch)
-    workers = cfg.train_dataloader.get('num_workers', 0)
-    return len(dataset) * (
-        max(seconds, loading / workers) if workers else seconds + loading)

@@ -62,15 +62,15 @@ def test_steps_of_a_toy_model(tmp_path):
 
 
 def test_the_command(small_config, command):
-    """The config's own videos are there: loading and validation, too."""
+    """The config's own videos are there."""
     status, out, err = command(small_config, '--hours', 1)
     assert status == 0
     assert '16 x 4 x 24' in out and '1 x 16 x 48' in out
-    assert 'speed-up:' in out and 'left out' not in out
+    assert 'speed-up:' in out and 'and loading' not in out
     assert 'forecast for 24 clips on this device' in out
     rows = [re.split(r'\s{2,}', line.strip()) for line in out.splitlines()]
     parts = {row[0]: row[1] for row in rows if row[-1].endswith(' h')}
-    for name in ('training', 'precise BN', 'validation', 'wall-clock'):
+    for name in ('training', 'precise BN', 'wall-clock'):
         assert float(parts[name].split()[0]) > 0
     caps = {row[0]: row for row in rows if len(row) > 5 and row[3][-1] == 'h'}
     assert list(caps) == [
@@ -105,7 +105,7 @@ def test_the_command_without_the_data_where_a_shape_fails(small_config,
                for split in ('train', 'val')]
     status, out, _ = command(small_config, '--cfg-options', *nowhere)
     assert status == 0 and 'give --clips' in out
-    assert 'left out, since its data are not here: loading, validation' in out
+    assert 'left out, and loading, since the data are not here' in out
     channels = Config.fromfile(small_config).model.cls_head.in_channels
     status, out, _ = command(small_config, '--cfg-options', *nowhere,
                              f'model.cls_head.in_channels={channels + 1}')

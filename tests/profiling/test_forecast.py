@@ -51,12 +51,11 @@ def measured(*schedules, **changed):
 ])
 def test_parts(workers, waits, base_waits, precise):
     found = forecast(schedule(), MeasuredTimes(
-        STEPS, 2, 80, loads=LOADS, workers=workers, evaluation=7.,
-        base_evaluations=5))
+        STEPS, 2, 80, loads=LOADS, workers=workers))
     ours, base = ([round(3600 * hours, 6) for hours in part]
                   for part in zip(*found.parts.values()))
-    assert ours == [2 * 10 * 2 + 40, waits, precise, 14]  # two validations
-    assert base == [6 * 40, base_waits, 0, 35]
+    assert ours == [2 * 10 * 2 + 40, waits, precise]
+    assert base == [6 * 40, base_waits, 0]
     assert 3600 * found.hours == pytest.approx(sum(ours))
     assert found.speedup == pytest.approx(sum(base) / sum(ours))
     assert (found.iterations, found.base_iterations) == (60, 240)
@@ -74,7 +73,7 @@ def test_precise_bn_is_bounded(limit, clips, processes, batches):
 
 
 def test_an_unknown_number_of_clips_leaves_the_ratio():
-    found = forecast(schedule(), MeasuredTimes(STEPS, 2, evaluation=100.))
+    found = forecast(schedule(), MeasuredTimes(STEPS, 2))
     assert found.speedup == pytest.approx(6 / (2 / 4 * 2 + 1), rel=1e-4)
 
 
