@@ -12,7 +12,7 @@ ROLE = re.compile(r':(?:attr|class|data|func|meth|mod):<code>\.*(?:\w+\.)*?'
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Replace links to files outside of docs/, and to folders, by their text."""
+    """Replace links out of docs/, and to folders, by their text."""
     folder = (DOCS / page.file.src_uri).parent
 
     def replace(match):
