@@ -1,32 +1,39 @@
-"""``python -m mmaction_multigrid COMMAND``, and the console script ``mmaction-multigrid``."""
+"""Run ``python -m mmaction_multigrid COMMAND``."""
 
-import argparse
 import sys
 from typing import List, Optional
 
 from .cli import check, report, resolve, schedule, store, videos
-from .patches import LEAVE_STACK, change_lines, is_set
+from .cli.common import Parser
+from .patches import change_lines
 
 PROGRAM = 'mmaction-multigrid'
-COMMANDS = dict(schedule=schedule, resolve=resolve, check=check, store=store, videos=videos, report=report)
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
-    parser = argparse.ArgumentParser(prog=PROGRAM, description='Multigrid training of video models for MMAction2.',
-                                     epilog=f'{PROGRAM} COMMAND --help says more of each.')
-    parser.add_argument('--debug', action='store_true', help='show where an error comes from, and what the '
-                        'package changed in the installed stack')
-    commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
-    for name, module in COMMANDS.items():
-        text = module.__doc__.splitlines()[0]
-        module.add_arguments(commands.add_parser(name, help=text, description=text, epilog=f'{PROGRAM} {module.EXAMPLE}'))
-    return parser
+COMMANDS = dict(schedule=schedule, resolve=resolve, check=check, store=store,
+                videos=videos, report=report)
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """Run a command; its exit status: 2, and one line on stderr, where the user made a mistake."""
-    args = build_parser().parse_args(argv)
+    """Run a command.
+
+    Args:
+        argv (list[str], optional): Its arguments. Defaults to those of the
+            process.
+
+    Returns:
+        int: Exit status; 2, after one line on stderr, for a user's mistake.
+    """
+    parser = Parser(prog=PROGRAM, description='Multigrid training of video '
+                    'models for MMAction2.',
+                    epilog=f'{PROGRAM} COMMAND --help says more of each.')
+    parser.add_argument('--debug', action='store_true', help='show where an '
+                        'error comes from, and what the package changed in '
+                        'the installed stack')
+    commands = parser.add_subparsers(dest='command', metavar='COMMAND',
+                                     required=True)
+    for name, module in COMMANDS.items():
+        module.add_arguments(commands.add_parser(
+            name, help=module.__doc__, description=module.__doc__))
+    args = parser.parse_args(argv)
     if args.debug:
         print(*change_lines(), sep='\n', file=sys.stderr)
     try:
@@ -34,11 +41,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     except (ImportError, OSError, TypeError, ValueError) as error:
         if args.debug:
             raise
-        text = ' '.join(str(error).split())
-        if isinstance(error, ImportError) and is_set(LEAVE_STACK):
-            text += (f'; {LEAVE_STACK} is set: nothing that is missing in '
-                     'the installed stack is stood in for')
-        print(f'{PROGRAM} {args.command}: {text}', file=sys.stderr)
+        print(f'{PROGRAM} {args.command}:', *str(error).split(),
+              file=sys.stderr)
         return 2
 
 

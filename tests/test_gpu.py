@@ -12,7 +12,7 @@ from torch import nn
 
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm, set_bn_splits
-from mmaction_multigrid.plan.probe import probe_shapes
+from mmaction_multigrid.profiling import profile_steps
 from mmaction_multigrid.core.shapes import Shape
 
 from .core.batches import seeded_batches
@@ -125,7 +125,7 @@ def test_every_shape_takes_as_much_memory():
     model = base_config('unused').model
     model.backbone.channels, model.cls_head.in_channels = 32, 32
     shapes = [Shape(1, 16, 112), Shape(4, 16, 56), Shape(8, 8, 56)]
-    probes = list(probe_shapes(model, shapes, 4, device='cuda'))
+    probes = list(profile_steps(model, shapes, 4, device='cuda'))
     assert [probe.error for probe in probes] == [None] * 3
     base = probes[0].peak_memory
     assert base > 2**20

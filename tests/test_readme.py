@@ -14,11 +14,8 @@ README = (ROOT / 'README.md').read_text()
 STOCK = re.search('^_base_ = .*', README, flags=re.MULTILINE)[0]
 
 
-def blocks(language):
-    return re.findall(rf'```{language}\n(.*?)```', README, flags=re.DOTALL)
-
-
-@pytest.mark.parametrize('text', blocks('python'))
+@pytest.mark.parametrize('text', re.findall(
+    r'```python\n(.*?)```', README, flags=re.DOTALL))
 def test_configs_train(text, tmp_path):
     (tmp_path / 'config.py').write_text(text)
     if 'read_base' in text:
@@ -26,24 +23,9 @@ def test_configs_train(text, tmp_path):
         stock = Config.fromfile(tmp_path / 'stock.py').to_dict()
         (tmp_path / 'mine.py').write_text(import_types(stock))
     resolved = apply_multigrid(Config.fromfile(tmp_path / 'config.py'))
-    assert resolved.train_cfg == dict(type='MultigridTrainLoop', max_epochs=384, eval_freq=3)  # 1.5 x 256
+    assert resolved.train_cfg == dict(type='MultigridTrainLoop',
+                                      max_epochs=384, eval_freq=3)  # 1.5 x 256
     stages = resolved.train_dataloader.batch_sampler.stages
     assert stages[0].shapes == [(16, 8, 112), (8, 8, 158), (8, 8, 158)]
     assert stages[-1].shapes == [(4, 32, 112), (2, 32, 158), (1, 32, 224)]
     assert resolved.custom_imports.imports == ['mmaction_multigrid']
-
-
-def test_commands_name_what_is_there():
-    commands = ' '.join(blocks('bash'))
-    paths = re.findall(r'\b(?:tools|configs)/[\w./-]+', commands)
-    assert len(paths) >= 4
-    for path in paths:
-        assert (ROOT / path).is_file(), path
-    targets = re.findall(r'^make (\w+)', commands, flags=re.MULTILINE)
-    assert targets
-    for target in targets:
-        assert f'\n{target}:' in (ROOT / 'Makefile').read_text()
-
-
-def test_it_is_short():
-    assert len(README.splitlines()) <= 130

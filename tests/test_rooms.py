@@ -18,12 +18,14 @@ ALLOWED = dict(
     checkpoints={'core', 'patches', *STACK},
     models={'core', *STACK},
     config={'core', 'loading', *STACK},
-    store={'core', 'loading', 'config', 'av', 'cv2', 'decord', 'rich', *STACK},
+    frame_store={
+        'core', 'loading', 'config', 'av', 'cv2', 'decord', 'rich', *STACK
+    },
     charades={'core', *STACK},
     profiling={'core', 'config', 'models', 'patches', 'matplotlib', *STACK},
-    plan={'core', 'config', 'models', 'profiling', 'matplotlib', *STACK},
-    cli={'core', 'loading', 'config', 'store', 'plan', 'profiling', 'rich',
-         *STACK})
+    cli={
+        'core', 'loading', 'config', 'frame_store', 'profiling', 'rich', *STACK
+    })
 ROOMS = tuple(ALLOWED)
 
 

@@ -1,4 +1,7 @@
-"""Print the schedule of a multigrid config: ``python -m mmaction_multigrid schedule`` under its old name."""
+"""Print the schedule of a multigrid config.
+
+``python -m mmaction_multigrid schedule`` under its old name.
+"""
 
 import sys
 

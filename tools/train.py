@@ -1,83 +1,45 @@
 """Train a model: MMAction2's tools/train.py, flag for flag.
 
-    python tools/train.py CONFIG [--resume] [--amp] [--seed N] [--cfg-options KEY=VALUE ...]
+    python tools/train.py CONFIG [--resume] [--amp] [--seed N]
+                          [--cfg-options KEY=VALUE ...]
+
+``--seed``, ``--diff-rank-seed`` and ``--deterministic`` also hold where the
+config sets ``randomness``, and missing data end a run before it begins.
 """
 
-import argparse
-import os
-import os.path as osp
+import runpy
+from pathlib import Path
 
+import mmaction
 import torch.distributed as dist
 from mmaction.registry import RUNNERS
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmaction_multigrid import apply_multigrid  # heals and registers before a config asks for anything
+from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.loading.train_data import check_train_data
 from mmaction_multigrid.core.transform_rules import type_name
 
-
-def parse_args(argv=None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description='Train an action recognizer')
-    parser.add_argument('config', help='path of the train config')
-    parser.add_argument('--work-dir', help='where logs and checkpoints go; default: work_dirs/ and the config name')
-    parser.add_argument('--resume', nargs='?', const='auto',
-                        help='go on from this checkpoint; without a path from the last one in the work dir')
-    parser.add_argument('--amp', action='store_true', help='train in mixed precision')
-    parser.add_argument('--no-validate', action='store_true', help='do not validate while training')
-    parser.add_argument('--auto-scale-lr', action='store_true', help='scale the lr to the actual batch size')
-    parser.add_argument('--seed', type=int, help='random seed')
-    parser.add_argument('--diff-rank-seed', action='store_true', help='another seed on every rank')
-    parser.add_argument('--deterministic', action='store_true', help='deterministic cuDNN')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config settings to override: key=value')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
-    args = parser.parse_args(argv)
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
-
-
-def load_config(args: argparse.Namespace) -> Config:
-    """The config with the command line's settings in it."""
-    cfg = Config.fromfile(args.config)
-    cfg.launcher = args.launcher
-    if args.work_dir or cfg.get('work_dir') is None:
-        name = osp.splitext(osp.basename(args.config))[0]
-        cfg.work_dir = args.work_dir or osp.join('work_dirs', name)
-    if args.no_validate:
-        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    if args.amp:
-        kind = type_name(cfg.optim_wrapper.get('type', 'OptimWrapper'))
-        if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
-            raise ValueError(f'--amp: optim_wrapper.type = {kind!r} has no mixed precision; OptimWrapper has')
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    if args.resume:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
-    if args.auto_scale_lr:
-        cfg.auto_scale_lr.enable = True
-    given = dict(seed=args.seed, diff_rank_seed=args.diff_rank_seed, deterministic=args.deterministic)
-    if cfg.get('randomness') is None:
-        cfg.randomness = given
-    else:  # MMAction2's train.py leaves the flags out of account then
-        cfg.randomness.update({key: value for key, value in given.items() if value is not None and value is not False})
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
-    return cfg
+STOCK = Path(mmaction.__file__).parent / '.mim' / 'tools' / 'train.py'
+SEEDS = ('seed', 'diff_rank_seed', 'deterministic')
 
 
 def main() -> None:
     """Train."""
-    cfg = load_config(parse_args())
+    stock = runpy.run_path(str(STOCK))
+    args = stock['parse_args']()
+    cfg = Config.fromfile(args.config)
+    cfg.randomness = {'seed': None, **(cfg.get('randomness') or {}), **{
+        key: value for key in SEEDS
+        if (value := getattr(args, key)) is not None and value is not False}}
+    cfg = stock['merge_args'](cfg, args)
     if type_name(cfg.get('runner_type')) == 'MultigridRunner':
         cfg = apply_multigrid(cfg)
-    check_train_data(cfg)  # a wrong path is told at once, and not after the model is built
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    check_train_data(cfg)
+    runner = (RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg)(cfg)
     runner.train()
-    if dist.is_initialized():
-        dist.destroy_process_group()  # its threads must not outlive the interpreter
+    if dist.is_initialized():  # its threads must not outlive the interpreter
+        dist.destroy_process_group()
 
 
 if __name__ == '__main__':

@@ -1,11 +1,11 @@
-"""Charades, which MMAction2 lacks: data set, labels of the sampled span, multi-label heads.
+"""Charades, which MMAction2 lacks: dataset, labels, multi-label heads.
 
-Not imported with the package: a config names it, ``custom_imports = dict(imports=['mmaction_multigrid.charades'])``.
+Not imported with the package: a config names it with ``custom_imports =
+dict(imports=['mmaction_multigrid.charades'])``.
 """
 
-from .dataset import CharadesDataset
+from .dataset import CharadesDataset, LabelSampledActions
 from .heads import MultiLabelI3DHead, MultiLabelSlowFastHead
-from .labels import LabelSampledActions
 
 __all__ = [
     'CharadesDataset', 'LabelSampledActions', 'MultiLabelI3DHead',

@@ -1,1 +1,1 @@
-"""The command line: one file a command, which takes its arguments, calls a room and prints what comes back."""
+"""Command line: each file parses the arguments of a command and prints."""

@@ -1,112 +1,121 @@
-"""Measures steps, loading and validation of a config: hours of the run, caps on the batch, workers, warnings."""
+"""Measure a config: hours, caps on the batch, workers, warnings."""
 
 import argparse
 import sys
-from typing import List, Mapping, Optional, Sequence
+from dataclasses import replace
+from typing import Dict, List, Optional
 
 import torch
 from mmengine.config import Config
 
-from ..config.base import pipelines
-from ..plan.advice import (
-    cap_choices,
+from ..config.base import with_pipelines
+from ..profiling.forecast import (
+    Forecast,
+    MeasuredTimes,
+    compare_caps,
     fit_hours,
-    shapes_to_probe,
-    with_settings,
+    forecast,
+    shapes_to_profile,
+    worker_rows,
 )
-from ..plan.forecast import Costs, Forecast, StepTimes, forecast, worker_rows
-from ..plan.measure import (
-    base_evaluations,
-    evaluation_seconds,
+from ..profiling.steps import (
+    StepProfile,
     load_seconds,
+    profile_steps,
+    schedule_shapes,
+    shape_warnings,
 )
-from ..plan.probe import Probe, probe_shapes, schedule_shapes
-from ..plan.warnings import shape_warnings
-from ..config.auto import auto_settings
-from ..config.describe import count_base_iterations, count_iterations
 from ..config.settings import Settings
 from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
+from ..core.stages import bn_group_size
 from ..core.transform_rules import type_name
 from ..profiling.run_warnings import data_warnings
-from .check_output import (
-    print_caps,
-    print_forecast,
-    print_hours,
-    print_loading,
-    print_probes,
+from .common import (
+    above_zero,
+    add_config,
+    load_config,
+    load_schedule,
+    print_table,
 )
-from .config_args import add_clips, add_config, load_config, load_schedule
-
-EXAMPLE = ('check CONFIG --list train.txt --root videos --store grid_store   '
-           '(exit status 1 if a shape fails)')
-# Of a base step: then the config's own batch is run on a CPU, too.
-QUICK_SECONDS = 2.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     add_config(parser)
-    add_clips(parser)
+    add_data(parser)
+    parser.add_argument('--batch-size', type=above_zero(), metavar='N',
+                        help="base batch; default: the config's, on a CPU no "
+                        'more than 2, and times are scaled')
+    parser.add_argument('--hours', type=above_zero(float), help='time that '
+                        'there is: shows the longest schedule that fits')
+    parser.add_argument(
+        '--device', default='cuda' if torch.cuda.is_available() else 'cpu',
+        help='where to run')
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that replace the train data of a config."""
     parser.add_argument('--list', metavar='LIST', help='annotation file to '
                         "load clips of; default: the config's")
     parser.add_argument('--root', metavar='VIDEOS',
                         help="folder of the videos; default: the config's")
     parser.add_argument('--store', metavar='STORE', help='a grid store of '
                         "them; default: the config's, if it has one")
-    parser.add_argument('--batch-size', type=int, metavar='N',
-                        help="base batch; default: the config's, but 2 where "
-                        "a CPU's step takes over two seconds")
-    parser.add_argument('--hours', type=float, help='time that there is: '
-                        'tells the schedule that fits into it')
-    parser.add_argument(
-        '--device', default='cuda' if torch.cuda.is_available() else 'cpu',
-        help='where to run')
 
 
 def run(args: argparse.Namespace) -> int:
     """Check a config."""
     cfg = load_config(args)
-    set_data(cfg, args)
-    schedule, _, clips, share = load_schedule(cfg, args)
-    # As before 'auto' changed it.
-    free = with_settings(
-        schedule, max_batch_factor=None,
-        short_cycle=Settings.from_dict(cfg.multigrid).short_cycle)
-    wanted = shapes_to_probe(schedule, free)
-    loads = measure_loading(cfg, wanted, args)
-    probes = measure_steps(cfg, schedule, wanted, args)
+    dataset = set_data(cfg, args)
+    schedule, _, clips = load_schedule(cfg, args)
+    # Before 'auto' changed it.
+    free = MultigridSchedule(schedule.base, replace(
+        schedule.settings, max_batch_factor=None,
+        short_cycle=Settings.from_dict(cfg.multigrid).short_cycle))
+    wanted = shapes_to_profile(schedule, free)
+    times = measure(cfg, schedule, wanted, dataset, args)
     shapes = schedule_shapes(schedule)
-    shown = [probe for probe in probes if probe.shape in shapes]
-    print_probes(shown, schedule.base.shape)
-    works = all(probe.works for probe in shown)
-    if works:
-        report(cfg, schedule, free, probes, loads, share, args)
-    if not clips:
-        print('the data set is not here: give --clips for its wall-clock and '
-              'the warnings about its size')
+    shown = [profile for profile in times.profiles if profile.shape in shapes]
+    print_steps(shown, schedule.base.shape)
     texts = shape_warnings(schedule, shown)
-    batch_size = cfg.train_dataloader.batch_size
+    works = all(profile.works for profile in shown)
     if clips:
+        times = times._replace(clips=max(1, clips // args.processes))
+    else:
+        print('the dataset is not here: give --clips for its wall-clock and '
+              'the warnings about its size')
+    if works:
+        found = forecast(schedule, times)
+        print_forecast(found, clips, times)
+    if works and clips:
+        choices = compare_caps(free, times)
+        if args.hours:
+            fits = fit_hours(free, times, args.hours)
+            choices.update(fits)
+            texts += [] if fits else [f'no schedule fits into {args.hours} h']
+        print_choices(choices, found)
         texts += data_warnings(
-            shapes, batch_size * args.processes, clips,
-            count_iterations(schedule, batch_size, share),
-            count_base_iterations(schedule, batch_size, share))
+            shapes, times.batch_size * args.processes, clips,
+            found.iterations, found.base_iterations)
     for text in texts:
         print(f'WARNING: {text}')
-    return 0 if works else 1
+    return int(not works)
 
 
-def set_data(cfg: Config, args: argparse.Namespace) -> None:
-    """Put the command line's list, folder and store into the config.
+def set_data(cfg: Config, args: argparse.Namespace) -> dict:
+    """Put the command line's list, folder and store into a config.
+
+    Returns:
+        dict: The train dataset inside of its wrappers.
 
     Raises:
-        ValueError: The train data set is made of several.
+        ValueError: It is made of several.
     """
-    dataset = inner_dataset(cfg)
-    if (args.list or args.root) and 'datasets' in dataset:
+    dataset, *others = with_pipelines(cfg.train_dataloader.dataset)
+    if others and (args.list or args.root):
         raise ValueError('--list, --root: train_dataloader.dataset is made of '
-                         'several data sets; set their lists with '
+                         'several datasets; set their lists with '
                          '--cfg-options')
     if args.list:
         dataset['ann_file'] = args.list
@@ -116,117 +125,100 @@ def set_data(cfg: Config, args: argparse.Namespace) -> None:
         dataset['data_root'] = None
     if args.store:
         cfg.multigrid.grid_store = args.store
-
-
-def inner_dataset(cfg: Config) -> Mapping:
-    """The train data set inside of wrappers such as ``RepeatDataset``."""
-    dataset = cfg.train_dataloader.dataset
-    while 'dataset' in dataset:
-        dataset = dataset['dataset']
     return dataset
 
 
-def clips_of_a_video(cfg: Config) -> int:
-    """Clips that the train data set yields of a video at once."""
-    dataset = inner_dataset(cfg)
-    if type_name(dataset.get('type', '')) == 'RepeatAugDataset':
-        return dataset.get('num_repeats', 4)
-    return 1
-
-
-def measure_steps(cfg: Config, schedule: MultigridSchedule,
-                  shapes: Sequence[Shape],
-                  args: argparse.Namespace) -> List[Probe]:
-    """Make steps at shapes, at the batch of ``--batch-size``.
-
-    By default it is the config's own, but where that takes a CPU too long 2:
-    of a single clip batch norm may have a single value.
-    """
-    configured = cfg.train_dataloader.batch_size
-    views = clips_of_a_video(cfg)
-    pipeline = pipelines(cfg.train_dataloader.dataset)[0]
-
-    def steps(shapes: Sequence[Shape], batch_size: int,
-              repeats: int = 6) -> List[Probe]:
-        found = []
-        for probe in probe_shapes(
-                cfg.model, shapes, batch_size * views,
-                schedule.settings.bn_clips(configured), args.device,
-                repeats, cfg.optim_wrapper, pipeline):
-            found.append(probe)
-            time = f'{probe.seconds:.3f} s' if probe.works else 'failed'
-            say(f'step {len(found)} of {len(shapes)}: {probe.clips} x '
-                f'{probe.shape.num_frames} x {probe.shape.crop_size}: {time}')
-        return found
-
-    batch_size = args.batch_size or configured
-    if not args.batch_size and args.device == 'cpu' and configured > 2:
-        base, = steps([schedule.base.shape], 2, 1)
-        if not base.seconds * configured < 2 * QUICK_SECONDS:  # nor NaN
-            batch_size = 2
-            say(f'the base batch of {configured} clips takes long here: steps '
-                'are measured at one of 2, and their times scaled')
-    return steps(shapes, batch_size)
-
-
-def say(text: str) -> None:
-    """Tell what is being done, on stderr, where it is in nobody's way."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def measure_loading(cfg: Config, shapes: Sequence[Shape],
-                    args: argparse.Namespace) -> dict:
-    """Seconds a clip by (frames, crop); none where the data are not here.
+def measure(cfg: Config, schedule: MultigridSchedule, shapes: List[Shape],
+            dataset: dict, args: argparse.Namespace) -> MeasuredTimes:
+    """Measure loading and steps; says on stderr what is done.
 
     Raises:
         ValueError: Data that the command line names cannot be loaded.
     """
-    say('loading')
+    configured, loads = cfg.train_dataloader.batch_size, {}
+    print('loading', file=sys.stderr)
     try:
-        return load_seconds(cfg, shapes)
-    except Exception as error:  # whatever a data set makes of missing files
+        loads = load_seconds(cfg, shapes)
+    except Exception as error:  # whatever a dataset makes of missing files
         if args.list or args.root or args.store:
             raise ValueError(f'no clip can be loaded: {type(error).__name__}: '
                              f'{error}') from error
-        return {}
+    views = 1
+    if type_name(dataset.get('type', '')) == 'RepeatAugDataset':
+        views = dataset.get('num_repeats', 4)
+    # Of a single clip batch norm may have a single value.
+    batch_size = args.batch_size or (
+        min(2, configured) if args.device == 'cpu' else configured)
+    profiles: List[StepProfile] = []
+    for profile in profile_steps(
+            cfg.model, shapes, batch_size * views,
+            bn_group_size(schedule.settings.bn_base_size, configured),
+            args.device,
+            optim_wrapper=cfg.optim_wrapper, pipeline=dataset['pipeline']):
+        profiles.append(profile)
+        print(f'step {len(profiles)} of {len(shapes)}: {name_of(profile)}: '
+              f'{profile.seconds:.3f} s', file=sys.stderr, flush=True)
+    return MeasuredTimes(
+        profiles, configured, processes=args.processes, views=views,
+        loads=loads, workers=cfg.train_dataloader.get('num_workers', 0))
 
 
-def report(cfg: Config, schedule: MultigridSchedule, free: MultigridSchedule,
-           probes: Sequence[Probe], loads: dict, clips: Optional[int],
-           args: argparse.Namespace) -> None:
-    """Print the forecast, the workers, the caps and what fits a budget."""
-    say('validation')
-    base = next(probe for probe in probes
-                if probe.shape == schedule.base.shape)
-    workers = cfg.train_dataloader.get('num_workers', 0)
-    evaluation = evaluation_seconds(cfg, args.device, workers)
-    evaluations = base_evaluations(cfg.train_cfg) if cfg.get('val_cfg') else 0
-    missing = [] if loads else ['loading']
-    if evaluations and evaluation is None:
-        missing.append('validation')
-    batch_size = cfg.train_dataloader.batch_size
-    step = batch_size * clips_of_a_video(cfg)
-    costs = Costs(StepTimes(probes, step),
-                  base.forward_seconds * step / base.clips, loads, workers,
-                  evaluation or 0.)
+def name_of(profile: StepProfile) -> str:
+    """Describe the batch of a step: clips x frames x crop."""
+    return ' x '.join(map(str, (profile.clips, *profile.shape[1:])))
 
-    def take(other: MultigridSchedule) -> Optional[Forecast]:
-        try:
-            return forecast(other, costs, batch_size, clips, args.processes,
-                            evaluations)
-        except KeyError:  # of a shape that does not work
-            return None
 
-    now = take(schedule)
-    print_forecast(schedule, now, clips and clips * args.processes, missing)
-    if loads:
-        print_loading(worker_rows(schedule, costs, batch_size), workers)
+def print_steps(profiles: List[StepProfile], base_shape: Shape) -> None:
+    """Print one row per shape."""
+    base = next(profile for profile in profiles
+                if profile.shape == base_shape)
+    rows = []
+    for profile in profiles:
+        memory = profile.peak_memory
+        rows.append((
+            name_of(profile), f'{profile.seconds:.3f} s',
+            f'{profile.seconds / base.seconds:.2f}',
+            f'{memory / 2**20:.0f} MiB' if memory else '-',
+            f'{memory / base.peak_memory:.2f}' if memory else '-',
+            'failed' if profile.error else f'{profile.loss:.3f}'))
+    print('one training step at every shape')
+    print_table(
+        ('clips x frames x crop', 'time', 'of the base shape', 'peak memory',
+         'of the base shape', 'loss'), rows)
+
+
+def print_forecast(found: Forecast, clips: Optional[int],
+                   times: MeasuredTimes) -> None:
+    """Print where the time of both runs goes, and the workers they need."""
+    print(f'speed-up: {found.speedup:.2f}x at the measured times, '
+          f'{found.schedule.predicted_speedup:.2f}x if all pixels took the '
+          'same time; validation is left out' + ', and loading, since the '
+          'data are not here' * (not times.loads))
     if clips:
-        print_caps(cap_choices(free, batch_size, clips, take),
-                   schedule.settings,
-                   auto_settings(free.base, free.settings, batch_size, clips),
-                   count_base_iterations(schedule, batch_size, clips))
-        if args.hours:
-            epochs = args.hours * schedule.base.max_epochs / now.base_hours
-            print_hours(fit_hours(free, batch_size, clips, args.hours, take),
-                        args.hours, epochs)
+        print(f'forecast for {clips} clips on this device')
+        rows = [(name, f'{ours:.3g} h', f'{base:.3g} h') for name, (
+            ours, base) in [*found.parts.items(), (
+                'wall-clock', (found.hours, found.base_hours))]]
+        print_table(('', 'multigrid', 'base training'), rows)
+    if times.loads:
+        print('throughput of a process, in clips a second; * more than '
+              f'train_dataloader.num_workers = {times.workers}')
+        print_table(
+            ('epochs', 'training', 'a worker', 'workers that keep up'),
+            [(epochs, f'{taken:.1f}', f'{loaded:.1f}',
+              f'{count}{" *" * (count > times.workers)}') for epochs, taken,
+             loaded, count in worker_rows(found.schedule, times)])
+
+
+def print_choices(choices: Dict[str, Forecast], now: Forecast) -> None:
+    """Print one row per choice of a cap."""
+    print('what a cap on the batch costs and leaves')
+    print_table(
+        ('max_batch_factor', 'iterations', 'of base training', 'wall-clock',
+         'times as fast', 'first lr factor', ''),
+        [(name, str(found.iterations),
+          f'{100 * found.iterations / found.base_iterations:.0f} %',
+          f'{found.hours:.3g} h', f'{found.speedup:.2f}',
+          f'{found.schedule.lr_factors[0][1]:.4g}',
+          'this config' * (found.schedule.stages == now.schedule.stages))
+         for name, found in choices.items()])

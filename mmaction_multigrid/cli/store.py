@@ -1,9 +1,9 @@
-"""Builds, checks and describes a grid store: the videos once more, small, so that coarse clips are cheap to load."""
+"""Build, check and describe a grid store: small copies of the videos."""
 
 import argparse
 import sys
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Tuple
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -14,110 +14,135 @@ from ..store.copying import Settings
 from ..store.index import Index
 from ..store.info import check_store, store_info
 from ..store.log import FAILED
-from ..store.sources import Source, sources_in, sources_of
+from ..store.sources import sources_in, sources_of
+from .common import above_zero
 
-EXAMPLE = 'store build train.txt STORE --root data/videos --config CONFIG'
+
+def read_part(text: str) -> Tuple[int, int]:
+    """Read I/N."""
+    part, _, parts = text.partition('/')
+    if not (part.isdecimal() and parts.isdecimal()
+            and 1 <= int(part) <= int(parts)):
+        raise argparse.ArgumentTypeError(
+            f'{text}: must be I/N, as 1/8 to 8/8')
+    return int(part), int(parts)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the three commands and their arguments."""
-    commands = parser.add_subparsers(dest='store_command', metavar='build|check|info', required=True)
+    commands = parser.add_subparsers(metavar='build|check|info', required=True)
     text = ('write the copies that are missing; goes on where it was broken '
             'off (exit status 1 if a video could not be copied)')
     builder = commands.add_parser('build', help=text)
-    builder.add_argument('list', metavar='LIST', type=Path, nargs='?', help="annotation file; default: the config's")
-    builder.add_argument('store', metavar='STORE', type=Path, help='folder of the store')
-    builder.add_argument('--root', type=Path, help="folder of the videos, data_prefix; default: the config's")
-    builder.add_argument('--config', help='multigrid config: what its shapes need, from what its pipeline reads')
-    builder.add_argument(
-        '--delimiter',
-        help='between path and label, without --config; default: white space')
-    builder.add_argument('--sides', type=int, nargs='+', help="short sides in pixels; default: the config's")
-    builder.add_argument('--full', action='store_true', help='the size of the full grid, too')
-    builder.add_argument('--quality', type=int, default=Settings.quality, help='of the JPEGs; default: %(default)s')
-    builder.add_argument('--frame-stride', type=int, default=1, help='keep every how many-th frame; default: 1')
-    builder.add_argument('--processes', type=int, help='side by side; default: one for each CPU')
-    builder.add_argument('--part', default='1/1', metavar='I/N', help='only the I-th of N parts, for job arrays')
-    checker = commands.add_parser('check', help='read every copy: is it what was written? (exit status 1 if one is not)')
-    checker.add_argument('--processes', type=int, default=1, help='copies to read side by side; default: 1')
-    teller = commands.add_parser('info', help='settings, sizes, number of videos and room')
-    for command in (checker, teller):
-        command.add_argument('store', metavar='STORE', type=Path, help='folder of the store')
+    builder.set_defaults(action=_build)
+    add_build(builder)
+    for name, action, text in (
+            ('check', _check, 'read every copy: is it what was written? (exit '
+             'status 1 if one is not)'),
+            ('info', _info, 'settings, sizes, number of videos and room')):
+        command = commands.add_parser(name, help=text)
+        command.set_defaults(action=action)
+        command.add_argument('store', metavar='STORE', type=Path,
+                             help='folder of the store')
+        command.add_argument('--processes', type=above_zero(), default=1,
+                             help='side by side; default: 1')
+
+
+def add_build(builder: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``build``."""
+    add = builder.add_argument
+    add('list', metavar='LIST', type=Path, nargs='?',
+        help="annotation file; default: the config's")
+    add('store', metavar='STORE', type=Path, help='folder of the store')
+    add('--root', type=Path,
+        help="folder of the videos, data_prefix; default: the config's")
+    add('--config', help='multigrid config: what its shapes need, from what '
+        'its pipeline reads')
+    add('--delimiter', help='between path and label, without --config; '
+        'default: white space')
+    sizes = builder.add_mutually_exclusive_group()
+    sizes.add_argument('--sides', type=int, nargs='+',
+                       help="short sides in pixels; default: the config's")
+    sizes.add_argument('--full', action='store_true',
+                       help='the size of the full grid, too')
+    add('--quality', type=int, default=Settings.quality,
+        help='of the JPEGs; default: %(default)s')
+    add('--frame-stride', type=int, default=1,
+        help='keep every how many-th frame; default: 1')
+    add('--processes', type=above_zero(),
+        help='side by side; default: one for each CPU')
+    add('--part', default=(1, 1), type=read_part, metavar='I/N',
+        help='only the I-th of N parts, for job arrays')
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one of the three."""
-    if getattr(args, 'processes', None) is not None and args.processes < 1:
-        raise ValueError(f'--processes {args.processes}: must be at least 1')
-    return dict(build=_build, check=_check, info=_info)[args.store_command](args)
+    return args.action(args)
 
 
 def _build(args: argparse.Namespace) -> int:
-    part = _read_part(args.part)
-    cfg = Config.fromfile(args.config) if args.config else None
-    if cfg is None and not (args.sides and args.list):
-        raise ValueError('--config is missing: it tells videos and sizes; or give LIST and --sides')
-    if args.full and args.sides:
-        raise ValueError('--full adds a size to those of the config, and --sides names all')
-    if args.delimiter and args.config:
+    if not args.config and not (args.sides and args.list):
+        raise ValueError('--config is missing: it tells videos and sizes; or '
+                         'give LIST and --sides')
+    if args.config and args.delimiter:
         raise ValueError(
-            f'--delimiter {args.delimiter!r}: the list is read as the data '
-            'set of --config reads it; set the delimiter there')
-    Settings(args.sides or (2**15, ), args.quality, args.frame_stride)  # what is wrong is said before the list is read
-    sources = _find_sources(cfg, args.list, args.root, args.delimiter)
-    settings = Settings(tuple(args.sides or choose_sides(cfg, sources, args.full)), args.quality, args.frame_stride)
-    result = build(sources, args.store, settings, args.processes, part)
-    if result['failed'] and not result['videos']:
-        hint = '' if cfg else '; are --root and --delimiter right?'
+            f'--delimiter {args.delimiter!r}: the list is read as the dataset '
+            'of --config reads it; set the delimiter there')
+    if args.config:
+        cfg = Config.fromfile(args.config)
+        init_default_scope(cfg.get('default_scope') or 'mmaction')
+        sources = sources_of(cfg, args.list, args.root)
+        sides = args.sides or choose_sides(cfg, sources, args.full)
+    else:
+        sources = sources_in(args.list, args.root or Path(), args.delimiter)
+        sides = args.sides
+    settings = Settings(tuple(sides), args.quality, args.frame_stride)
+    result = build(sources, args.store, settings, args.processes, args.part)
+    failed = result['failed']
+    if failed and not result['videos']:
+        hint = '' if args.config else '; are --root and --delimiter right?'
         raise ValueError(
             f'{args.store}: none of these {len(sources)} videos could be '
-            f'copied. The first: {min(result["failed"].values())}{hint}')
-    print(f'{args.store}: {result["videos"]} of these {len(sources)} videos with short sides of '
-          f'{", ".join(map(str, settings.sides))} pixels, {result["bytes"] / 2**30:.3g} GiB')
-    if result['failed']:
-        print(f'{len(result["failed"])} videos could not be copied, and are read from their originals'
-              + (f': {args.store / FAILED}' if result['finished'] else ''))
+            f'copied. The first: {min(failed.values())}{hint}')
+    print(f'{args.store}: {result["videos"]} of these {len(sources)} videos '
+          'with short sides of '
+          f'{", ".join(map(str, settings.sides))} pixels, '
+          f'{result["bytes"] / 2**30:.3g} GiB')
+    if failed:
+        print(f'{len(failed)} videos could not be copied, and are read from '
+              'their originals' + (f': {args.store / FAILED}'
+                                   if result['finished'] else ''))
     if not result['finished']:
-        print(f'part {args.part} is done; the store can be used when all parts are')
-    return 1 if result['failed'] else 0
-
-
-def _read_part(text: str) -> Tuple[int, int]:
-    part, _, parts = text.partition('/')
-    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise ValueError(f'--part {text}: must be I/N, as 1/8 to 8/8')
-    return int(part), int(parts)
-
-
-def _find_sources(cfg: Optional[Config], listed: Optional[Path],
-                  root: Optional[Path],
-                  delimiter: Optional[str]) -> List[Source]:
-    if cfg is None:
-        return sources_in(listed, root or Path(), delimiter)
-    init_default_scope(cfg.get('default_scope') or 'mmaction')
-    return sources_of(cfg, listed, root)
+        print('part {}/{} is done; the store can be used when all parts '
+              'are'.format(*args.part))
+    return int(bool(failed))
 
 
 def _check(args: argparse.Namespace) -> int:
     index = Index(str(args.store))
-    wrong = 0
-    for path, answer in track(check_store(args.store, args.processes), 'copies', len(index) * len(index.sides),
+    copies, wrong = len(index) * len(index.sides), 0
+    for path, answer in track(check_store(args.store, args.processes),
+                              'copies', copies,
                               disable=not sys.stdout.isatty()):
         if answer != 'fine':
             print(f'{path}\t{answer}')
             wrong += 1
-    print(f'{len(index)} videos, {len(index) * len(index.sides)} copies, {wrong} of them not whole'
-          + ('; `store build` makes those anew that are removed' if wrong else ''))
-    return 1 if wrong else 0
+    print(f'{len(index)} videos, {copies} copies, {wrong} of them not whole'
+          + '; `store build` makes those anew that are removed' * bool(wrong))
+    return int(wrong > 0)
 
 
 def _info(args: argparse.Namespace) -> int:
     info = store_info(args.store)
-    room = ', '.join(f'{side} ({size / 2**30:.3g} GiB)' for side, size in zip(info['sides'], info['bytes']))
-    print(f'{args.store}: {info["videos"]} videos of {info["frames"]} frames with short sides of {room} pixels, '
-          f'{sum(info["bytes"]) / 2**30:.3g} GiB; quality {info["quality"]}, every {info["frame_stride"]}. frame; '
-          f'{info["failed"]} videos could not be copied')
+    room = ', '.join(f'{side} ({size / 2**30:.3g} GiB)' for side, size in zip(
+        info['sides'], info['bytes']))
+    print(f'{args.store}: {info["videos"]} videos of {info["frames"]} frames '
+          f'with short sides of {room} pixels, '
+          f'{sum(info["bytes"]) / 2**30:.3g} GiB; quality {info["quality"]}, '
+          f'every {info["frame_stride"]}. frame; {info["failed"]} videos '
+          'could not be copied')
     if info['logged'] or not info['finished']:
-        print(f'{info["logged"]} videos are copied and not in the index: run `store build` again'
-              + ('' if info['finished'] else '; until then the store cannot be used'))
+        print(f'{info["logged"]} videos are copied and not in the index: run '
+              '`store build` again' + ('; until then the store cannot be used'
+                                       * (not info['finished'])))
     return 0

@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmaction_multigrid.config.curve_lr import CurveLR
 
-from ..small import load_tool
+from .. import lr_differences as tool
 from ..stock import accepted_configs
 from ..toy import base_config
-
-tool = load_tool('maintain/lr_differences')
 
 
 @pytest.mark.filterwarnings('ignore:torch.meshgrid:UserWarning')

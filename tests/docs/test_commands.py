@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmaction_multigrid.__main__ import COMMANDS, PROGRAM, main
-from mmaction_multigrid.plan import measure, probe
+from mmaction_multigrid.__main__ import main
+from mmaction_multigrid.profiling import steps
 
 from ..conftest import ROOT
-from ..plan.test_runs import FIRST, RESUMED, write
+from ..profiling.test_runs import FIRST, RESUMED, write
 from ..small import STOCK_TOOLS, load_tool, run
 from ..stock_paths.families import FAMILIES
 from .pages import PAGES, commands, name
@@ -19,8 +19,8 @@ from .pages import PAGES, commands, name
 NEEDS = re.compile(r' # .*\bneeds (GPUs|data|Slurm|openmim|an account|a browser)\b')
 # Pages whose blocks another test runs as they stand.
 AS_THEY_STAND = {
-    'docs/tutorial.md': 'tests/test_tutorial.py',
-    'docs/fine-tuning.md': 'tests/test_fine_tuning.py',
+    'docs/tutorial.md': 'tests/docs/test_guides.py',
+    'docs/fine-tuning.md': 'tests/docs/test_guides.py',
     'docs/distributed.md': 'tests/tools/test_distributed.py'
 }
 # How commands begin that another test runs.
@@ -70,8 +70,8 @@ def stand_ins(tmp_path_factory, digits):
 @pytest.mark.parametrize('line', TO_RUN)
 def test_a_command_runs(stand_ins, monkeypatch, tmp_path, line):
     monkeypatch.chdir(stand_ins.folder)
-    monkeypatch.setattr(probe, 'ENOUGH_SECONDS', 0)  # figures are not looked at
-    monkeypatch.setattr(measure, 'CLIPS', 1)
+    monkeypatch.setattr(steps, 'STEP_SECONDS', 0)  # figures are not looked at
+    monkeypatch.setattr(steps, 'CLIPS', 1)
     line = re.sub(r'\b[A-Z][A-Z_]+\b', lambda match: str(stand_ins.words.get(match[0], match[0])), line)
     program, tool, *args = shlex.split(line)
     assert program == 'python', 'nobody runs it: mark what it needs, or name the test that does'
@@ -94,27 +94,3 @@ def test_every_page_is_looked_at():
     lines = [line for page in PAGES for line in commands(page)]
     for begin in ELSEWHERE:
         assert any(line.startswith(begin) for line in lines), f'no page shows {begin}'
-
-
-def inline(page):
-    """Commands in the text of a page."""
-    text = re.sub(r'^ *```.*?^ *```', '', page.read_text(), flags=re.DOTALL | re.MULTILINE)
-    spans = (' '.join(span.split()) for span in re.findall(r'`([^`]+)`', text))
-    return [span for span in (re.sub(r'^python -m mmaction_multigrid', PROGRAM, span) for span in spans)
-            if re.match(rf'(python|{PROGRAM}) ', span)]
-
-
-@pytest.mark.parametrize('page', [page for page in PAGES if page.stem != 'CHANGELOG'], ids=name)
-def test_commands_in_the_text_are_those_that_there_are(page, capsys):
-    for command in inline(page):
-        program, first, *words = command.split()
-        if program == 'python':
-            assert first == '-m' or (ROOT / first).is_file(), command
-        elif first in COMMANDS:
-            kind = [word for word in words[:1] if first == 'store']
-            with pytest.raises(SystemExit):
-                main([first, *kind, '--help'])
-            text = capsys.readouterr().out
-            assert [flag for flag in words if flag.startswith('--') and flag not in text] == [], command
-        else:
-            assert first in ('COMMAND', '--help'), command

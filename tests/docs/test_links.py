@@ -1,4 +1,4 @@
-"""Every link of every page leads somewhere: to a file, and where it names one to a heading."""
+"""Every link of every page leads somewhere, and every tool has its line."""
 
 import re
 
@@ -8,34 +8,40 @@ from ..conftest import ROOT
 from .pages import PAGES, name
 
 
+def without_code(text):
+    return re.sub(r'^```.*?^```', '', text, flags=re.DOTALL | re.MULTILINE)
+
+
 def anchors(text):
     """What the headings of a page are called in links, as GitHub does it."""
     found = []
-    for heading in re.findall(r'^#+ (.+)$', re.sub(r'^```.*?^```', '', text, flags=re.DOTALL | re.MULTILINE),
-                              flags=re.MULTILINE):
+    for heading in re.findall(r'^#+ (.+)$', without_code(text), re.MULTILINE):
         anchor = re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-')
-        found.append(f'{anchor}-{times}' if (times := found.count(anchor)) else anchor)
+        times = found.count(anchor)
+        found.append(f'{anchor}-{times}' if times else anchor)
     return found
-
-
-def dead_links(page, text):
-    """Links of a page that lead nowhere."""
-    links = re.findall(r'\]\(([^)\s]+)\)', re.sub(r'^```.*?^```', '', text, flags=re.DOTALL | re.MULTILINE))
-    for link in links:
-        if re.match(r'https?:', link):
-            continue
-        path, _, anchor = link.partition('#')
-        target = page.parent / path if path else page
-        if not target.exists() or (anchor and anchor not in anchors(target.read_text() if path else text)):
-            yield link
 
 
 @pytest.mark.parametrize('page', PAGES, ids=name)
 def test_links_lead_somewhere(page):
-    assert list(dead_links(page, page.read_text())) == []
+    text = page.read_text()
+    for link in re.findall(r'\]\((?!https?:)([^)\s]+)\)', without_code(text)):
+        path, _, anchor = link.partition('#')
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text()), link
 
 
 def test_the_site_shows_every_page():
     nav = (ROOT / 'mkdocs.yml').read_text().split('\nnav:\n')[1]
-    shown = {f'docs/{page}' for page in re.findall(r': (\S+\.md)$', nav, flags=re.MULTILINE)}
-    assert shown == {name(page) for page in PAGES if name(page).startswith('docs/')}
+    shown = set(re.findall(r': (\S+\.md)$', nav, flags=re.MULTILINE))
+    assert {f'docs/{page}' for page in shown} == {
+        name(page) for page in PAGES if name(page).startswith('docs/')}
+
+
+def test_every_tool_is_told_of():
+    tools = ROOT / 'tools'
+    rows = re.findall(r'^\| (`.*?) \|', (tools / 'README.md').read_text(), re.M)
+    assert set(re.findall('`([^`]+)`', ' '.join(rows))) == {
+        str(path.relative_to(tools)) for kind in ('*.py', '*.sh')
+        for path in tools.rglob(kind)}

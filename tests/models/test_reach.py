@@ -9,7 +9,7 @@ from torch import nn
 
 from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.models.reach import check_sizes
-from mmaction_multigrid.plan import schedule_shapes, without_weights
+from mmaction_multigrid.profiling import schedule_shapes, without_weights
 
 SIZES = [(frames, crop) for frames in (4, 8, 16) for crop in (32, 45, 64)]
 BASE = (16, 64)

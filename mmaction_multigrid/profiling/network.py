@@ -1,0 +1,121 @@
+"""Build what is measured: a network, its optimizer, and random clips."""
+
+from typing import Any, Callable, Mapping, Optional, Sequence
+
+import numpy as np
+import torch
+from mmaction.registry import MODELS
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.optim import OptimWrapper, build_optim_wrapper
+from torch import nn
+
+from ..core.transform_rules import type_name
+
+FORMAT = [dict(type='FormatShape', input_format='NCTHW'),
+          dict(type='PackActionInputs')]
+
+
+def without_weights(config: Any) -> Any:
+    """Leave the files that weights come from out of a model's config."""
+    if isinstance(config, dict):
+        return {key: None if key == 'pretrained' else without_weights(value)
+                for key, value in config.items() if key != 'init_cfg'}
+    if isinstance(config, (list, tuple)):
+        return type(config)(map(without_weights, config))
+    return config
+
+
+def _build(name: str, function: Callable, *args: Any) -> Any:
+    try:
+        return function(*args)
+    except Exception as error:  # whatever a class makes of its arguments
+        raise ValueError(f'{name}: cannot be built here: '
+                         f'{type(error).__name__}: {error}') from error
+
+
+def build_model(config: dict) -> nn.Module:
+    """Build a recognizer with random weights, without a download.
+
+    Args:
+        config (dict): ``model`` of a config.
+
+    Raises:
+        ValueError: The model cannot be built, or is no recognizer.
+    """
+    name = f'model.type = {type_name(config.get("type"))!r}'
+    model = _build(name, MODELS.build, without_weights(config))
+    if not hasattr(model, 'cls_head'):
+        raise ValueError(f'{name}: has no cls_head; only recognizers can be '
+                         'measured')
+    return model
+
+
+def build_optimizer(model: nn.Module, config: Optional[dict],
+                    device: str) -> OptimWrapper:
+    """Build the optimizer wrapper of a config with an lr of 0.
+
+    Args:
+        model (nn.Module): The network.
+        config (dict, optional): ``optim_wrapper``. None: plain SGD.
+        device (str): Device of the network. On a CPU the wrapper is a plain
+            ``OptimWrapper``.
+
+    Raises:
+        ValueError: The wrapper cannot be built.
+    """
+    left_out = ('accumulative_counts', ) if device != 'cpu' else (
+        'accumulative_counts', 'type', 'loss_scale', 'dtype', 'use_fsdp')
+    config = config or dict(optimizer=dict(type='SGD', lr=0.))
+    wrapper = _build('optim_wrapper', build_optim_wrapper, model, {
+        key: value for key, value in config.items() if key not in left_out})
+    for group in wrapper.param_groups:
+        group['lr'] = 0.
+    return wrapper
+
+
+class RandomClips:
+    """Batches of noise in the form in which a train pipeline yields them.
+
+    Args:
+        model (nn.Module): The network.
+        pipeline (Sequence[dict]): Train pipeline of its config, whose
+            transforms that sample, format and pack clips count. Empty: as for
+            a 3D network.
+    """
+
+    def __init__(self, model: nn.Module, pipeline: Sequence[Mapping]) -> None:
+        steps = {type_name(step.get('type')): step for step in pipeline}
+        sampler = next((step for step in pipeline if 'clip_len' in step), {})
+        self.num_clips = sampler.get('num_clips', 1)
+        self.heatmaps = steps.get('GeneratePoseTarget')
+        self.format = Compose([steps.get(step['type'], step)
+                               for step in FORMAT])
+        self.head = model.cls_head
+        self.channels = next(
+            layer.in_channels for layer in model.modules()
+            if isinstance(layer, (nn.Conv2d, nn.Conv3d)))
+
+    def batch(self, clips: int, num_frames: int, crop_size: int) -> dict:
+        """Make a batch with random labels.
+
+        Args:
+            clips (int): Clips in the batch.
+            num_frames (int): Frames of a clip.
+            crop_size (int): Height and width in pixels.
+        """
+        return pseudo_collate([self._clip(num_frames, crop_size)
+                               for _ in range(clips)])
+
+    def _clip(self, num_frames: int, crop_size: int) -> dict:
+        classes = self.head.num_classes
+        label = torch.randint(classes, (1, ))
+        if getattr(self.head, 'multi_class', False):
+            label = nn.functional.one_hot(label[0], classes).float()
+        shape, kind = (crop_size, crop_size, self.channels), 'uint8'
+        if self.heatmaps:
+            side = int(crop_size * self.heatmaps.get('scaling', 1.) + 0.5)
+            shape, kind = (self.channels, side, side), 'float32'
+        images = np.random.randint(
+            256, size=(self.num_clips * num_frames, *shape)).astype(kind)
+        return self.format(dict(imgs=images, num_clips=self.num_clips,
+                                clip_len=num_frames, label=label))

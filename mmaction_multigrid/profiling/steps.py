@@ -1,0 +1,196 @@
+"""Measure training steps and loading."""
+
+import math
+import random
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import (
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+)
+
+import torch
+from mmaction.registry import DATASETS
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import OptimWrapper
+from torch import nn
+
+from ..config import apply_multigrid
+from ..core.batch_norm import convert_sub_batch_norm, set_bn_splits
+from ..models.positions import interpolate_pos_embeds
+from ..models.reach import min_feature_size, temporal_kernel
+from ..core.hook import bn_groups
+from ..core.schedule import MultigridSchedule
+from ..core.shapes import Shape
+from ..profiling.run_warnings import crop_warning, frames_warning
+from .network import RandomClips, build_model, build_optimizer
+
+STEP_SECONDS = 5.  # after which no step at a shape is repeated
+LOAD_SECONDS = 2.  # the same of loading
+CLIPS = 32  # that are loaded
+MAX_MEMORY = 1.15  # peak of a shape, relative to the base shape
+
+
+@dataclass
+class StepProfile:
+    """Time, memory and loss of a training step at one shape.
+
+    Attributes:
+        shape (Shape): The shape.
+        clips (int): Clips in the batch.
+        seconds (float): Forward, backward and update; the median of the
+            repeats after the first. NaN after an error.
+        peak_memory (int, optional): Bytes of the GPU at the peak; None on a
+            CPU.
+        loss (float): The loss; NaN after an error.
+        warnings (List[str]): Of a shape that is small for the network.
+        error (str, optional): First line of an error of the step.
+    """
+    shape: Shape
+    clips: int
+    seconds: float = math.nan
+    peak_memory: Optional[int] = None
+    loss: float = math.nan
+    warnings: Sequence[str] = ()
+    error: Optional[str] = None
+
+    @property
+    def works(self) -> bool:
+        """Whether the step ran and its loss is finite."""
+        return self.error is None and math.isfinite(self.loss)
+
+
+def schedule_shapes(schedule: MultigridSchedule) -> List[Shape]:
+    """List the shapes of a schedule and the base shape, coarse to fine."""
+    shapes = {schedule.base.shape, *(
+        shape for stage in schedule.stages for shape in stage.shapes)}
+    return sorted(shapes, key=lambda shape: (shape[1:], -shape.batch_factor))
+
+
+def profile_steps(config: dict, shapes: Iterable[Shape], batch_size: int,
+                  bn_base_size: int = 8, device: str = 'cpu',
+                  repeats: int = 6, optim_wrapper: Optional[dict] = None,
+                  pipeline: Sequence[dict] = ()) -> Iterator[StepProfile]:
+    """Run training steps at shapes, on random clips.
+
+    Args:
+        config (dict): ``model`` of a config.
+        shapes (Iterable[Shape]): The shapes.
+        batch_size (int): Base batch.
+        bn_base_size (int): Clips of batch-norm statistics. Defaults to 8.
+        device (str): Where to run. Defaults to ``'cpu'``.
+        repeats (int): Steps at a shape at the most. Defaults to 6.
+        optim_wrapper (dict, optional): Of the config. Defaults to SGD.
+        pipeline (Sequence[dict]): See :class:`.network.RandomClips`.
+
+    Yields:
+        StepProfile: The profile of each shape.
+
+    Raises:
+        ValueError: The model or its optimizer cannot be built.
+    """
+    model = build_model(config).to(device).train()
+    layers = convert_sub_batch_norm(model)
+    interpolate_pos_embeds(model)
+    wrapper = build_optimizer(model, optim_wrapper, device)
+    clips = RandomClips(model, pipeline)
+    for shape in shapes:
+        profile = StepProfile(shape, batch_size * shape.batch_factor)
+        for layer in layers:
+            group = batch_size if layer.across_processes else bn_base_size
+            set_bn_splits([layer], bn_groups(profile.clips, group, 1)[0])
+        _run_steps(profile, model, wrapper, clips, repeats)
+        profile.warnings = [
+            *crop_warning(shape.crop_size,
+                          min_feature_size(model.backbone, *shape[1:])),
+            *frames_warning(shape.num_frames, temporal_kernel(model))]
+        yield profile
+
+
+def _run_steps(profile: StepProfile, model: nn.Module, wrapper: OptimWrapper,
+               clips: RandomClips, repeats: int) -> None:
+    """Fill a profile; time and memory are those of later steps."""
+    device = next(model.parameters()).device
+    times: List[float] = []
+    try:
+        while len(times) < repeats and (
+                len(times) < 2 or sum(times) < STEP_SECONDS):
+            data = clips.batch(profile.clips, *profile.shape[1:])
+            if device.type == 'cuda':
+                torch.cuda.reset_peak_memory_stats(device)
+            begin = time.perf_counter()
+            loss = model.train_step(data, wrapper)['loss']
+            profile.loss = loss.item()  # waits for the device
+            times.append(time.perf_counter() - begin)
+            if device.type == 'cuda':
+                profile.peak_memory = torch.cuda.max_memory_allocated(device)
+        profile.seconds = median(times[1:] or times)
+    except Exception as error:  # a shape that the network cannot take
+        text = f'{type(error).__name__}: {str(error) or "no message"}'
+        profile.error = text.strip().splitlines()[0]
+        model.zero_grad(set_to_none=True)
+
+
+def shape_warnings(schedule: MultigridSchedule,
+                   profiles: Sequence[StepProfile]) -> List[str]:
+    """Warn of shapes that fail, or are too large or small.
+
+    Args:
+        schedule (MultigridSchedule): The schedule.
+        profiles (Sequence[StepProfile]): Steps at its shapes.
+    """
+    base = next((profile.peak_memory for profile in profiles
+                 if profile.shape == schedule.base.shape), None)
+    found = []
+    for profile in profiles:
+        _, frames, crop = profile.shape
+        ratio = (profile.peak_memory or 0) / (base or math.inf)
+        if ratio > MAX_MEMORY:
+            found.append(f'{frames} frames x {crop} pixels needs {ratio:.2f} '
+                         'times the memory of the base shape')
+        if profile.works:
+            found += profile.warnings
+        else:
+            found.append(f'{frames} frames x {crop} pixels fails: '
+                         f'{profile.error or f"loss = {profile.loss}"}')
+    return list(dict.fromkeys(found))
+
+
+def load_seconds(cfg: Config, shapes: Iterable[Shape]
+                 ) -> Dict[Optional[Tuple[int, int]], float]:
+    """Measure how long one process takes to load a clip.
+
+    Args:
+        cfg (Config): A multigrid config.
+        shapes (Iterable[Shape]): Shapes of clips.
+
+    Returns:
+        dict: Seconds by (frames, crop), and of base training under None.
+
+    Raises:
+        Exception: Any error of the dataset, as of files that are missing.
+    """
+    stock = DATASETS.build(cfg.train_dataloader.dataset)
+    ours = DATASETS.build(apply_multigrid(cfg).train_dataloader.dataset)
+    order = random.Random(0).choices(range(len(stock)), k=CLIPS + 1)
+    return {None: _mean_seconds(stock.__getitem__, order), **{
+        shape[1:]: _mean_seconds(lambda i, shape=shape: ours[i, shape], order)
+        for shape in shapes}}
+
+
+def _mean_seconds(load: Callable[[int], dict], order: List[int]) -> float:
+    load(order[0])  # what is opened or built once
+    begin, times = time.perf_counter(), [0.]
+    for index in order[1:]:
+        if times[-1] < LOAD_SECONDS:
+            pseudo_collate([load(index)])
+            times.append(time.perf_counter() - begin)
+    return times[-1] / (len(times) - 1)

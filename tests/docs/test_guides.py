@@ -1,0 +1,110 @@
+"""Tutorial, fine-tuning guide and method card, block by block, as a reader would run them."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmaction_multigrid import apply_multigrid
+
+from ..conftest import ROOT
+from ..small import run
+from .pages import DOCS, blocks
+
+TUTORIAL, GUIDE, CARD = ((DOCS / f'{name}.md').read_text() for name in (
+    'tutorial', 'fine-tuning', 'multigrid'))
+STOCK = ('mmaction::recognition/i3d/'
+         'i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb.py')
+
+
+def type_in(text, folder):
+    """Run the shell blocks of a page in a folder; their output."""
+    result = subprocess.run(
+        ['bash', '-ec', '\n'.join(blocks(text, 'bash'))], cwd=folder,
+        capture_output=True, text=True, env=dict(
+            os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(ROOT),
+            PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}'))
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
+    return result.stdout
+
+
+@pytest.fixture(scope='module')
+def reader(tmp_path_factory):
+    """A folder with the tutorial's files, and the tools beside them."""
+    folder = tmp_path_factory.mktemp('reader')
+    (folder / 'tools').symlink_to(ROOT / 'tools')
+    for text in blocks(TUTORIAL, 'python'):
+        (folder / re.match(r'# (\w+\.py)\n', text)[1]).write_text(text)
+    return folder
+
+
+def test_the_tutorial(reader):
+    output = type_in(TUTORIAL, reader)
+    for text in ('12 epochs', '64 x 2 x 16', 'WARNING: the schedule has',
+                 'acc/top1'):
+        assert text in output
+
+
+def test_the_transform_is_halved_at_half_the_resolution(reader, monkeypatch):
+    from mmaction_multigrid.core.dataset import ClipShape
+    from mmaction_multigrid.core.transform_rules import RULES, find_rule
+    monkeypatch.syspath_prepend(str(reader))
+    cfg = Config.fromfile(reader / 'my_multigrid.py')
+    step = dict(type='MyBlur', radius=4)
+    cfg.train_dataloader.dataset.pipeline.insert(4, step)
+    with pytest.raises(ValueError, match='MyBlur'):
+        apply_multigrid(cfg)
+    import my_transforms  # noqa: F401
+    try:
+        apply_multigrid(cfg)
+        grid = ClipShape(num_frames=8, crop_size=16, base_frames=8, base_crop=32)
+        assert find_rule(step).variants(step, grid) == [dict(step, radius=2)]
+    finally:
+        RULES.pop('MyBlur')
+        my_transforms.TRANSFORMS.module_dict.pop('MyBlur')
+
+
+def test_the_fine_tuning_guide(tmp_path, monkeypatch):
+    """From a checkpoint of 400 classes, on 48 videos of four."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'tools').symlink_to(ROOT / 'tools')
+    run(ROOT / 'tools' / 'data' / 'moving_digits.py', 'data/mine', '--classes',
+        4, '--num-train', 48, '--num-val', 8, '--num-frames', 16)
+    base = Path('base.py')
+    base.write_text(blocks(TUTORIAL, 'python')[0].replace(
+        'num_classes=4', 'num_classes=400'))
+    init_default_scope('mmaction')
+    model = MODELS.build(Config.fromfile(base).model)
+    torch.save(dict(state_dict=model.state_dict(), meta={}),
+               'i3d_kinetics400.pth')
+    guide = blocks(GUIDE, 'python')[0]
+    assert STOCK in guide
+    Path('stock.py').write_text(guide)
+    resolved = apply_multigrid(Config.fromfile('stock.py'))
+    stages = resolved.train_dataloader.batch_sampler.stages
+    assert {shape[0] for stage in stages for shape in stage['shapes']} == {1}
+    assert resolved.train_cfg.max_epochs == 45
+    Path('finetune.py').write_text(guide.replace(STOCK, 'base.py'))
+    output = type_in(GUIDE, tmp_path)
+    # 45 epochs of 12 batches.
+    assert re.search(r"'auto': 1, short_cycle = False +540 .*this c", output)
+    assert 'size mismatch for cls_head.fc_cls.weight' in output
+    assert 'acc/top1' in output
+    log = sorted(Path('work_dirs/finetune').glob('*/*.log'))[0].read_text()
+    assert ('45 epochs in 13 stages, 540 iterations; base training: 30 epochs,'
+            ' 360 iterations') in log
+    assert 'max_batch_factor = 1' in log
+
+
+def test_the_card_has_a_config_that_works(tmp_path):
+    text, = blocks(CARD, 'python')
+    (tmp_path / 'config.py').write_text(text)
+    cfg = apply_multigrid(Config.fromfile(tmp_path / 'config.py'))
+    assert cfg.train_cfg.max_epochs > 256

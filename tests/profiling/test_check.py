@@ -1,0 +1,138 @@
+"""The command check: its measurements and its warnings."""
+
+import re
+
+import pytest
+from mmengine.config import Config
+
+from mmaction_multigrid import multigrid_schedule
+from mmaction_multigrid.__main__ import main
+from mmaction_multigrid.profiling import StepProfile, profile_steps, steps
+from mmaction_multigrid.core.shapes import Shape
+
+from ..stock_paths.families import FAMILIES
+from ..toy import base_config
+
+
+@pytest.fixture
+def command(capsys, monkeypatch):
+    """The command check, quick: its status, stdout and stderr."""
+    monkeypatch.setattr(steps, 'STEP_SECONDS', 0)
+    monkeypatch.setattr(steps, 'LOAD_SECONDS', 0.1)
+
+    def call(*args):
+        status = main(['check', *map(str, args)])
+        return (status, *capsys.readouterr())
+
+    return call
+
+
+@pytest.mark.parametrize(('changed', 'text'), [
+    (dict(), ''),
+    (dict(warnings=['a warning']), 'a warning'),
+    (dict(peak_memory=116),
+     '2 frames x 8 pixels needs 1.16 times the memory of the base shape'),
+    (dict(error='RuntimeError: no'),
+     '2 frames x 8 pixels fails: RuntimeError: no'),
+    (dict(loss=float('nan')), '2 frames x 8 pixels fails: loss = nan'),
+])
+def test_warnings(tmp_path, changed, text):
+    schedule, _ = multigrid_schedule(base_config(tmp_path))
+    base = StepProfile(Shape(1, 8, 16), 1, loss=0.7, peak_memory=100)
+    coarse = StepProfile(Shape(16, 2, 8), 16, **{
+        'loss': 0.7, 'peak_memory': 114, **changed})
+    found = steps.shape_warnings(schedule, [base, coarse])
+    assert len(found) == bool(text)
+    assert not text or text in found[0]
+
+
+def test_steps_of_a_toy_model(tmp_path):
+    model = base_config(tmp_path).model
+    found = list(profile_steps(model, [Shape(16, 2, 2), Shape(1, 8, 16)], 2))
+    assert [profile.clips for profile in found] == [32, 2]
+    for profile in found:
+        assert profile.works and 0 < profile.loss < 5 and profile.seconds > 0
+    crop, frames = found[0].warnings
+    assert 'a crop of 2 pixels leaves the head 2 x 2 positions' in crop
+    assert 'clips of 2 frames are shorter than a convolution' in frames
+    assert not found[1].warnings
+    model.cls_head.in_channels = 5
+    failed, = profile_steps(model, [Shape(1, 8, 16)], batch_size=1)
+    assert not failed.works and 'RuntimeError' in failed.error
+
+
+def test_the_command(small_config, command):
+    """The config's own videos are there."""
+    status, out, err = command(small_config, '--hours', 1)
+    assert status == 0
+    assert '16 x 4 x 24' in out and '1 x 16 x 48' in out
+    assert 'speed-up:' in out and 'and loading' not in out
+    assert 'forecast for 24 clips on this device' in out
+    rows = [re.split(r'\s{2,}', line.strip()) for line in out.splitlines()]
+    parts = {row[0]: row[1] for row in rows if row[-1].endswith(' h')}
+    for name in ('training', 'precise BN', 'wall-clock'):
+        assert float(parts[name].split()[0]) > 0
+    caps = {row[0]: row for row in rows if len(row) > 5 and row[3][-1] == 'h'}
+    assert list(caps) == [
+        'None', '8', '4', '2', '1', "'auto': 1, short_cycle = False",
+        'in 1 h: epoch_factor = 4, 4']
+    assert caps['None'][-1] == 'this config'
+    # Four epochs of 24 clips each, one clip an iteration under a cap of 1.
+    assert caps['1'][1] == '96' and int(caps['None'][1]) < 40
+    assert ('WARNING: the largest batch of all processes, 16 clips, is more '
+            'than a tenth of the data') in out
+    assert "multigrid.max_batch_factor = 'auto' keeps as many" in out
+    assert 'loading' in err.splitlines()
+
+
+def test_the_command_on_other_videos(small_config, digits, tmp_path, command):
+    """Half of the list, in a folder of its own, and a store of it."""
+    lines = (digits / 'train.txt').read_text().splitlines()[:12]
+    (tmp_path / 'list.txt').write_text('\n'.join(lines) + '\n')
+    data = (tmp_path / 'list.txt', '--root', digits)
+    store = tmp_path / 'store'
+    main(['store', 'build', *map(str, (*data[:1], store, *data[1:])),
+          '--config', str(small_config), '--processes', '1'])
+    status, out, _ = command(small_config, '--list', *data, '--store', store)
+    assert status == 0 and 'forecast for 12 clips' in out
+    status, _, err = command(small_config, '--root', tmp_path)
+    assert status == 2 and 'no clip can be loaded' in err
+
+
+def test_the_command_without_the_data_where_a_shape_fails(small_config,
+                                                          command):
+    nowhere = [f'{split}_dataloader.dataset.ann_file=nowhere.txt'
+               for split in ('train', 'val')]
+    status, out, _ = command(small_config, '--cfg-options', *nowhere)
+    assert status == 0 and 'give --clips' in out
+    assert 'left out, and loading, since the data are not here' in out
+    channels = Config.fromfile(small_config).model.cls_head.in_channels
+    status, out, _ = command(small_config, '--cfg-options', *nowhere,
+                             f'model.cls_head.in_channels={channels + 1}')
+    assert status == 1
+    assert 'fails: RuntimeError' in out and 'speed-up' not in out
+
+
+@pytest.mark.filterwarnings('ignore:torch.meshgrid')
+@pytest.mark.filterwarnings('ignore:torch.utils.checkpoint')
+@pytest.mark.parametrize('family', sorted(set(FAMILIES) - {'i3d_16'}))
+def test_every_shape_of_a_stock_config_is_measured(family, tmp_path, command):
+    """Its optimizer comes with ``_scope_``, its clips in a form of its own."""
+    (tmp_path / 'config.py').write_text(FAMILIES[family].text('nowhere'))
+    status, out, err = command(
+        tmp_path / 'config.py', '--clips', 64, '--device', 'cpu',
+        '--cfg-options', 'multigrid.short_cycle=False',
+        'multigrid.long_cycle_factors=[(0.5,0.5),(1,1)]')
+    assert status == 0 and 'speed-up: ' in out
+    assert 'fails: ' not in out and 'failed' not in out
+    lines = re.findall(r'^step (\d+) of (\d+): .* s$', err, re.MULTILINE)
+    assert len(lines) >= 3 and lines[-1][0] == lines[-1][1]
+
+
+def test_a_detector_is_refused_in_a_line(command):
+    status, _, err = command(
+        'mmaction::detection/slowfast/slowfast_kinetics400-pretrained-r50_'
+        '8xb8-8x8x1-20e_ava21-rgb.py', '--clips', 64, '--cfg-options',
+        'multigrid.epoch_factor=1.5')
+    assert status == 2
+    assert "check: model.type = 'FastRCNN': cannot" in err.splitlines()[-1]
