@@ -18,10 +18,10 @@ ALLOWED = dict(
     config={'schedule', 'torch', 'mmengine', 'mmaction'},
     datasets={'schedule', 'survival', 'av', *STACK},
     engine={'patches', 'schedule', 'config', 'models', 'survival', 'torch', 'numpy', 'mmengine', 'mmaction'},
-    store={'schedule', 'config', 'datasets', 'av', 'cv2', 'decord', 'rich', *STACK},
+    frame_store={'schedule', 'config', 'datasets', 'av', 'cv2', 'decord', 'rich', *STACK},
     charades={'datasets', *STACK},
     plan={'schedule', 'config', 'models', 'torch', 'mmengine', 'mmaction', 'matplotlib'},
-    cli={'schedule', 'config', 'survival', 'store', 'plan', 'torch', 'mmengine', 'rich'})
+    cli={'schedule', 'config', 'survival', 'frame_store', 'plan', 'torch', 'mmengine', 'rich'})
 ROOMS = tuple(ALLOWED)
 
 

@@ -9,12 +9,12 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from rich.progress import track
 
-from ..store.build import build, choose_sides
-from ..store.copying import Settings
-from ..store.index import Index
-from ..store.info import check_store, store_info
-from ..store.log import FAILED
-from ..store.sources import Source, sources_in, sources_of
+from ..frame_store.build import build, choose_sides
+from ..frame_store.copying import Settings
+from ..frame_store.index import Index
+from ..frame_store.info import check_store, store_info
+from ..frame_store.log import FAILED
+from ..frame_store.sources import Source, sources_in, sources_of
 
 EXAMPLE = 'store build train.txt STORE --root data/videos --config CONFIG'
 

@@ -13,10 +13,10 @@ from mmaction_multigrid.datasets import (
     open_grid,
 )
 from mmaction_multigrid.schedule import Shape
-from mmaction_multigrid.store import GridStoreInit
-from mmaction_multigrid.store.build import build
-from mmaction_multigrid.store.copying import Settings
-from mmaction_multigrid.store.sources import source_of
+from mmaction_multigrid.frame_store import GridStoreInit
+from mmaction_multigrid.frame_store.build import build
+from mmaction_multigrid.frame_store.copying import Settings
+from mmaction_multigrid.frame_store.sources import source_of
 
 from ..videos import encode, encode_colours
 

@@ -12,13 +12,13 @@ import time
 import pytest
 from mmengine.config import Config
 
-from mmaction_multigrid.store import build as tool
-from mmaction_multigrid.store import copying, log
-from mmaction_multigrid.store.copying import Settings
-from mmaction_multigrid.store.index import Index
-from mmaction_multigrid.store.info import check_store, store_info
-from mmaction_multigrid.store.sizes import sides_of
-from mmaction_multigrid.store.sources import (
+from mmaction_multigrid.frame_store import build as tool
+from mmaction_multigrid.frame_store import copying, log
+from mmaction_multigrid.frame_store.copying import Settings
+from mmaction_multigrid.frame_store.index import Index
+from mmaction_multigrid.frame_store.info import check_store, store_info
+from mmaction_multigrid.frame_store.sizes import sides_of
+from mmaction_multigrid.frame_store.sources import (
     Source,
     digest_of,
     source_of,
@@ -221,7 +221,7 @@ def test_a_disk_that_gets_full_ends_the_build(tmp_path, videos, whole, monkeypat
         def __getattr__(self, name):
             return getattr(self.file, name)
 
-    monkeypatch.setattr('mmaction_multigrid.store.avi.open', lambda *args: Full(open(*args)),  # noqa: SIM115
+    monkeypatch.setattr('mmaction_multigrid.frame_store.avi.open', lambda *args: Full(open(*args)),  # noqa: SIM115
                         raising=False)
     with pytest.raises(OSError, match='No space left'):
         make(videos, tmp_path / 'store')

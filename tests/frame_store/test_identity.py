@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmaction_multigrid import apply_multigrid, register_transform_rule
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.schedule import Shape
-from mmaction_multigrid.store.names import clip_name
+from mmaction_multigrid.frame_store.names import clip_name
 
 from ..videos import encode_colours
 
@@ -20,7 +20,7 @@ COARSE = Shape(8, 4, 16)
 CONFIG = """
 _base_ = ['mmaction::recognition/slowonly/{stock}']
 custom_imports = dict(
-    imports=['mmaction_multigrid', 'tests.store.test_identity'])
+    imports=['mmaction_multigrid', 'tests.frame_store.test_identity'])
 multigrid = dict(max_batch_factor=8)
 opener = {opener}
 pipe = [*opener[:-1],
@@ -191,7 +191,7 @@ def colours(data, kind, store=None):
 @pytest.fixture
 def opened(monkeypatch):
     """Copies, as they are opened."""
-    from mmaction_multigrid.store import avi
+    from mmaction_multigrid.frame_store import avi
     paths, real = [], avi.os.open
     monkeypatch.setattr(
         avi.os, 'open',

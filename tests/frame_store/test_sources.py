@@ -10,14 +10,14 @@ from mmengine.config import Config
 import mmaction_multigrid.charades  # noqa: F401
 from mmaction_multigrid.datasets import Grid, MultigridDataset, MultigridTransform, leaves, open_grid
 from mmaction_multigrid.schedule import Shape
-from mmaction_multigrid.store import GridStoreInit
-from mmaction_multigrid.store.avi import Writer, copy_size, read_frames
-from mmaction_multigrid.store.build import build, choose_sides
-from mmaction_multigrid.store.copying import Settings
-from mmaction_multigrid.store.frames import container_rate, open_frames
-from mmaction_multigrid.store.index import Index
-from mmaction_multigrid.store.names import copy_path
-from mmaction_multigrid.store.sources import find_root, sources_of
+from mmaction_multigrid.frame_store import GridStoreInit
+from mmaction_multigrid.frame_store.avi import Writer, copy_size, read_frames
+from mmaction_multigrid.frame_store.build import build, choose_sides
+from mmaction_multigrid.frame_store.copying import Settings
+from mmaction_multigrid.frame_store.frames import container_rate, open_frames
+from mmaction_multigrid.frame_store.index import Index
+from mmaction_multigrid.frame_store.names import copy_path
+from mmaction_multigrid.frame_store.sources import find_root, sources_of
 
 from ..videos import encode, odd_videos
 

@@ -15,12 +15,12 @@ from mmaction.registry import DATASETS, TRANSFORMS
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.datasets import Grid, MultigridDataset, MultigridTransform, open_grid
 from mmaction_multigrid.schedule import Shape
-from mmaction_multigrid.store import GridStoreInit
-from mmaction_multigrid.store.build import build
-from mmaction_multigrid.store.copying import Settings
-from mmaction_multigrid.store.index import Index, open_index
-from mmaction_multigrid.store.names import copy_path
-from mmaction_multigrid.store.sources import source_of
+from mmaction_multigrid.frame_store import GridStoreInit
+from mmaction_multigrid.frame_store.build import build
+from mmaction_multigrid.frame_store.copying import Settings
+from mmaction_multigrid.frame_store.index import Index, open_index
+from mmaction_multigrid.frame_store.names import copy_path
+from mmaction_multigrid.frame_store.sources import source_of
 
 from ..toy import base_config
 from ..videos import encode
@@ -79,7 +79,7 @@ def opened(monkeypatch):
     """The files that clips are read from, as they are opened."""
     paths = []
     real, decord = os.open, TRANSFORMS.get('DecordInit')._get_video_reader
-    monkeypatch.setattr('mmaction_multigrid.store.avi.os.open',
+    monkeypatch.setattr('mmaction_multigrid.frame_store.avi.os.open',
                         lambda path, *args, **kwargs: paths.append(path) or real(path, *args, **kwargs))
     monkeypatch.setattr(TRANSFORMS.get('DecordInit'), '_get_video_reader',
                         lambda self, path: paths.append(path) or decord(self, path))
