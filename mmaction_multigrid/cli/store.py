@@ -1,6 +1,7 @@
 """Builds, checks and describes a grid store: the videos once more, small, so that coarse clips are cheap to load."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import List, Optional, Tuple
@@ -9,12 +10,11 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from rich.progress import track
 
-from ..frame_store.build import build, choose_sides
-from ..frame_store.copying import Settings
+from ..frame_store.build import build
 from ..frame_store.index import Index
-from ..frame_store.info import check_store, store_info
-from ..frame_store.log import FAILED
+from ..frame_store.sizes import sides_of
 from ..frame_store.sources import Source, sources_in, sources_of
+from ..frame_store.state import FAILED, store_info, store_settings
 
 EXAMPLE = 'store build train.txt STORE --root data/videos --config CONFIG'
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='between path and label, without --config; default: white space')
     builder.add_argument('--sides', type=int, nargs='+', help="short sides in pixels; default: the config's")
     builder.add_argument('--full', action='store_true', help='the size of the full grid, too')
-    builder.add_argument('--quality', type=int, default=Settings.quality, help='of the JPEGs; default: %(default)s')
+    builder.add_argument('--quality', type=int, default=90, help='of the JPEGs; default: %(default)s')
     builder.add_argument('--frame-stride', type=int, default=1, help='keep every how many-th frame; default: 1')
     builder.add_argument('--processes', type=int, help='side by side; default: one for each CPU')
     builder.add_argument('--part', default='1/1', metavar='I/N', help='only the I-th of N parts, for job arrays')
@@ -63,17 +63,19 @@ def _build(args: argparse.Namespace) -> int:
         raise ValueError(
             f'--delimiter {args.delimiter!r}: the list is read as the data '
             'set of --config reads it; set the delimiter there')
-    Settings(args.sides or (2**15, ), args.quality, args.frame_stride)  # what is wrong is said before the list is read
+    store_settings(args.sides or (2**15, ), args.quality, args.frame_stride)  # what is wrong is said before the list is read
     sources = _find_sources(cfg, args.list, args.root, args.delimiter)
-    settings = Settings(tuple(args.sides or choose_sides(cfg, sources, args.full)), args.quality, args.frame_stride)
-    result = build(sources, args.store, settings, args.processes, part)
+    settings = store_settings(args.sides or sides_of(cfg, sources, args.full),
+                              args.quality, args.frame_stride)
+    result = build(sources, args.store, settings,
+                   args.processes or os.cpu_count() or 1, part)
     if result['failed'] and not result['videos']:
         hint = '' if cfg else '; are --root and --delimiter right?'
         raise ValueError(
             f'{args.store}: none of these {len(sources)} videos could be '
             f'copied. The first: {min(result["failed"].values())}{hint}')
     print(f'{args.store}: {result["videos"]} of these {len(sources)} videos with short sides of '
-          f'{", ".join(map(str, settings.sides))} pixels, {result["bytes"] / 2**30:.3g} GiB')
+          f'{", ".join(map(str, settings["sides"]))} pixels')
     if result['failed']:
         print(f'{len(result["failed"])} videos could not be copied, and are read from their originals'
               + (f': {args.store / FAILED}' if result['finished'] else ''))
@@ -101,12 +103,13 @@ def _find_sources(cfg: Optional[Config], listed: Optional[Path],
 def _check(args: argparse.Namespace) -> int:
     index = Index(str(args.store))
     wrong = 0
-    for path, answer in track(check_store(args.store, args.processes), 'copies', len(index) * len(index.sides),
+    number = len(index) * len(index.sides)
+    for path, answer in track(index.check(args.processes), 'copies', number,
                               disable=not sys.stdout.isatty()):
-        if answer != 'fine':
+        if answer:
             print(f'{path}\t{answer}')
             wrong += 1
-    print(f'{len(index)} videos, {len(index) * len(index.sides)} copies, {wrong} of them not whole'
+    print(f'{len(index)} videos, {number} copies, {wrong} of them not whole'
           + ('; `store build` makes those anew that are removed' if wrong else ''))
     return 1 if wrong else 0
 

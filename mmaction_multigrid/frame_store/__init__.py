@@ -1,5 +1,5 @@
-"""The grid store: smaller copies of the videos. Which sizes, how they are built, indexed and read."""
+"""The grid store: small copies of the videos, their writer and reader."""
 
-from .read import GridStoreDecode, GridStoreInit
+from .transforms import GridStoreDecode, GridStoreInit
 
 __all__ = ['GridStoreDecode', 'GridStoreInit']

@@ -1,7 +1,8 @@
-"""Copies of a video: its frames as JPEGs in one Motion-JPEG AVI file, of which each can be read without the others.
+"""Writes and reads one copy of a video: JPEGs in a Motion-JPEG AVI file.
 
-Any player opens such a file. Its own index, ``idx1`` (AVI RIFF file reference, "AVI Index Entries"), says where each
-frame is; the JPEG begins 8 bytes behind the start of its chunk.
+Any player opens such a file. Its own index, ``idx1`` (AVI RIFF file
+reference, "AVI Index Entries"), has the place of each frame, so that one
+frame is read without the others.
 """
 
 import os
@@ -9,26 +10,26 @@ import zlib
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Sequence, Tuple
 
 import cv2
 import numpy as np
 
-HEADER = 8  # bytes of a chunk before what is in it: its name and size
-MAX_BYTES = 2**30  # behind which the muxer begins a second index
-FRAME = np.dtype([('offset', '<u4'), ('crc', '<u4')])  # of the chunk's start; of all behind its header
-COLOURS = cv2.IMREAD_COLOR_RGB if hasattr(cv2, 'IMREAD_COLOR_RGB') else None  # OpenCV 4.11 and newer
-SAMPLING = ([cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
-            if hasattr(cv2, 'IMWRITE_JPEG_SAMPLING_FACTOR') else [])  # before OpenCV 4.7 nothing else was written
+RATE = 25  # frames per second, for players
+HEADER = 8  # bytes of a chunk before its content: its name and its size
+MAX_BYTES = 2**30  # the muxer begins a second index behind them
+# Begin of the chunk in the file; CRC-32 of everything behind its header.
+FRAME = np.dtype([('offset', '<u4'), ('crc', '<u4')])
 
 
 class Copy(NamedTuple):
-    """What was written.
+    """Describes the file of a copy.
 
     Attributes:
         size (int): Bytes of the file.
         crc (int): CRC-32 of the file.
-        frames (np.ndarray): Of type ``FRAME``, one for each frame, and one whose offset is the end of the last.
+        frames (np.ndarray): One entry of type ``FRAME`` for each frame, and
+            one more, whose offset is the end of the last frame.
     """
     size: int
     crc: int
@@ -36,130 +37,142 @@ class Copy(NamedTuple):
 
 
 def copy_size(width: int, height: int, side: int) -> Tuple[int, int]:
-    """Width and height of a copy with a short side of ``side``: as MMAction2's ``Resize`` rounds, never enlarged."""
+    """Compute the size of a copy, rounded as MMAction2's ``Resize`` does.
+
+    Args:
+        width (int): Width of the original in pixels.
+        height (int): Height of the original in pixels.
+        side (int): Short side of the copy in pixels.
+
+    Returns:
+        tuple[int, int]: Width and height, never larger than the original's.
+    """
     scale = min(1., side / min(width, height))
     return int(width * scale + 0.5), int(height * scale + 0.5)
 
 
 def pyav() -> ModuleType:
-    """PyAV, which writes the copies, and which MMAction2 comes without.
+    """Import PyAV, which MMAction2 does not install.
 
     Raises:
-        ImportError: It is not installed; the message holds the command to run.
+        ImportError: PyAV is not installed. The message has the command.
     """
     try:
         import av
     except ImportError as error:
-        raise ImportError("av is needed and cannot be imported: pip install 'mmaction_multigrid[store]'") from error
+        raise ImportError("av is needed and cannot be imported: pip install "
+                          "'mmaction_multigrid[store]'") from error
     return av
 
 
 class Writer:
-    """Writes one copy beside its place; :meth:`close` checks it and puts it there.
+    """Write one copy to a temporary file, which :meth:`close` renames.
+
+    Leaving the ``with`` block without :meth:`close` removes the file.
 
     Args:
-        path (Path): Its place.
+        path (Path): Path of the copy.
         size (tuple[int, int]): Width and height in pixels.
-        rate (Fraction): Frames a second.
-        quality (int): Of the JPEGs, up to 100.
+        quality (int): JPEG quality, from 1 to 100.
     """
 
-    def __init__(self, path: Path, size: Tuple[int, int], rate: Fraction, quality: int) -> None:
-        self.path, self.part, self.size = path, path.with_name(f'{path.name}.part'), size
-        self.options = [cv2.IMWRITE_JPEG_QUALITY, quality, *SAMPLING]
+    def __init__(self, path: Path, size: Tuple[int, int],
+                 quality: int) -> None:
+        self.path, self.size = path, size
+        self.part = path.with_name(f'{path.name}.part')
+        self.options = [cv2.IMWRITE_JPEG_QUALITY, quality]
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A file of Python's own: where the disk is full, its error says so.
+        # The error of a Python file says that the disk is full.
         self.file = open(self.part, 'w+b')  # noqa: SIM115
-        self.container = pyav().open(self.file, 'w', format='avi', options=dict(fflags='+bitexact'))
-        self.stream = self.container.add_stream('mjpeg', rate=rate)
-        self.stream.width, self.stream.height, self.stream.pix_fmt = *size, 'yuvj420p'
-        self.time_base, self.crcs = 1 / rate, []
+        self.container = pyav().open(
+            self.file, 'w', format='avi', options=dict(fflags='+bitexact'))
+        self.stream = self.container.add_stream('mjpeg', rate=RATE)
+        self.stream.width, self.stream.height = size
+        self.stream.pix_fmt = 'yuvj420p'
+        self.crcs: List[int] = []
 
     def write(self, frame: np.ndarray) -> None:
-        """Append a frame: BGR, uint8, of any size."""
-        if frame.shape[1::-1] != self.size:
-            frame = cv2.resize(frame, self.size, interpolation=cv2.INTER_AREA)
-        jpeg = cv2.imencode('.jpg', frame, self.options)[1].tobytes()
-        packet = pyav().Packet(jpeg)
-        packet.stream, packet.is_keyframe, packet.time_base = self.stream, True, self.time_base
-        packet.pts = packet.dts = len(self.crcs)
-        self.container.mux(packet)
-        self.crcs.append(zlib.crc32(jpeg + bytes(len(jpeg) % 2)))  # chunks begin at even offsets
-        if self.file.tell() > MAX_BYTES:
-            raise ValueError(f'a copy of {self.size[0]} x {self.size[1]} pixels is larger than {MAX_BYTES >> 30} GiB')
+        """Append a frame.
 
-    def close(self) -> Copy:
-        """Finish, read back, and put in place.
+        Args:
+            frame (np.ndarray): BGR, uint8, (H, W, 3), of any size.
 
         Raises:
-            ValueError: What is read is not what was written.
+            ValueError: The file is larger than 1 GiB.
+        """
+        if frame.shape[1::-1] != self.size:
+            frame = cv2.resize(
+                frame, self.size, interpolation=cv2.INTER_AREA)
+        jpeg = cv2.imencode('.jpg', frame, self.options)[1].tobytes()
+        packet = pyav().Packet(jpeg)
+        packet.stream, packet.is_keyframe = self.stream, True
+        packet.time_base = Fraction(1, RATE)
+        packet.pts = packet.dts = len(self.crcs)
+        self.container.mux(packet)
+        # Chunks begin at even offsets.
+        self.crcs.append(zlib.crc32(jpeg + bytes(len(jpeg) % 2)))
+        if self.file.tell() > MAX_BYTES:
+            raise ValueError(f'a copy of {self.size[0]} x {self.size[1]} '
+                             f'pixels is larger than {MAX_BYTES >> 30} GiB')
+
+    def close(self) -> Copy:
+        """Finish the file, compare it with the written frames, rename it.
+
+        Raises:
+            ValueError: The file does not hold the frames.
         """
         self.container.close()
         self.file.seek(0)
         content = self.file.read()
-        offsets = frame_offsets(content)
-        frames = np.zeros(len(self.crcs) + 1, FRAME)
-        if len(offsets) != len(frames):
-            raise ValueError(f'{self.part}: holds {len(offsets) - 1} of {len(self.crcs)} frames')
-        frames['offset'], frames['crc'][:-1] = offsets, self.crcs
-        for begin, end, crc in zip(offsets, offsets[1:], self.crcs):
-            if zlib.crc32(content[begin + HEADER:end]) != crc:
-                raise ValueError(f'{self.part}: its frames are not where its index says')
+        movi = content.index(b'movi')
+        end = movi + int.from_bytes(content[movi - 4:movi], 'little')
+        # The index is behind the frames. Entries: name, flags, offset, size.
+        entries = np.frombuffer(content, '<u4', offset=end + HEADER)
+        offsets = [*(entries[2::4] + movi).tolist(), end]
+        crcs = [zlib.crc32(content[begin + HEADER:end])
+                for begin, end in zip(offsets, offsets[1:])]
+        if crcs != self.crcs:
+            raise ValueError(f'{self.part}: does not hold the '
+                             f'{len(self.crcs)} frames that were written')
         os.fsync(self.file.fileno())
-        self.file.close()
         os.replace(self.part, self.path)
-        return Copy(len(content), zlib.crc32(content), frames)
+        return Copy(len(content), zlib.crc32(content),
+                    np.array([*zip(offsets, [*crcs, 0])], FRAME))
 
-    def discard(self) -> None:
-        """Leave nothing behind."""
+    def __enter__(self) -> 'Writer':
+        return self
+
+    def __exit__(self, *_) -> None:
         self.file.close()
         self.part.unlink(missing_ok=True)
 
 
-def frame_offsets(content: bytes) -> List[int]:
-    """Where the chunks of an AVI file begin, in bytes, and where the last one ends."""
-    movi = content.index(b'movi')
-    index = movi + int.from_bytes(content[movi - 4:movi], 'little')  # right behind the frames
-    if content[index:index + 4] != b'idx1':
-        raise ValueError('has no index of its frames')
-    size = int.from_bytes(content[index + 4:index + HEADER], 'little')
-    entries = np.frombuffer(content, '<u4', size // 4, index + HEADER).reshape(-1, 4)  # name, flags, offset, size
-    begins = entries[:, 2].astype(np.int64) + movi
-    end = int(begins[-1]) + HEADER + int(entries[-1, 3])
-    return [*begins.tolist(), end + end % 2]
-
-
-def read_frames(path: str, frames: np.ndarray, wanted: Sequence[int]) -> List[np.ndarray]:
-    """Frames of a copy, RGB, uint8, (H, W, 3), in any order; each an array of its own.
+def read_frames(path: str, frames: np.ndarray,
+                wanted: Sequence[int]) -> List[np.ndarray]:
+    """Read frames of a copy, in any order.
 
     Args:
-        path: The file, which is opened and closed again.
-        frames: Its ``Copy.frames``.
-        wanted: Numbers of frames, from 0.
+        path (str): Path of the file.
+        frames (np.ndarray): ``Copy.frames`` of the file.
+        wanted (Sequence[int]): Numbers of frames, from 0.
+
+    Returns:
+        list[np.ndarray]: RGB, uint8, (H, W, 3), each with its own memory.
 
     Raises:
-        OSError: It cannot be read.
-        ValueError: It is not the file that was written.
-        IndexError: It has no such frame.
+        OSError: The file cannot be read.
+        ValueError: A frame is not as it was written.
     """
-    if len(wanted) and not 0 <= min(wanted) <= max(wanted) < len(frames) - 1:
-        raise IndexError(f'{path}: has {len(frames) - 1} frames, and frames {min(wanted)} to {max(wanted)} are wanted')
-    found: Dict[int, np.ndarray] = {}
-    file = os.open(path, os.O_RDONLY)
-    try:
-        for number in wanted:
-            if number not in found:
-                begin, end = int(frames['offset'][number]) + HEADER, int(frames['offset'][number + 1])
-                jpeg = os.pread(file, end - begin, begin)
-                if zlib.crc32(jpeg) != frames['crc'][number]:
-                    raise ValueError(f'{path}: frame {number} is damaged')
-                found[number] = _decode(jpeg)
-    finally:
-        os.close(file)
-    # What follows may change a frame in place.
-    return [found[number].copy() if number in wanted[i + 1:] else found[number] for i, number in enumerate(wanted)]
-
-
-def _decode(jpeg: bytes) -> np.ndarray:
-    frame = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR if COLOURS is None else COLOURS)
-    return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB) if COLOURS is None else frame
+    found = {}
+    with open(path, 'rb', buffering=0) as file:
+        for number in sorted(set(wanted)):
+            begin, end = frames['offset'][number:number + 2].tolist()
+            file.seek(begin + HEADER)
+            jpeg = file.read(end - begin - HEADER)
+            if zlib.crc32(jpeg) != frames['crc'][number]:
+                raise ValueError(f'{path}: frame {number} is damaged')
+            found[number] = cv2.imdecode(
+                np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    # The conversion makes a new array for a frame that is wanted twice.
+    return [cv2.cvtColor(found[number], cv2.COLOR_BGR2RGB)
+            for number in wanted]

@@ -1,219 +1,210 @@
-"""Writes a grid store: the videos of a data set once more, small, as pictures.
+"""Build a grid store: copy the videos of a dataset as small pictures.
 
-Every video is written by itself, told in the log of its part, and put into the index when all are there. A build that was
-broken off goes on where it was, and ends with what it would have ended with, to the byte.
+Each video is copied by itself and logged. A build that was interrupted goes
+on where it was, and ends with the same store.
 """
 
 import errno
-import json
+import multiprocessing
 import os
 import random
 import shutil
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import chain
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from queue import SimpleQueue
 from typing import (
+    IO,
     Callable,
-    Collection,
-    Dict,
+    Iterator,
     List,
-    Optional,
     Sequence,
-    TextIO,
+    Set,
     Tuple,
 )
 
-from mmengine.config import Config
+import cv2
 from rich.progress import track
 
-from .avi import pyav
-from .copying import Result, Settings, copy_video, run
-from .frames import open_frames
-from .index import MANIFEST, VERSION, Index, read_manifest, write_manifest
-from .log import merge, open_log, read_logs, to_line
-from .names import copy_path, split_key
-from .sizes import sides_of
-from .sources import Source, digest_of
+from .avi import Writer, copy_size, pyav
+from .index import Video, copy_path
+from .sizes import SAMPLE
+from .sources import Source, digest_of, open_frames
+from .state import (
+    indexed_videos,
+    merge,
+    open_log,
+    prepare,
+    read_logs,
+    to_line,
+)
 
-LOOKERS = 16  # threads that wait for the disk while originals are looked at
-SAMPLE = 16  # videos copied first, to tell the room and the time of all
+HASHERS = 16  # threads that hash originals
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def choose_sides(cfg: Config, sources: Sequence[Source], full: bool) -> Tuple[int, ...]:
-    """Short sides that a config needs, for these originals.
+def failure(source: Source, error: str) -> Video:
+    """Describe an original that could not be copied."""
+    return Video(source.name, 0, 0, 0, 0., source.reader, source.digest, (),
+                 ' '.join(f'{source.path}: {error}'.split()))
+
+
+def copy_video(source: Source, store: Path, settings: dict) -> Video:
+    """Write the copies of one video.
 
     Raises:
-        ImportError: PyAV is not installed.
-        ValueError: See :func:`.sizes.sides_of`; or none of the first originals can be opened.
+        OSError: The disk is full.
     """
+    cv2.setNumThreads(0)
     try:
-        return sides_of(cfg, None, full)
-    except ValueError as error:
-        if '--sides' not in str(error):
+        fps, reported, frames = open_frames(source)
+        first = next(frames, None)
+        if first is None:
+            raise ValueError('has no frames')
+        height, width = first.shape[:2]
+        with ExitStack() as stack:
+            writers = [
+                stack.enter_context(Writer(
+                    Path(copy_path(store, side, source.key)),
+                    copy_size(width, height, side), settings['quality']))
+                for side in settings['sides']
+            ]
+            for number, frame in enumerate(chain([first], frames)):
+                if number % settings['frame_stride'] == 0:
+                    for writer in writers:
+                        writer.write(frame)
+            copies = [writer.close() for writer in writers]
+        # A pipeline samples from the reported number.
+        return Video(source.name, reported or number + 1, width, height, fps,
+                     source.reader, source.digest, copies)
+    except Exception as error:  # of any type if the file is broken
+        if getattr(error, 'errno', None) in DISK_FULL:
             raise
-    pyav()  # without it every original would look broken
-    found = []
-    for source in random.Random(0).sample(list(sources), len(sources)):
-        try:
-            found.append(min(next(open_frames(source)[2]).shape[:2]))
-        except Exception:  # whatever a decoder makes of a broken file
-            continue
-        if len(found) == SAMPLE:
-            break
-    if not found:
-        raise ValueError('none of the videos can be opened: is --root the folder that the list is for?')
-    return sides_of(cfg, max(found), full)
+        return failure(source, f'{type(error).__name__}: {error}')
 
 
-def prepare(out: Path, settings: Settings) -> None:
-    """Begin a store, or go on with one of the same settings.
+def run(work: Callable[[Source], Video], sources: Sequence[Source],
+        processes: int) -> Iterator[Video]:
+    """Copy videos in parallel.
 
-    Raises:
-        ValueError: ``out`` holds something else.
+    A video that ends its process counts as a failed one if there are several
+    processes.
     """
-    wanted = dict(version=VERSION, **json.loads(json.dumps(asdict(settings))))
-    if (out / MANIFEST).is_file():
-        found = {key: value for key, value in read_manifest(str(out)).items() if key not in ('index', 'videos')}
-        if found != wanted:
-            raise ValueError(f'{out}: holds a store of other settings, {found}; give another folder')
+    if processes == 1:
+        yield from map(work, sources)
         return
-    if out.is_file():
-        raise ValueError(
-            f'{out}: is a file; give the folder of the store after the list')
-    if out.exists() and any(path.name != f'{MANIFEST}.part' for path in out.iterdir()):
-        raise ValueError(f'{out}: must be new, an empty folder or a grid store')
-    out.mkdir(parents=True, exist_ok=True)
-    write_manifest(out, wanted)
+    context = multiprocessing.get_context('spawn')
+    pools: SimpleQueue = SimpleQueue()
 
+    def add_pool() -> None:
+        pools.put(stack.enter_context(ProcessPoolExecutor(1, context)))
 
-def read_done(out: Path, settings: Settings) -> Dict[str, int]:
-    """Bytes of the copies of each video that has them all, whole; by key."""
-    found: Dict[str, List[int]] = {}
-    if read_manifest(str(out)).get('index'):
-        index = Index(str(out))
-        found = {key: index.copies['size'][row].tolist()
-                 for key, row in index.rows().items()}
-    found.update((key, sizes) for key, (_, sizes) in read_logs(out)[0].items())
-    return {key: sum(sizes) for key, sizes in found.items()
-            if all(_size(copy_path(str(out), side, key)) == size
-                   for side, size in zip(settings.sides, sizes))}
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return -1
-
-
-def identify(sources: Sequence[Source], done: Collection[str]) -> List[Source]:
-    """Look at the originals: the same sources with their digests.
-
-    Args:
-        sources: The originals.
-        done: Keys of videos with copies. One that is the only of its name is
-            taken for the copy of an original that is not here any more.
-    """
-    names: Dict[bytes, List[int]] = {}
-    for name, digest in map(split_key, done):
-        names.setdefault(name, []).append(digest)
-
-    def look(source: Source) -> Source:
+    def work_apart(source: Source) -> Video:
+        pool = pools.get()
         try:
-            return replace(source, digest=digest_of(source))
-        except OSError:
-            digests = names.get(split_key(source.key)[0], ())
-            if len(digests) != 1:
-                return source
-            return replace(source, digest=digests[0])
+            video = pool.submit(work, source).result()
+        except BrokenProcessPool:
+            add_pool()
+            return failure(source, 'crash: it ended the process that read it')
+        pools.put(pool)
+        return video
 
-    with ThreadPoolExecutor(LOOKERS) as pool:
-        found = pool.map(look, sources)
-        return list(track(found, 'originals', total=len(sources),
-                          disable=not sys.stdout.isatty()))
-
-
-def build(sources: Sequence[Source], out: Path, settings: Settings, processes: Optional[int] = None,
-          part: Tuple[int, int] = (1, 1)) -> dict:
-    """Write the store, or what it lacks of these videos.
-
-    Args:
-        sources: The originals.
-        out: Folder to write.
-        settings: What to store.
-        processes: Processes that work side by side; one for each CPU by default. A file that ends its process costs more
-            than itself with one.
-        part: Which part of the originals to copy, from 1, of how many.
-
-    Returns:
-        dict: ``videos``: how many of these have copies; their ``bytes``;
-        errors of those that ``failed``, by their keys (of this part while
-        others are missing); and whether the store is ``finished``.
-
-    Raises:
-        ImportError: PyAV is not installed.
-        ValueError: ``out`` holds something else, or another process is at work on the same part.
-        OSError: The store does not fit on the disk.
-    """
-    pyav()  # without it every video would fail, one after the other
-    prepare(out, settings)
-    with open_log(out, part) as log:
-        done = read_done(out, settings)
-        sources = identify(sources, done)
-        unique = {source.key: source for source in sources}
-        mine = sorted(unique)[part[0] - 1::part[1]]
-        todo = [unique[key] for key in mine if key not in done]
-        random.Random(0).shuffle(todo)  # so that the first tell the size of all, and the time that remains
-        work = partial(copy_video, out=out, settings=settings)
-        failed = _copy_all(todo, work, processes or os.cpu_count() or 1, out, log, done)
-    merged = merge(out, lambda tried: part[1] == 1 or unique.keys() <= tried)
-    if merged is not None:
-        failed = {key: error for key, error in merged.items() if key in unique}
-    return dict(videos=sum(source.key in done for source in sources),
-                bytes=sum(done[key] for key in unique if key in done),
-                failed=failed, finished=merged is not None)
+    with ExitStack() as stack:
+        for _ in range(processes):
+            add_pool()
+        threads = stack.enter_context(ThreadPool(processes))
+        yield from threads.imap_unordered(work_apart, sources)
 
 
-def _copy_all(todo: List[Source], work: Callable[[Source], Result],
-              processes: int, out: Path, log: TextIO,
-              done: Dict[str, int]) -> Dict[str, str]:
-    """Copy videos, and write down how it went, as it goes; the errors of those that could not be copied."""
-    failed: Dict[str, str] = {}
-    seconds: List[float] = []
-    written: List[int] = []
-    results = run(work, todo, processes)
-    for title, number in (('first videos', min(SAMPLE, len(todo))), ('videos', max(0, len(todo) - SAMPLE))):
-        for result in track(islice(results, number), title, total=number, disable=not number):
-            if result.video is None:
-                failed[result.key] = result.error
-                line = json.dumps([result.key, result.error])
-                print(line, file=log, flush=True)
-            else:
-                print(to_line(result.video), file=log, flush=True)
-                written.append(sum(copy.size for copy in result.video.copies))
-                done[result.key] = written[-1]
-            seconds.append(result.seconds)
-        if title == 'first videos' and written:
-            check_room(out, written, seconds, len(todo), processes)
-    results.close()
-    return failed
+def read_done(store: Path, sides: Sequence[int]) -> Set[str]:
+    """Find the keys of the videos whose copies are all there, in full."""
+    return {
+        video.key for video in chain(indexed_videos(store), read_logs(store))
+        if not video.error and all(
+            os.path.exists(path := copy_path(store, side, video.key))
+            and os.path.getsize(path) == copy.size
+            for side, copy in zip(sides, video.copies))
+    }
 
 
-def check_room(out: Path, written: List[int], seconds: List[float], videos: int, processes: int) -> None:
-    """Say how much room and time ``videos`` will take, of which some took ``written`` bytes and CPU ``seconds``.
+def hash_sources(sources: Sequence[Source]) -> List[Source]:
+    """Return the same originals with their digests."""
+    with ThreadPoolExecutor(HASHERS) as pool:
+        digests = track(pool.map(digest_of, sources), 'originals',
+                        len(sources), disable=not sys.stdout.isatty())
+        return [replace(source, digest=digest)
+                for source, digest in zip(sources, digests)]
+
+
+def copy_all(todo: Sequence[Source], store: Path, settings: dict,
+             processes: int, log: IO) -> Iterator[Video]:
+    """Copy and log videos; from the first ones, tell the room for all.
 
     Raises:
         OSError: The disk has less room.
     """
-    each, rest = sum(written) / len(written), max(0, videos - len(seconds))
-    needed, free = each * rest, shutil.disk_usage(out).free
-    hours = sum(seconds) / len(seconds) * rest / processes / 3600
-    print(f'these {videos} videos will take {each * videos / 2**30:.3g} GiB ({each / 2**10:.0f} KiB each, '
-          f'{sum(seconds) / len(seconds):.2g} CPU seconds each); {needed / 2**30:.3g} GiB and about {hours:.2g} h on '
-          f'{processes} CPUs are to come, and {free / 2**30:.3g} GiB are free', flush=True)
-    if needed > free:
-        raise OSError(errno.ENOSPC, 'the store does not fit; give fewer sides, a lower quality, a frame stride or '
-                      'another disk', str(out))
+    size, work = 0, partial(copy_video, store=store, settings=settings)
+    videos = track(run(work, todo, processes), 'videos', len(todo),
+                   disable=not todo)
+    for number, video in enumerate(videos, 1):
+        log.write(to_line(video))
+        log.flush()
+        size += sum(copy.size for copy in video.copies)
+        if number == SAMPLE:
+            free, rest = shutil.disk_usage(store).free, len(todo) - number
+            needed = size / number * rest
+            print(f'{rest} more videos will take {needed / 2**30:.3g} GiB, '
+                  f'and {free / 2**30:.3g} GiB are free', flush=True)
+            if needed > free:
+                raise OSError(errno.ENOSPC, 'the store does not fit; give '
+                              'fewer sides, a lower quality, a frame stride '
+                              'or another disk', str(store))
+        yield video
+
+
+def build(sources: Sequence[Source], store: Path, settings: dict,
+          processes: int = 1, part: Tuple[int, int] = (1, 1)) -> dict:
+    """Write the store, or the copies of these videos that it lacks.
+
+    Args:
+        sources (Sequence[Source]): The originals.
+        store (Path): Folder of the store.
+        settings (dict): See :func:`.state.store_settings`.
+        processes (int): Number of processes. Defaults to 1.
+        part (tuple[int, int]): Number of the part to copy, and of all.
+
+    Returns:
+        dict: ``videos``, how many of these have copies; ``failed``, errors
+        by key; ``finished``, whether the index is written.
+
+    Raises:
+        ImportError: PyAV is not installed.
+        ValueError: The folder holds something else, or another process
+            builds the same part.
+        OSError: The store does not fit on the disk.
+    """
+    pyav()  # without it every video would fail, one after the other
+    prepare(store, settings)
+    with open_log(store, part) as log:
+        done, failed = read_done(store, settings['sides']), {}
+        hashed = hash_sources(sources)
+        unique = {source.key: source for source in hashed}
+        todo = [unique[key] for key in sorted(unique)[part[0] - 1::part[1]]
+                if key not in done]
+        random.Random(0).shuffle(todo)  # the first ones tell the size of all
+        for video in copy_all(todo, store, settings, processes, log):
+            if video.error:
+                failed[video.key] = video.error
+            else:
+                done.add(video.key)
+    merged = merge(store, set(unique) if part[1] > 1 else set())
+    return dict(
+        videos=sum(source.key in done for source in hashed),
+        failed=failed if merged is None else merged,
+        finished=merged is not None)

@@ -1,28 +1,33 @@
-"""What a grid store holds: a manifest with its settings, and one index of all videos, which every data worker maps.
+"""The manifest and the index of a grid store.
 
-``STORE/grid_store.json`` is the manifest; it names the folder of the index, which holds numpy arrays: names, a record a
-video, one a copy, one a frame. Both are replaced in one step, by a rename, and follow from what they hold to the byte.
+``STORE/grid_store.json`` is the manifest: the settings, and the name of the
+index folder. The index holds numpy arrays: names, one record for each video,
+one for each copy, one for each frame. Data workers map it into memory.
 """
 
 import json
 import os
-import os.path as osp
-import shutil
 import zlib
 from bisect import bisect_left, bisect_right
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
-from weakref import WeakValueDictionary
+from typing import (
+    Any,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 
 from ..datasets.rules import READERS
-from .avi import FRAME, Copy
-from .names import video_key
+from .avi import Copy, read_frames
 
 MANIFEST = 'grid_store.json'
-# Of what is written: raise it when the same settings give other copies, or
-# the index another form.
+# Raise it when the same settings give other copies or another index.
 VERSION = 3
 VIDEO = np.dtype([('name_end', '<u8'), ('frames', '<u4'), ('width', '<u4'),
                   ('height', '<u4'), ('reader', '<u4'), ('fps', '<f8'),
@@ -32,18 +37,23 @@ COPY = np.dtype([('size', '<u8'), ('begin', '<u8'), ('rows', '<u4'),
 ARRAYS = ('names', 'videos', 'copies', 'frames')
 
 
+def video_key(name: str, digest: int) -> str:
+    """Return the identifier of a video in a store."""
+    return f'{name}.{digest:016x}'
+
+
 class Video(NamedTuple):
-    """A video in a store.
+    """Describes a video in a store, or one that could not be copied.
 
     Attributes:
-        name (str): Path below the folder of the originals; see :func:`.names.clip_name`.
-        frames (int): Of the original, as its reader counts them.
+        name (str): Path below the folder of the originals.
+        frames (int): Number of frames that its reader reports.
         width, height (int): Of the original, in pixels.
-        fps (float): Of the original; 0 where nobody knows it.
+        fps (float): Frames per second; 0 if unknown.
         reader (str): One of ``READERS``.
-        digest (int): What tells the original from other files of that name;
-            see ``sources.digest_of``.
+        digest (int): Hash of the original; see ``sources.digest_of``.
         copies (tuple[Copy]): One for each side of the store.
+        error (str): Why it could not be copied; empty if it was.
     """
     name: str
     frames: int
@@ -52,196 +62,169 @@ class Video(NamedTuple):
     fps: float
     reader: str
     digest: int
-    copies: Tuple[Copy, ...]
+    copies: Sequence[Copy]
+    error: str = ''
+
+    @property
+    def key(self) -> str:
+        """str: Identifier in the store."""
+        return video_key(self.name, self.digest)
+
+
+def copy_path(store: str, side: int, key: str) -> str:
+    """Return the path of a video's copy with this short side."""
+    return f'{store}/{side}/{key}.avi'
 
 
 def read_manifest(store: str, where: str = 'grid store') -> Dict[str, Any]:
-    """The manifest of a store.
+    """Read the manifest of a store.
 
     Args:
-        store: Its folder.
-        where: What the user calls it, for the message.
+        store (str or Path): Folder of the store.
+        where (str): Config key or the like, for the message.
 
     Raises:
-        FileNotFoundError: There is none.
-        ValueError: It is broken, or of another version of this package.
+        FileNotFoundError: There is no manifest.
+        ValueError: It is broken or of another version.
     """
-    path = Path(store) / MANIFEST
-    if not path.is_file():
-        raise FileNotFoundError(f'{where} = {str(store)!r}: has no {MANIFEST}; `mmaction-multigrid store build` makes a '
-                                'grid store')
+    where = f'{where} = {str(store)!r}'
     try:
-        manifest = json.loads(path.read_text(encoding='utf-8'))
+        manifest = json.loads(Path(store, MANIFEST).read_bytes())
         version = manifest['version']
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'{where}: has no {MANIFEST}; `mmaction-multigrid store build` '
+            'makes a grid store') from None
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f'{where} = {str(store)!r}: its {MANIFEST} is broken ({error!r}); build another') from error
+        raise ValueError(f'{where}: its {MANIFEST} is broken ({error!r}); '
+                         'build another') from error
     if version != VERSION:
-        raise ValueError(f'{where} = {str(store)!r}: is of version {version!r}, and this package reads and writes '
-                         f'version {VERSION}; build another store')
+        raise ValueError(
+            f'{where}: is of version {version!r}, and this package reads and '
+            f'writes version {VERSION}; build another store')
     return manifest
 
 
-def write_manifest(store: Path, manifest: Dict[str, Any]) -> None:
-    """Write the manifest in one step."""
-    part = store / f'{MANIFEST}.part'
-    with open(part, 'w', encoding='utf-8') as file:
-        file.write(json.dumps(manifest, indent=1) + '\n')
+def atomic_write(path: Path, text: str) -> None:
+    """Replace a file's content in one step."""
+    part = path.with_name(f'{path.name}.part')
+    with open(part, 'w', encoding='utf-8', errors='surrogateescape') as file:
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(part, store / MANIFEST)
+    os.replace(part, path)
+
+
+def write_manifest(store: Path, manifest: Dict[str, Any]) -> None:
+    """Write the manifest of a store."""
+    atomic_write(store / MANIFEST, json.dumps(manifest, indent=1) + '\n')
 
 
 class Index:
-    """The index of a store, mapped into memory: workers share it, and nothing is read that is not asked for.
+    """Read a store through its index, which is mapped into memory.
+
+    As a sequence it holds the names of the videos, sorted, as bytes.
 
     Args:
-        store (str): Folder of the store.
-        where (str): What the user calls it, for the message. Defaults to ``'grid store'``.
+        store (str or Path): Folder of the store.
+        where (str): Config key or the like, for messages.
 
     Raises:
-        FileNotFoundError, ValueError: There is no store, or an unfinished or broken one.
+        FileNotFoundError: There is no store.
+        ValueError: The store is unfinished, broken or of another version.
     """
 
-    def __init__(self, store: str, where: str = 'grid store') -> None:
+    def __init__(self, store: str,
+                 where: str = 'grid store') -> None:
         self.store, self.where = str(store), where
-        manifest = self.manifest = read_manifest(self.store, where)
-        if not manifest.get('index'):
-            raise ValueError(
-                f'{where} = {self.store!r}: is not finished, or holds no '
-                'copies; run `mmaction-multigrid store build` again')
-        self.sides: Tuple[int, ...] = tuple(manifest['sides'])
-        folder = Path(store) / manifest['index']
+        self.manifest = read_manifest(store, where)
+        where = f'{where} = {self.store!r}'
+        if not self.manifest.get('index'):
+            raise ValueError(f'{where}: is not finished, or holds no copies; '
+                             'run `mmaction-multigrid store build` again')
+        self.sides = self.manifest['sides']
+        folder = Path(store, self.manifest['index'])
         try:
-            arrays = [np.load(folder / f'{name}.npy', mmap_mode='r') for name in ARRAYS]
+            self.names, self.videos, self.copies, self.frames = (
+                np.load(folder / f'{name}.npy', mmap_mode='r').view(np.ndarray)
+                for name in ARRAYS)
+            shape = len(self), len(self.sides)
+            if (self.videos.dtype, self.copies.shape) != (VIDEO, shape):
+                raise ValueError('it is of another store')
         except (OSError, ValueError) as error:
-            raise ValueError(f'{where} = {self.store!r}: its index is missing or broken ({error}); build another '
-                             'store') from error
-        self.names, self.videos, self.copies, self.frames = (array.view(np.ndarray) for array in arrays)
-        last = self.copies['begin'][-1, -1] if self.copies.size else 0
-        if (self.videos.dtype != VIDEO or self.copies.shape != (len(self.videos), len(self.sides))
-                or last > len(self.frames) or self.videos['name_end'][-1] != len(self.names)):
-            raise ValueError(f'{where} = {self.store!r}: its index is of another store; build another store')
+            raise ValueError(f'{where}: its index is missing or broken '
+                             f'({error}); build another store') from error
 
     def __len__(self) -> int:
         return len(self.videos)
 
-    def name(self, row: int) -> str:
-        """Name of a video; in the order of their bytes."""
-        return self[row].decode('utf-8', 'surrogateescape')
-
     def __getitem__(self, row: int) -> bytes:
-        if row >= len(self.videos):
-            raise IndexError(row)
         begin = self.videos['name_end'][row - 1] if row else 0
         return self.names[begin:self.videos['name_end'][row]].tobytes()
 
-    def key(self, row: int) -> str:
-        """What the store calls a video."""
-        return video_key(self.name(row), int(self.videos['digest'][row]))
-
-    def rows(self) -> Dict[str, int]:
-        """Row of every video, by its key."""
-        return {self.key(row): row for row in range(len(self))}
+    def __reduce__(self) -> tuple:
+        return Index, (self.store, self.where)
 
     def find(self, name: str) -> range:
-        """Rows of the videos of a name."""
-        key = name.encode('utf-8', 'surrogateescape')
+        """Find the rows of all videos of a name."""
+        key = os.fsencode(name)
         return range(bisect_left(self, key), bisect_right(self, key))
 
-    def match(self, name: str, digest: int) -> Optional[int]:
-        """Row of a file's copies, first of those of its name; None: none."""
-        digests = self.videos['digest']
-        for row in self.find(name):
-            if digests[row] == digest:
-                return row
-        # The file has another path than when it was copied.
-        rows = np.flatnonzero(digests == digest)
-        return int(rows[0]) if len(rows) else None
+    def path(self, row: int, side: int) -> str:
+        """Return the path of a video's copy with the ``side``-th size."""
+        digest = int(self.videos['digest'][row])
+        key = video_key(os.fsdecode(self[row]), digest)
+        return copy_path(self.store, self.sides[side], key)
 
     def copy(self, row: int, side: int) -> Copy:
-        """The copy of a video with the ``side``-th of the store's sides."""
+        """Return a video's copy with the ``side``-th of the sizes."""
         size, begin, rows, crc = self.copies[row, side].tolist()
         return Copy(size, crc, self.frames[begin:begin + rows])
 
-    def video(self, row: int) -> Video:
-        """All about a video."""
-        _, frames, width, height, reader, fps, digest = self.videos[
-            row].tolist()
-        copies = tuple(self.copy(row, side) for side in range(len(self.sides)))
-        return Video(
-            self.name(row), frames, width, height, fps, READERS[reader],
-            digest, copies)
+    def read(self, row: int, side: int,
+             wanted: np.ndarray) -> List[np.ndarray]:
+        """Read the frames of a copy that are nearest to those wanted.
 
-    def __reduce__(self) -> tuple:
-        return open_index, (self.store, self.where)
+        Args:
+            row (int): Row of the video.
+            side (int): Position of the copy's size.
+            wanted (np.ndarray): Numbers of the original's frames, from 0.
 
+        Raises:
+            OSError, ValueError: See :func:`.avi.read_frames`.
+        """
+        stride = self.manifest['frame_stride']
+        frames = self.copy(row, side).frames
+        # Fewer frames than the reader reports may have been decoded.
+        nearest = np.minimum((wanted + stride // 2) // stride,
+                             len(frames) - 2)
+        return read_frames(self.path(row, side), frames, nearest.tolist())
 
-_open: 'WeakValueDictionary[tuple, Index]' = WeakValueDictionary()
+    def check(self, threads: int = 1) -> Iterator[Tuple[str, str]]:
+        """Read all copies in full.
 
+        Args:
+            threads (int): Number of copies to read in parallel.
 
-def open_index(store: str, where: str = 'grid store') -> Index:
-    """The index of a store; one for all pipelines of a process.
+        Yields:
+            tuple[str, str]: Path, and what is wrong; empty if nothing is.
+        """
+        with ThreadPoolExecutor(threads) as pool:
+            yield from pool.map(
+                self._check, *zip(*np.ndindex(self.copies.shape)))
 
-    Raises:
-        FileNotFoundError, ValueError: See :class:`Index`.
-    """
-    key = (osp.realpath(store), json.dumps(read_manifest(store, where)))
-    index = _open.get(key)
-    if index is None:
-        index = _open[key] = Index(store, where)
-    return index
+    def _check(self, row: int, side: int) -> Tuple[str, str]:
+        path = self.path(row, side)
+        try:
+            crc = zlib.crc32(Path(path).read_bytes())
+        except OSError as error:
+            return path, f'cannot be read: {error.strerror}'
+        return path, 'is damaged' * (crc != self.copy(row, side).crc)
 
-
-def write_index(store: Path, videos: Iterator[Video], settings: Dict[str, Any], count: int, rows: int) -> None:
-    """Write the index and the manifest that names it; until its last step the store is what it was.
-
-    Args:
-        store: Folder of the store.
-        videos: In the order of :func:`split_key`.
-        settings: The rest of the manifest.
-        count: Number of videos.
-        rows: Entries of ``Copy.frames`` of all their copies.
-    """
-    folder = store / 'index.part'
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    _write_arrays(folder, videos, (count, len(settings['sides'])), rows)
-    name = f'index-{_checksum(folder):08x}'
-    if (store / name).is_dir() and _checksum(store / name) == _checksum(folder):  # of a build that was broken off here
-        shutil.rmtree(folder)
-    else:
-        shutil.rmtree(store / name, ignore_errors=True)
-        os.replace(folder, store / name)
-    write_manifest(store, dict(settings, index=name, videos=count))
-    for path in store.glob('index*'):
-        if path.name != name:
-            shutil.rmtree(path)
-
-
-def _write_arrays(folder: Path, videos: Iterator[Video], shape: Tuple[int, int], rows: int) -> None:
-    table, copies = np.zeros(shape[0], VIDEO), np.zeros(shape, COPY)
-    frames = np.lib.format.open_memmap(folder / 'frames.npy', 'w+', FRAME, (rows, ))
-    names: List[bytes] = []
-    end = begin = 0
-    for row, video in enumerate(videos):
-        names.append(video.name.encode('utf-8', 'surrogateescape'))
-        end += len(names[-1])
-        table[row] = (end, video.frames, video.width, video.height,
-                      READERS.index(video.reader), video.fps, video.digest)
-        for side, copy in enumerate(video.copies):
-            copies[row, side] = (copy.size, begin, len(copy.frames), copy.crc)
-            frames[begin:begin + len(copy.frames)] = copy.frames
-            begin += len(copy.frames)
-    frames.flush()
-    for name, array in zip(ARRAYS, (np.frombuffer(b''.join(names), np.uint8), table, copies)):
-        np.save(folder / f'{name}.npy', array)
-
-
-def _checksum(folder: Path) -> int:
-    crc = 0
-    for name in ARRAYS:
-        with open(folder / f'{name}.npy', 'rb+') as file:
-            while block := file.read(2**24):
-                crc = zlib.crc32(block, crc)
-            os.fsync(file.fileno())
-    return crc
+    def all_videos(self) -> Iterator[Video]:
+        """Iterate over the videos, in the order of the rows."""
+        for row, name in enumerate(self):
+            _, *values, reader, fps, digest = self.videos[row].tolist()
+            copies = [self.copy(row, side) for side in range(len(self.sides))]
+            yield Video(os.fsdecode(name), *values, fps, READERS[reader],
+                        digest, copies)

@@ -16,7 +16,7 @@ from mmaction_multigrid.datasets import MultigridDataset, MultigridTransform
 from mmaction_multigrid.schedule import Shape
 
 from ..engine.test_training import train
-from ..frame_store.test_read import PIPELINE, GridStoreInit, dataset, store  # noqa: F401
+from ..frame_store.test_transforms import PIPELINE, GridStoreInit, dataset, store  # noqa: F401
 from ..toy import base_config, pipeline
 from .test_dataset import COARSE
 
