@@ -15,6 +15,7 @@ from typing import List, NamedTuple, Sequence, Tuple
 import cv2
 import numpy as np
 
+RGB = getattr(cv2, 'IMREAD_COLOR_RGB', None)  # OpenCV 4.11 and newer
 RATE = 25  # frames per second, for players
 HEADER = 8  # bytes of a chunk before its content: its name and its size
 MAX_BYTES = 2**30  # the muxer begins a second index behind them
@@ -143,8 +144,8 @@ class Writer:
         return self
 
     def __exit__(self, *_) -> None:
-        self.file.close()
         self.part.unlink(missing_ok=True)
+        self.file.close()  # raises if the disk is full
 
 
 def read_frames(path: str, frames: np.ndarray,
@@ -163,16 +164,17 @@ def read_frames(path: str, frames: np.ndarray,
         OSError: The file cannot be read.
         ValueError: A frame is not as it was written.
     """
-    found = {}
+    found = []
     with open(path, 'rb', buffering=0) as file:
-        for number in sorted(set(wanted)):
+        for number in wanted:
             begin, end = frames['offset'][number:number + 2].tolist()
             file.seek(begin + HEADER)
             jpeg = file.read(end - begin - HEADER)
             if zlib.crc32(jpeg) != frames['crc'][number]:
                 raise ValueError(f'{path}: frame {number} is damaged')
-            found[number] = cv2.imdecode(
-                np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    # The conversion makes a new array for a frame that is wanted twice.
-    return [cv2.cvtColor(found[number], cv2.COLOR_BGR2RGB)
-            for number in wanted]
+            # A conversion takes longer than decoding to RGB.
+            frame = cv2.imdecode(
+                np.frombuffer(jpeg, np.uint8), RGB or cv2.IMREAD_COLOR)
+            found.append(
+                frame if RGB else cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+    return found

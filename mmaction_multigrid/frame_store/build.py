@@ -181,7 +181,7 @@ def build(sources: Sequence[Source], store: Path, settings: dict,
 
     Returns:
         dict: ``videos``, how many of these have copies; ``failed``, errors
-        by key; ``finished``, whether the index is written.
+        of the part by key; ``finished``, whether the index is written.
 
     Raises:
         ImportError: PyAV is not installed.
@@ -192,19 +192,16 @@ def build(sources: Sequence[Source], store: Path, settings: dict,
     pyav()  # without it every video would fail, one after the other
     prepare(store, settings)
     with open_log(store, part) as log:
-        done, failed = read_done(store, settings['sides']), {}
+        done = read_done(store, settings['sides'])
         hashed = hash_sources(sources)
         unique = {source.key: source for source in hashed}
         todo = [unique[key] for key in sorted(unique)[part[0] - 1::part[1]]
                 if key not in done]
         random.Random(0).shuffle(todo)  # the first ones tell the size of all
-        for video in copy_all(todo, store, settings, processes, log):
-            if video.error:
-                failed[video.key] = video.error
-            else:
-                done.add(video.key)
-    merged = merge(store, set(unique) if part[1] > 1 else set())
+        tried = {video.key: video.error for video in copy_all(
+            todo, store, settings, processes, log)}
+    failed = {key: error for key, error in tried.items() if error}
+    done |= tried.keys() - failed.keys()
     return dict(
-        videos=sum(source.key in done for source in hashed),
-        failed=failed if merged is None else merged,
-        finished=merged is not None)
+        videos=sum(source.key in done for source in hashed), failed=failed,
+        finished=merge(store, set(unique) if part[1] > 1 else set()))

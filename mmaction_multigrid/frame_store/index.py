@@ -134,10 +134,8 @@ class Index:
         ValueError: The store is unfinished, broken or of another version.
     """
 
-    def __init__(self, store: str,
-                 where: str = 'grid store') -> None:
-        self.store, self.where = str(store), where
-        self.manifest = read_manifest(store, where)
+    def __init__(self, store: str, where: str = 'grid store') -> None:
+        self.store, self.manifest = str(store), read_manifest(store, where)
         where = f'{where} = {self.store!r}'
         if not self.manifest.get('index'):
             raise ValueError(f'{where}: is not finished, or holds no copies; '
@@ -163,7 +161,7 @@ class Index:
         return self.names[begin:self.videos['name_end'][row]].tobytes()
 
     def __reduce__(self) -> tuple:
-        return Index, (self.store, self.where)
+        return Index, (self.store, )
 
     def find(self, name: str) -> range:
         """Find the rows of all videos of a name."""

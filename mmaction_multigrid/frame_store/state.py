@@ -12,7 +12,7 @@ import shutil
 import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Dict, Iterable, Iterator, Optional, Sequence, Set, Tuple
+from typing import IO, Iterable, Iterator, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -188,7 +188,7 @@ def write_index(store: Path, videos: Iterable[Video]) -> None:
         shutil.rmtree(path)
 
 
-def merge(store: Path, wanted: Set[str]) -> Optional[Dict[str, str]]:
+def merge(store: Path, wanted: Set[str]) -> bool:
     """Move what all logs hold into the index.
 
     Args:
@@ -197,25 +197,25 @@ def merge(store: Path, wanted: Set[str]) -> Optional[Dict[str, str]]:
             the first index is written.
 
     Returns:
-        dict, optional: Path and error of each failed video, by its key.
-        None: Other parts are still to come; the last one merges.
+        bool: False if other parts are still to come; the last one merges.
     """
     with suppress(BlockingIOError), \
             locked(store / 'lock', fcntl.LOCK_EX | fcntl.LOCK_NB):
-        logged = list(read_logs(store))
-        known = {video.key: video for video in indexed_videos(store)}
-        if not known and not wanted <= {video.key for video in logged}:
-            return None
-        copied = {video.key: video for video in logged if not video.error}
-        failed = {video.key: video.error for video in logged
-                  if video.key not in copied}
-        if copied:
-            write_index(store, {**known, **copied}.values())
-        atomic_write(store / FAILED, ''.join(
-            f'{key}\t{error}\n' for key, error in sorted(failed.items())))
+        # A video that failed in one log may have been copied in another.
+        logged = sorted(read_logs(store), key=lambda video: not video.error)
+        indexed = list(indexed_videos(store))
+        videos = {video.key: video for video in [*indexed, *logged]}
+        if not indexed and not wanted <= videos.keys():
+            return False
+        copied = [video for video in videos.values() if not video.error]
+        if copied and logged:
+            write_index(store, copied)
+        atomic_write(store / FAILED, ''.join(sorted(
+            f'{video.key}\t{video.error}\n' for video in videos.values()
+            if video.error)))
         shutil.rmtree(store / LOGS)
-        return failed
-    return None
+        return True
+    return False
 
 
 def store_info(store: Path) -> dict:
