@@ -1,7 +1,6 @@
 """Building a store: interruptions, parts, failures; the same result."""
 
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -9,11 +8,9 @@ import sys
 import time
 
 import pytest
-from mmengine.config import Config
 
 from mmaction_multigrid.frame_store import avi, build, index, sources, state
 from mmaction_multigrid.frame_store.index import Index
-from mmaction_multigrid.frame_store.sizes import sides_of
 from mmaction_multigrid.frame_store.sources import Source
 
 from ..videos import encode
@@ -75,7 +72,8 @@ def in_a_child(function):
 
 @pytest.mark.parametrize(('owner', 'name', 'stride'), [
     (os, 'replace', 1), (os, 'fsync', 1), (build, 'to_line', 1),
-    (state, 'atomic_write', 1), (shutil, 'rmtree', 1), (avi.Writer, 'write', 17)])
+    (state, 'atomic_write', 1), (shutil, 'rmtree', 1),
+    (avi.Writer, 'write', 17)])
 def test_a_build_that_is_killed_anywhere(tmp_path, videos, whole, owner, name,
                                          stride):
     """At every call of a function that writes, or at some of them."""
@@ -114,7 +112,7 @@ def test_a_build_that_is_killed_at_some_time(tmp_path, videos, whole):
         stdout=subprocess.DEVNULL, start_new_session=True)
     while not list(store.glob('log/*')) and process.poll() is None:
         time.sleep(.05)
-    time.sleep(random.random())
+    time.sleep(.5)
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -145,8 +143,7 @@ def test_only_what_is_missing_is_copied(tmp_path, videos, damage):
 @pytest.mark.parametrize('order', [(1, 2), (2, 1)])
 def test_parts_make_the_whole(tmp_path, videos, whole, order):
     assert not make(videos, tmp_path, part=(order[0], 2))['finished']
-    info = state.store_info(tmp_path)
-    assert (info['logged'] in (2, 3), info['finished']) == (True, False)
+    assert state.store_info(tmp_path)['logged'] in (2, 3)
     result = make(videos, tmp_path, part=(order[1], 2))
     assert (result['finished'], result['videos']) == (True, 5)
     assert tree(tmp_path) == whole
@@ -253,18 +250,6 @@ def test_what_is_refused(tmp_path, videos, monkeypatch):
                        r"'mmaction_multigrid\[store\]'"):
         make(videos, tmp_path / 'without')
     assert not (tmp_path / 'without').exists()
-
-
-def test_sides_of_a_config(small_config):
-    """Crops of 24, 34 and 48 pixels of frames with a short side of 56."""
-    cfg = Config.fromfile(small_config)
-    assert sides_of(cfg, ()) == (28, 40)
-    assert sides_of(cfg, (), full=True) == (28, 40, 56)
-    steps = cfg.train_dataloader.dataset.pipeline
-    cfg.train_dataloader.dataset.pipeline = [
-        step for step in steps if step['type'] != 'Resize']
-    with pytest.raises(ValueError, match='resizes before it crops'):
-        sides_of(cfg, ())
 
 
 def test_the_index_is_sorted_by_name_and_digest(tmp_path):
