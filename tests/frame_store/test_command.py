@@ -19,6 +19,7 @@ SIDES, COMMA = ('--sides', '16'), ('--delimiter', ',')
     ('bad.mp4 0\nodd one.mp4 1\n', SIDES, 2,
      'none of these 2 videos could be copied. The first: '),
     ('bad.mp4 0\n', SIDES, 2, '; are --root and --delimiter right?'),
+    ('', SIDES, 2, 'list.txt: names no video'),
     (None, SIDES, 2, 'list.txt: there is no such list; give an annotation'),
     (None, ('--config', ), 2, "list.txt': there is no such file"),
     ('a.mp4,0\n', (*COMMA, '--config'), 2, "--delimiter ',': the list is"),
