@@ -1,6 +1,7 @@
 """Build, check and describe a grid store: small copies of the videos."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Tuple
@@ -9,12 +10,11 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from rich.progress import track
 
-from ..store.build import build, choose_sides
-from ..store.copying import Settings
-from ..store.index import Index
-from ..store.info import check_store, store_info
-from ..store.log import FAILED
-from ..store.sources import sources_in, sources_of
+from ..frame_store.build import build
+from ..frame_store.index import Index
+from ..frame_store.sizes import sides_of
+from ..frame_store.sources import sources_in, sources_of
+from ..frame_store.state import FAILED, store_info, store_settings
 from .common import above_zero
 
 
@@ -65,7 +65,7 @@ def add_build(builder: argparse.ArgumentParser) -> None:
                        help="short sides in pixels; default: the config's")
     sizes.add_argument('--full', action='store_true',
                        help='the size of the full grid, too')
-    add('--quality', type=int, default=Settings.quality,
+    add('--quality', type=int, default=90,
         help='of the JPEGs; default: %(default)s')
     add('--frame-stride', type=int, default=1,
         help='keep every how many-th frame; default: 1')
@@ -88,16 +88,19 @@ def _build(args: argparse.Namespace) -> int:
         raise ValueError(
             f'--delimiter {args.delimiter!r}: the list is read as the dataset '
             'of --config reads it; set the delimiter there')
+    # Wrong settings are refused before the list is read.
+    store_settings(args.sides or (2**15, ), args.quality, args.frame_stride)
     if args.config:
         cfg = Config.fromfile(args.config)
         init_default_scope(cfg.get('default_scope') or 'mmaction')
         sources = sources_of(cfg, args.list, args.root)
-        sides = args.sides or choose_sides(cfg, sources, args.full)
+        sides = args.sides or sides_of(cfg, sources, args.full)
     else:
         sources = sources_in(args.list, args.root or Path(), args.delimiter)
         sides = args.sides
-    settings = Settings(tuple(sides), args.quality, args.frame_stride)
-    result = build(sources, args.store, settings, args.processes, args.part)
+    settings = store_settings(sides, args.quality, args.frame_stride)
+    result = build(sources, args.store, settings,
+                   args.processes or os.cpu_count() or 1, args.part)
     failed = result['failed']
     if failed and not result['videos']:
         hint = '' if args.config else '; are --root and --delimiter right?'
@@ -106,8 +109,7 @@ def _build(args: argparse.Namespace) -> int:
             f'copied. The first: {min(failed.values())}{hint}')
     print(f'{args.store}: {result["videos"]} of these {len(sources)} videos '
           'with short sides of '
-          f'{", ".join(map(str, settings.sides))} pixels, '
-          f'{result["bytes"] / 2**30:.3g} GiB')
+          f'{", ".join(map(str, settings["sides"]))} pixels')
     if failed:
         print(f'{len(failed)} videos could not be copied, and are read from '
               'their originals' + (f': {args.store / FAILED}'
@@ -121,10 +123,9 @@ def _build(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     index = Index(str(args.store))
     copies, wrong = len(index) * len(index.sides), 0
-    for path, answer in track(check_store(args.store, args.processes),
-                              'copies', copies,
+    for path, answer in track(index.check(args.processes), 'copies', copies,
                               disable=not sys.stdout.isatty()):
-        if answer != 'fine':
+        if answer:
             print(f'{path}\t{answer}')
             wrong += 1
     print(f'{len(index)} videos, {copies} copies, {wrong} of them not whole'

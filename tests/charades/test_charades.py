@@ -161,5 +161,5 @@ def test_the_shipped_config():
     cfg = apply_multigrid(Config.fromfile(path))
     assert set(cfg.custom_imports.imports) == {
         'mmaction_multigrid', 'mmaction_multigrid.charades'}
-    pipeline = cfg.train_dataloader.dataset.dataset.pipeline
+    pipeline = cfg.train_dataloader.dataset.dataset.dataset.pipeline
     assert pipeline[2].type == 'LabelSampledActions'

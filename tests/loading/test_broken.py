@@ -16,7 +16,7 @@ from mmaction_multigrid import register_transform_rule
 from mmaction_multigrid.core.shapes import Shape
 
 from ..engine.test_training import train
-from ..store.test_read import PIPELINE, GridStoreInit, dataset, store  # noqa: F401
+from ..frame_store.test_transforms import PIPELINE, GridStoreInit, dataset, store  # noqa: F401
 from ..toy import base_config, pipeline, tolerant_dataset
 from ..core.test_dataset import COARSE
 

@@ -1,9 +1,11 @@
-"""What ``store build`` says, and its exit status, where not all is copied."""
+"""What ``store build`` prints and returns, and a run from its store."""
 
 import pytest
 
 from mmaction_multigrid.__main__ import main
 
+from ..conftest import ROOT
+from ..small import run, scalars
 from ..videos import encode
 
 SIDES, COMMA = ('--sides', '16'), ('--delimiter', ',')
@@ -17,6 +19,7 @@ SIDES, COMMA = ('--sides', '16'), ('--delimiter', ',')
     ('bad.mp4 0\nodd one.mp4 1\n', SIDES, 2,
      'none of these 2 videos could be copied. The first: '),
     ('bad.mp4 0\n', SIDES, 2, '; are --root and --delimiter right?'),
+    ('', SIDES, 2, 'list.txt: names no video'),
     (None, SIDES, 2, 'list.txt: there is no such list; give an annotation'),
     (None, ('--config', ), 2, "list.txt': there is no such file"),
     ('a.mp4,0\n', (*COMMA, '--config'), 2, "--delimiter ',': the list is"),
@@ -37,9 +40,24 @@ def test_store_build(tmp_path, capsys, small_config, content, options, status,
     assert message in ' '.join((printed.out + printed.err).split())
 
 
-def test_a_list_in_the_place_of_the_store(tmp_path, capsys, small_config):
-    path = tmp_path / 'list.txt'
-    path.write_text('a.mp4 0\n')
-    assert main(['store', 'build', str(path), '--config',
-                 str(small_config)]) == 2
-    assert 'is a file; give the folder of the store' in capsys.readouterr().err
+def test_training_from_a_store(digits, small_config, trained, tmp_path,
+                               capsys):
+    """A third of the videos is in it: only the pixels are others."""
+    (tmp_path / 'some.txt').write_text(''.join(
+        (digits / 'train.txt').read_text().splitlines(keepends=True)[::3]))
+    store, work_dir = tmp_path / 'store', tmp_path / 'run'
+    assert main(['store', 'build', str(tmp_path / 'some.txt'), str(store),
+                 '--root', str(digits), '--config', str(small_config),
+                 '--processes', '1']) == 0
+    assert ('8 of these 8 videos with short sides of 28, 40 pixels'
+            in capsys.readouterr().out)
+    run(ROOT / 'tools' / 'train.py', small_config, '--work-dir', work_dir,
+        '--cfg-options', f'multigrid.grid_store={store}')
+    plain, ours = scalars(trained), scalars(work_dir)
+    losses = [[entry.pop('loss') for entry in log] for log in (plain, ours)]
+    assert plain == ours
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], abs=0.3)
+    lines = (work_dir / 'bad_videos.txt').read_text().splitlines()
+    assert ['is not in the grid store' in line for line in lines] == [
+        True] * 16

@@ -1,0 +1,5 @@
+"""The grid store: small copies of the videos, their writer and reader."""
+
+from .transforms import GridStoreDecode, GridStoreInit
+
+__all__ = ['GridStoreDecode', 'GridStoreInit']

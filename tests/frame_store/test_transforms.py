@@ -1,0 +1,265 @@
+"""Which file a clip is read from; copies that are missing or damaged."""
+
+import json
+import pickle
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+
+import cv2
+import mmaction.datasets  # noqa: F401
+import numpy as np
+import pytest
+from mmaction.registry import DATASETS, TRANSFORMS
+
+from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.config.pipeline import wrap_pipeline
+from mmaction_multigrid.core.dataset import ClipShape, clip_shape
+from mmaction_multigrid.frame_store import GridStoreInit, avi
+from mmaction_multigrid.frame_store.index import Index
+from mmaction_multigrid.core.shapes import Shape
+
+from ..toy import base_config, tolerant_dataset
+from ..videos import encode
+from .making import make_store
+
+PIPELINE = [
+    dict(type='DecordInit'),
+    dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 64)),
+    dict(type='RandomCrop', size=56),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+COARSE, FINE, BASE = Shape(16, 2, 28), Shape(2, 4, 56), Shape(1, 8, 56)
+NAME = 'a/clip.mp4'
+
+
+def copy_of(store, side):
+    index = Index(store)
+    return Path(index.path(0, index.sides.index(side)))
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Copies of 32 and 64 pixels of 12 frames of 128; a list of them."""
+    (tmp_path / 'videos' / 'a').mkdir(parents=True)
+    encode(tmp_path / 'videos' / NAME, 12, 128, 128, grain=16)
+    make_store(tmp_path / 'videos', tmp_path / 'store', [NAME])
+    (tmp_path / 'list.txt').write_text(f'{NAME} 3\n')
+    return tmp_path / 'store'
+
+
+def config_of(tmp_path):
+    return dict(type='VideoDataset', ann_file=str(tmp_path / 'list.txt'),
+                data_prefix=dict(video=str(tmp_path / 'videos')),
+                pipeline=PIPELINE)
+
+
+def make_dataset(tmp_path, store, full=False, **settings):
+    config = dict(config_of(tmp_path), **settings)
+    if store:
+        config['pipeline'] = GridStoreInit.insert(config, str(store), full)
+    config['pipeline'] = wrap_pipeline(config['pipeline'])
+    built = tolerant_dataset(DATASETS.build(config), (8, 56))
+    built.watch(report=str(tmp_path / 'report.txt'))
+    built.set_epoch(0, 0)
+    return built
+
+
+@pytest.fixture
+def dataset(store, tmp_path):
+    return make_dataset(tmp_path, store)
+
+
+def clip_of(dataset, shape):
+    return dataset[0, shape]['inputs'].float()
+
+
+def distance(a, b):
+    return float((a - b).abs().mean())
+
+
+def find_copy(tmp_path, store, shape, full=False):
+    """What the first transform leaves for the second."""
+    steps = GridStoreInit.insert(config_of(tmp_path), str(store), full)
+    info = dict(filename=str(tmp_path / 'videos' / NAME), start_index=0)
+    with clip_shape(ClipShape(*shape, 8, 56)) if shape else nullcontext():
+        results = TRANSFORMS.build(steps[0])(info)
+    assert results['total_frames'] == 12
+    return results, TRANSFORMS.build(steps[2])
+
+
+@pytest.mark.parametrize(('shape', 'full', 'side'), [
+    ((2, 28), False, 32), ((8, 29), False, 64), ((8, 40), False, 64),
+    ((4, 56), False, 64), ((8, 56), False, None), ((8, 56), True, 64),
+    ((8, 58), True, None), (None, True, None)])  # none: validation
+def test_the_smallest_copy_that_is_large_enough(store, tmp_path, shape, full,
+                                                side):
+    results, _ = find_copy(tmp_path, store, shape, full)
+    init, row, found = results.get('grid_copy', (None, None, None))
+    assert (init and init.index.sides[found]) == side
+    assert ('video_reader' in results) == (side is None)
+
+
+def read(tmp_path, store, wanted):
+    """Frames of the copy of 32 pixels."""
+    results, decode = find_copy(tmp_path, store, (8, 28))
+    return decode(dict(results, frame_inds=np.array(wanted)))['imgs']
+
+
+def test_every_second_frame(tmp_path, store):
+    """A frame that was not kept is replaced by the one behind it."""
+    half = tmp_path / 'half'
+    make_store(tmp_path / 'videos', half, [NAME], frame_stride=2)
+    np.testing.assert_array_equal(
+        read(tmp_path, half, range(12)),
+        read(tmp_path, store, [0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 10]))
+
+
+def test_a_frame_that_is_wanted_twice_is_two_arrays(store, tmp_path,
+                                                    monkeypatch):
+    imgs = read(tmp_path, store, [3, 5, 3])
+    cv2.flip(imgs[0], 1, imgs[0])
+    assert (imgs[0][:, ::-1] == imgs[2]).all() != (imgs[0] == imgs[2]).all()
+    monkeypatch.setattr(avi, 'RGB', None)  # an older OpenCV
+    assert (read(tmp_path, store, [3])[0] == imgs[2]).all()
+
+
+def test_a_clip_of_a_copy_is_that_of_the_original(dataset, tmp_path):
+    """A moving picture of noise shows other frames and other crops."""
+    plain = make_dataset(tmp_path, None)
+    for shape in (COARSE, Shape(4, 8, 40), FINE):
+        for epoch in range(4):
+            for data in (dataset, plain):
+                data.set_epoch(0, epoch)
+            # Of these colours JPEG keeps a quarter.
+            ours, theirs = (clip_of(data, shape).mean(1)
+                            for data in (dataset, plain))
+            assert distance(ours, theirs) < 4  # grey levels
+            assert distance(ours, theirs.roll(1, 1)) > 8  # another frame
+
+
+def damage(store, kind):
+    """Damage the copy of 32 pixels, if it is not to be gone."""
+    copy = copy_of(store, 32)
+    content, offsets = copy.read_bytes(), Index(store).frames['offset'][:12]
+    copy.unlink()
+    if kind != 'gone':
+        copy.write_bytes({
+            'empty': b'',
+            'cut': content[:offsets[6]],
+            'zeros': bytes(len(content)),
+            'backwards': content[::-1],
+            'one bit of each frame': bytes(
+                byte ^ (i in offsets + 200)
+                for i, byte in enumerate(content)),
+            'another copy': copy_of(store, 64).read_bytes(),
+        }[kind])
+
+
+@pytest.mark.parametrize('kind', [
+    'gone', 'empty', 'cut', 'zeros', 'backwards', 'one bit of each frame',
+    'another copy'])
+def test_the_original_takes_the_place_of_a_bad_copy(dataset, store, tmp_path,
+                                                    kind):
+    damage(store, kind)
+    plain = make_dataset(tmp_path, None)
+    for epoch in range(4):
+        for data in (dataset, plain):
+            data.set_epoch(0, epoch)
+        # Of the same frames that were drawn for the copy.
+        ours, theirs = (clip_of(data, Shape(16, 8, 28))
+                        for data in (dataset, plain))
+        assert distance(ours, theirs) == 0
+    clip_of(dataset, FINE)
+    # One line, though the copy was met four times.
+    line, = (tmp_path / 'report.txt').read_text().splitlines()
+    assert line.startswith(f'{copy_of(store, 32)}\t')
+    assert ('No such file' if kind == 'gone' else 'is damaged') in line
+    assert line.endswith('\tthe original was read instead')
+    assert dataset.tries == (5, 0)
+
+
+@pytest.mark.parametrize('changed', ['content', 'reader', 'name'])
+def test_a_store_that_is_not_of_these_videos(store, tmp_path, changed):
+    folder = tmp_path / 'videos'
+    if changed == 'reader':
+        shutil.rmtree(store)
+        make_store(folder, store, [NAME], 'pyav')
+    else:
+        name = NAME if changed == 'content' else 'other.mp4'
+        encode(folder / name, 20, 128, 128)
+        (tmp_path / 'list.txt').write_text(f'{name} 3\n')
+    plain, dataset = (make_dataset(tmp_path, one) for one in (None, store))
+    for _ in range(2):  # the second time, too
+        assert distance(clip_of(dataset, COARSE), clip_of(plain, COARSE)) == 0
+    line, = (tmp_path / 'report.txt').read_text().splitlines()
+    assert '.mp4: is not in the grid store, or has changed' in line
+
+
+def test_the_original_may_be_gone(dataset, store, tmp_path):
+    (tmp_path / 'videos' / NAME).unlink()
+    clip_of(dataset, COARSE)
+    clip_of(make_dataset(tmp_path, store), COARSE)
+    assert not (tmp_path / 'report.txt').exists()
+
+
+INDEX = 'its index is missing or broken'
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (None, 'has no grid_store.json.*store build'),
+    ('{', 'grid_store.json is broken'),
+    (dict(version=1), 'is of version 1, .* reads and writes version 3'),
+    (dict(version=4), 'is of version 4'),
+    (dict(index=None), 'is not finished.*store build'),
+    (dict(sides=[32]), f'{INDEX}.*of another store'),
+    (dict(index='index-0'), INDEX)])
+def test_a_store_that_cannot_be_used_is_an_error_before_training(
+        store, tmp_path, change, message):
+    path = store / 'grid_store.json'
+    manifest = json.loads(path.read_text())
+    path.unlink()
+    if change:
+        path.write_text(change if isinstance(change, str) else json.dumps(
+            {**manifest, **change}))
+    with pytest.raises((FileNotFoundError, ValueError),
+                       match=f'(?s)^multigrid.grid_store = .*{message}'):
+        make_dataset(tmp_path, store)
+
+
+def test_full_clips_need_full_copies(tmp_path, store):
+    steps = [*PIPELINE[:3], dict(type='Resize', scale=(-1, 80)),
+             *PIPELINE[4:]]
+    with pytest.raises(ValueError, match='grid_store_full = True: the '
+                       'largest .* 64 pixels, and full .* 80.*--full'):
+        make_dataset(tmp_path, store, full=True, pipeline=steps)
+
+
+def test_workers_map_the_index(store):
+    content = pickle.dumps(Index(store))
+    assert len(content) < 1000  # without its arrays
+    for index in (Index(store), pickle.loads(content)):
+        assert isinstance(index.frames.base, np.memmap)
+        assert index.frames.base.mode == 'r'  # others may own the store
+
+
+def test_one_line_of_a_config_switches_it_on(tmp_path):
+    cfg = base_config(tmp_path, grid_store='some/store', grid_store_full=True)
+    cfg.train_dataloader.dataset = dict(
+        type='RepeatDataset', times=2, dataset=dict(
+            config_of(tmp_path), data_root='data/k400',
+            data_prefix=dict(video='videos')))
+    resolved = apply_multigrid(cfg)
+    steps = resolved.train_dataloader.dataset.dataset.dataset.dataset.pipeline
+    assert steps[0] == dict(
+        type='GridStoreInit', store='some/store', root='data/k400/videos',
+        short_side=64, full_grid='store', original=dict(type='DecordInit'))
+    assert steps[2] == dict(type='GridStoreDecode',
+                            original=dict(type='DecordDecode'))
+    assert [step.type for step in steps[3:6]] == [
+        'MultigridTransform', 'MultigridTransform', 'FuseOnGrid']
+    assert apply_multigrid(resolved).pretty_text == resolved.pretty_text
+    assert 'GridStore' not in str(resolved.val_dataloader)
