@@ -105,7 +105,7 @@ def profile_steps(config: dict, shapes: Iterable[Shape], batch_size: int,
     for shape in shapes:
         profile = StepProfile(shape, batch_size * shape.batch_factor)
         for layer in layers:
-            group = batch_size if layer.across_processes else bn_base_size
+            group = batch_size if layer.synced else bn_base_size
             set_bn_splits([layer], bn_groups(profile.clips, group, 1)[0])
         _run_steps(profile, model, wrapper, clips, repeats)
         profile.warnings = [

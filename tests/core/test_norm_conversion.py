@@ -4,6 +4,7 @@ import sys
 from types import ModuleType
 
 import pytest
+import mmcv.cnn  # noqa: F401  registers SyncBN
 import torch
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS

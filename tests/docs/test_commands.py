@@ -32,7 +32,7 @@ ELSEWHERE = {
                     'tests/cli/test_installed.py'),
     'tools/dist_train.sh CONFIG 8': 'tests/tools/test_distributed.py',
     'python tools/study/run.py i3d': 'tests/tools/test_study.py',
-    'python tools/maintain/export_upstream.py': 'tests/tools/test_export_upstream.py',
+    'python tools/maintain/export.py': 'tests/tools/test_export.py',
 }
 
 

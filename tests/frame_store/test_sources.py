@@ -226,7 +226,7 @@ def test_opencv_samples_from_its_estimate(tmp_path):
 
 def test_a_missing_count_is_warned_of_once(videos, monkeypatch):
     warnings = []
-    monkeypatch.setattr('mmaction_multigrid.datasets.missing.print_log',
+    monkeypatch.setattr('mmaction_multigrid.loading.train_data.print_log',
                         lambda text, **_: warnings.append(text))
     build_dataset(no_count(videos))
     assert ['holds no number of frames' in text for text in warnings] == [True]

@@ -13,6 +13,7 @@ from mmaction_multigrid.profiling.forecast import (
     shapes_to_profile,
     worker_rows,
 )
+from mmaction_multigrid.config.auto import make_schedule
 from mmaction_multigrid.config.settings import Settings
 from mmaction_multigrid.core.settings import BaseTraining
 from mmaction_multigrid.core.shapes import Shape
@@ -26,7 +27,7 @@ LOADS = {None: 0.4, COARSE[1:]: 0.5, BASE[1:]: 0.75}
 
 
 def schedule(**settings):
-    return MultigridSchedule(BaseTraining(8, 16, 6), Settings.from_dict({
+    return make_schedule(BaseTraining(8, 16, 6), Settings.from_dict({
         'eval_freq': 1, 'precise_bn': 3, 'stages': STAGES, **settings}))
 
 

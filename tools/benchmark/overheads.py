@@ -53,10 +53,10 @@ def iterate(stages: list, points: list) -> None:
         range(240000), 8, stages)
     scheduler = MultigridLR(
         torch.optim.SGD([torch.zeros(1)], lr=0.1), points)
-    scheduler.follow(lambda iteration: iteration / 1e4, 0)
+    scheduler.follow(
+        SimpleNamespace(epoch_at=lambda iteration: iteration / 1e4, iter=0))
     runner = SimpleNamespace(
-        train_loop=SimpleNamespace(
-            dataloader=SimpleNamespace(batch_sampler=sampler)),
+        train_loop=SimpleNamespace(batch_sampler=sampler),
         message_hub=MessageHub.get_instance('benchmark'), seed=0, epoch=0)
     for batch_idx, _ in zip(range(1000), sampler):
         hook.before_train_iter(runner, batch_idx)

@@ -15,7 +15,7 @@ from mmaction_multigrid import (
     multigrid_schedule,
     register_transform_rule,
 )
-from mmaction_multigrid.schedule import count_iterations
+from mmaction_multigrid.config.describe import count_iterations
 
 CONDITIONS = ('clips', 'epochs', 'lr', 'stride', 'batch')
 # Total stride of a small network: strides of its pooling and last stage.
@@ -194,7 +194,6 @@ def build(model: str, data: str, variant: str, conditions: Dict[str, float]
     cfg = load(model, data, False)
     set_conditions(cfg, conditions)
     if variant == 'baseline-short':
-        stop_at(cfg, sum(count_iterations(
-            schedule.stages, cfg.train_dataloader.batch_size,
-            count_clips(cfg)).values()))
+        stop_at(cfg, count_iterations(
+            schedule, cfg.train_dataloader.batch_size, count_clips(cfg)))
     return cfg, schedule
