@@ -10,9 +10,9 @@ prepare()
 from .config import apply_multigrid, multigrid_schedule  # noqa: E402
 from .datasets import register_transform_rule  # noqa: E402
 from .engine import MultigridRunner  # noqa: E402
+from .frame_store import GridStoreInit  # noqa: E402, F401  registers what reads it
 from .models import PositionRule, PositionTable, register_position_rule  # noqa: E402
 from .schedule import MultigridSchedule  # noqa: E402
-from .frame_store import GridStoreInit  # noqa: E402, F401  registers what reads it
 
 __version__ = '1.0.0'
 __all__ = [

@@ -63,7 +63,8 @@ def _build(args: argparse.Namespace) -> int:
         raise ValueError(
             f'--delimiter {args.delimiter!r}: the list is read as the data '
             'set of --config reads it; set the delimiter there')
-    store_settings(args.sides or (2**15, ), args.quality, args.frame_stride)  # what is wrong is said before the list is read
+    # What is wrong is said before the list is read.
+    store_settings(args.sides or (2**15, ), args.quality, args.frame_stride)
     sources = _find_sources(cfg, args.list, args.root, args.delimiter)
     settings = store_settings(args.sides or sides_of(cfg, sources, args.full),
                               args.quality, args.frame_stride)
