@@ -45,6 +45,7 @@ def reader(tmp_path_factory):
     return folder
 
 
+@pytest.mark.timeout(900)
 def test_the_tutorial(reader):
     output = type_in(TUTORIAL, reader)
     for text in ('12 epochs', '64 x 2 x 16', 'WARNING: the schedule has',
@@ -71,6 +72,7 @@ def test_the_transform_is_halved_at_half_the_resolution(reader, monkeypatch):
         my_transforms.TRANSFORMS.module_dict.pop('MyBlur')
 
 
+@pytest.mark.timeout(900)
 def test_the_fine_tuning_guide(tmp_path, monkeypatch):
     """From a checkpoint of 400 classes, on 48 videos of four."""
     monkeypatch.chdir(tmp_path)

@@ -1,14 +1,14 @@
 """The commands of docs/distributed.md, with stand-ins for Slurm's and for the training itself."""
 
 import os
-import re
 import subprocess
 
 import pytest
 
 from ..conftest import ROOT
+from ..docs.pages import DOCS, blocks
 
-DOC = (ROOT / 'docs' / 'distributed.md').read_text()
+BLOCKS = blocks((DOCS / 'distributed.md').read_text(), 'bash')
 STAND_INS = dict(
     scontrol='[ "$*" = "show hostnames node[7-8]" ] && printf "node7\\nnode8\\n"',
     # Runs a task on each of the two machines.
@@ -30,12 +30,8 @@ def bash(tmp_path):
     return run
 
 
-def blocks():
-    return re.findall(r'```bash\n(.*?)```', DOC, flags=re.DOTALL)
-
-
 def test_one_machine_and_several(bash):
-    first, second = bash(blocks()[0])
+    first, second = bash(BLOCKS[0])
     module = '-m torch.distributed.run'
     train = 'tools/train.py CONFIG --launcher pytorch --resume'
     assert first == (f'TORCH_DISABLE_SHARE_RDZV_TCP_STORE= {module} --nnodes=1 --nproc_per_node=8 --node_rank=0 '
@@ -45,23 +41,20 @@ def test_one_machine_and_several(bash):
 
 
 def test_restarts_are_the_command_that_the_page_shows(bash):
-    by_script, = bash(blocks()[1])
-    by_hand, = bash(blocks()[2].replace('torchrun', 'python -m torch.distributed.run'))
-
-    def arguments(line):
-        return sorted(line.split())
-    assert arguments(by_script) == arguments(by_hand)
+    by_script, = bash(BLOCKS[1])
+    by_hand, = bash(BLOCKS[2].replace('torchrun', 'python -m torch.distributed.run'))
+    assert sorted(by_script.split()) == sorted(by_hand.split())
 
 
 def test_slurm_with_a_task_a_gpu(bash, tmp_path):
     (tmp_path / 'srun').write_text('#!/bin/bash\necho "$@"\n')
-    line, = bash(next(block for block in blocks() if 'slurm_train' in block))
+    line, = bash(next(block for block in BLOCKS if 'slurm_train' in block))
     assert line == ('-p PARTITION --job-name=JOB_NAME --gres=gpu:8 --ntasks=16 --ntasks-per-node=8 --cpus-per-task=5 '
                     '--kill-on-bad-exit=1 python -u tools/train.py CONFIG --launcher slurm --resume')
 
 
 def test_slurm(bash):
-    script = next(block for block in blocks() if '#SBATCH' in block)
+    script = next(block for block in BLOCKS if '#SBATCH' in block)
     lines = bash(script, SLURM_JOB_NUM_NODES='2', SLURM_JOB_NODELIST='node[7-8]')
     assert len(lines) == 2
     for rank, line in enumerate(lines):

@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import fill
 
 from mmaction_multigrid.config.settings import Settings
-from mmaction_multigrid.config.settings import NULLABLE
+from mmaction_multigrid.core.settings import ScheduleSettings
 
 OUT = Path(__file__).resolve().parents[2] / 'docs' / 'keys.md'
 HEAD = """# All keys of `multigrid`
@@ -22,27 +22,39 @@ what the keys trade, the [method card](multigrid.md#hyperparameters) when to cha
 
 
 def defaults() -> dict:
-    """Keys and their defaults; tuples as the source has them, with roots and fractions."""
-    body = ast.parse(inspect.getsource(Settings)).body[0].body
-    return {node.target.id: ast.unparse(node.value) if isinstance(node.value, ast.Tuple) else
-            repr(getattr(Settings, node.target.id)) for node in body if isinstance(node, ast.AnnAssign)}
+    """Return keys and defaults; tuples as the source writes them."""
+    found = {}
+    for kind in (ScheduleSettings, Settings):
+        for node in ast.parse(inspect.getsource(kind)).body[0].body:
+            if isinstance(node, ast.AnnAssign):
+                key = node.target.id
+                is_tuple = isinstance(node.value, ast.Tuple)
+                found[key] = ast.unparse(node.value) if is_tuple else repr(
+                    getattr(Settings, key))
+    return found
 
 
 def meanings() -> dict:
-    """Keys and what the docstring says of them, in Markdown."""
-    text = inspect.getdoc(Settings).partition('Attributes:\n')[2]
-    entries = re.findall(r'^ {4}(\w+) \(.*?\): (.*(?:\n {8}.*)*)', text, flags=re.MULTILINE)
-    return {key: re.sub(r':\w+:`\.*(?:\w+\.)*(\w+)`', r'`\1`', ' '.join(said.split())).replace('``', '`')
-            for key, said in entries}
+    """Return keys and their documentation in Markdown."""
+    found = {}
+    for kind in (ScheduleSettings, Settings):
+        text = inspect.getdoc(kind).partition('Attributes:\n')[2]
+        for key, said in re.findall(
+                r'^ {4}(\w+) \(.*?\): (.*(?:\n {8}.*)*)', text, re.M):
+            said = re.sub(r':\w+:`\.*(?:\w+\.)*(\w+)`', r'`\1`',
+                          ' '.join(said.split()))
+            found[key] = said.replace('``', '`')
+    return found
 
 
 def allowed(key: str) -> str:
-    """What the error says that a key must be."""
+    """Return what the error of a key says is allowed."""
     try:
-        Settings.from_dict({key: Settings})  # nothing that any key may be
+        Settings.from_dict({key: Settings})  # wrong for every key
     except TypeError as error:
         text = str(error).split(f'{Settings!r}: ')[1].replace('must be ', '')
-    return f'{text}, or None' if key in NULLABLE and 'None' not in text else text
+    nullable = getattr(Settings, key) is None and 'None' not in text
+    return f'{text}, or None' if nullable else text
 
 
 def page() -> str:
