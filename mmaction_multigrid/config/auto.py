@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, List, Mapping, Optional, Tuple
 
 from mmaction.registry import DATA_SAMPLERS, DATASETS
@@ -14,7 +13,7 @@ from ..core.schedule import MultigridSchedule, make_grid
 from ..core.settings import BaseTraining
 from ..core.shapes import round_to
 from ..core.transform_rules import type_name
-from ..loading.files import read_list
+from ..loading.train_data import build_dataset
 from .describe import count_base_iterations, count_iterations
 from .base_lr import BaseCurve
 from .curve_lr import follow_curve
@@ -51,13 +50,12 @@ def count_clips(dataloader: Mapping) -> Optional[int]:
         int, optional: None where their list is not here.
 
     Raises:
-        ValueError: A list is not UTF-8.
+        ValueError: A list is not UTF-8, or a line has no class number.
     """
     try:
         return _count(dataloader)
-    except UnicodeDecodeError:
-        _check_encoding(dataloader['dataset'])
-        return None
+    except ValueError:
+        raise
     except Exception:  # any error of a dataset whose list is missing
         return None
 
@@ -69,38 +67,15 @@ def _count(dataloader: Mapping) -> int:
     with DefaultScope.overwrite_default_scope(name):
         dataset, sampler = dataloader['dataset'], dataloader.get('sampler')
         try:
-            dataset = _build(_without_transforms(dataset))
+            dataset = build_dataset(_without_transforms(dataset))
         except (AssertionError, LookupError):  # it looks at its transforms
-            dataset = _build(dataset)
+            dataset = DATASETS.build(dataset)
         if isinstance(sampler, Mapping):
             sampler = DATA_SAMPLERS.build(
                 dict(sampler), default_args=dict(dataset=dataset, seed=0))
         if not hasattr(sampler, '__len__'):
             return len(dataset)
         return len(sampler) * get_world_size()
-
-
-def _check_encoding(dataset: Any) -> None:
-    """Read the lists of a dataset for the error that names the line."""
-    if isinstance(dataset, (list, tuple)):
-        for part in dataset:
-            _check_encoding(part)
-    elif isinstance(dataset, Mapping):
-        path = Path(
-            dataset.get('data_root') or '',
-            dataset.get('ann_file') or '')
-        if path.is_file() and path.suffix != '.pkl':
-            read_list(path)
-        for key in ('dataset', 'datasets'):
-            _check_encoding(dataset.get(key))
-
-
-def _build(dataset: Any) -> Any:
-    if isinstance(dataset, Mapping):
-        dataset = DATASETS.build(dataset)
-    if hasattr(dataset, 'full_init'):
-        dataset.full_init()
-    return dataset
 
 
 def _without_transforms(dataset: Any) -> Any:
