@@ -23,11 +23,10 @@ PACKAGE = 'mmaction_multigrid'
 LOADER_TIMEOUT = 600
 
 
-def multigrid_schedule(
-        cfg: Config,
-        clips: Optional[int] = None,
-        processes: Optional[int] = None
-) -> Tuple[MultigridSchedule, Optional[int]]:
+def multigrid_schedule(cfg: Config,
+                       clips: Optional[int] = None,
+                       processes: Optional[int] = None
+                       ) -> Tuple[MultigridSchedule, Optional[int]]:
     """Make the schedule of a multigrid config.
 
     Args:
@@ -56,11 +55,11 @@ def multigrid_schedule(
     for text in position_warnings(backbone, base.num_frames, base.crop_size):
         _warn(text)
     if schedule.dropped:
-        _warn(f'{schedule.dropped} of '
-              f'{schedule.dropped + len(schedule.stages)} stages are shorter '
-              'than half an epoch and left out, with an lr decay that begins '
-              'in one; more epochs, or a larger multigrid.epoch_factor, keep '
-              'them')
+        _warn(
+            f'{schedule.dropped} of {schedule.dropped + len(schedule.stages)} '
+            'stages are shorter than half an epoch and left out, with an lr '
+            'decay that begins in one; more epochs, or a larger '
+            'multigrid.epoch_factor, keep them')
     return schedule, frame_interval
 
 
@@ -98,8 +97,8 @@ def apply_multigrid(cfg: Config) -> Config:
     if Settings.from_dict(cfg['multigrid']).active:
         _resolve(cfg)
     else:
-        _warn('both long_cycle and short_cycle are off; the base config is '
-              'trained as it is')
+        _warn('both long_cycle and short_cycle are off; the '
+              'base config is trained as it is')
     cfg.pop('multigrid')
     return cfg
 
@@ -133,16 +132,14 @@ def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule,
                         base_shape: Tuple[int, int]) -> dict:
     dataloader = dict(dataloader)
     if dataloader.get('batch_sampler') is not None:
-        raise ValueError(
-            'train_dataloader.batch_sampler = '
-            f'{dataloader["batch_sampler"]!r}: multigrid sets one of its '
-            'own; leave it out of the base config')
+        raise ValueError('train_dataloader.batch_sampler = '
+                         f'{dataloader["batch_sampler"]!r}: multigrid sets '
+                         'one of its own; leave it out of the base config')
     check_count('train_dataloader.batch_size', dataloader.get('batch_size'))
     # A partial batch would have another cost and lr than its shape.
     dataloader.pop('drop_last', None)
     dataloader['batch_sampler'] = dict(
-        type='MultigridBatchSampler',
-        stages=stages_to_config(schedule.stages))
+        type='MultigridBatchSampler', stages=stages_to_config(schedule.stages))
     dataset = _resolve_dataset(dataloader['dataset'], schedule.settings)
     dataloader['dataset'] = dict(
         type='MultigridDataset',
@@ -200,7 +197,7 @@ def _resolve_hooks(hooks: Any, schedule: MultigridSchedule,
         dict(type='InterpolatePosEmbedHook'),
         dict(type='ResumeCheckHook'),
         dict(type='StartReportHook', base=about),
-        dict(type='PrefetchHook')
+        dict(type='PrefetchHook'),
     ]
     # The base config may have a BadVideosHook with another max_share.
     own = [type_name(h.get('type')) for h in hooks if isinstance(h, Mapping)]
@@ -244,7 +241,7 @@ def _resolve_imports(imports: Mapping) -> dict:
     names = imports.get('imports') or []
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, (list, tuple)):
-        raise TypeError(f'custom_imports.imports = {names!r}: must be a list '
-                        'of modules')
+        raise TypeError(
+            f'custom_imports.imports = {names!r}: must be a list of modules')
     imports['imports'] = names if PACKAGE in names else [*names, PACKAGE]
     return imports

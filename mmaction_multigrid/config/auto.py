@@ -14,9 +14,9 @@ from ..core.settings import BaseTraining
 from ..core.shapes import round_to
 from ..core.transform_rules import type_name
 from ..loading.train_data import build_dataset
-from .describe import count_base_iterations, count_iterations
 from .base_lr import BaseCurve
 from .curve_lr import follow_curve
+from .describe import count_base_iterations, count_iterations
 from .sections import section
 from .settings import AUTO, Settings
 
@@ -109,9 +109,9 @@ def complete_stages(base: BaseTraining, settings: Settings) -> Settings:
     for entry in settings.stages or ():
         frames = entry.get('num_frames', base.num_frames)
         if frames % base.frame_multiple:
-            raise ValueError(
-                f'multigrid.stages: num_frames = {frames}: the network takes '
-                f'clips of a multiple of {base.frame_multiple} frames')
+            raise ValueError(f'multigrid.stages: num_frames = {frames}: the '
+                             'network takes clips of a multiple of '
+                             f'{base.frame_multiple} frames')
         crop = entry.get('crop_size', base.crop_size)
         if crop % grid.crop_multiple and crop != base.crop_size:
             raise ValueError(f'multigrid.stages: crop_size = {crop}: must be '
@@ -224,9 +224,9 @@ def complete(settings: Settings,
     except Exception as error:  # any error of a dataset with a missing list
         raise ValueError(
             "multigrid.max_batch_factor = 'auto': needs to know how many "
-            'clips there are, and train_dataloader.dataset cannot be built '
-            f'here ({type(error).__name__}: {error}); give an integer or '
-            'None, or --clips of the commands `schedule` and `check`'
-        ) from error
+            'clips there are, and train_dataloader.dataset cannot be '
+            f'built here ({type(error).__name__}: {error}); give an '
+            'integer or None, or --clips of the commands '
+            '`schedule` and `check`') from error
     share = max(1, clips // (processes or count_processes(cfg)))
     return auto_settings(base, settings, batch_size, share)

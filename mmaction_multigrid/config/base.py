@@ -9,8 +9,8 @@ from .pipeline import read_clip_shape
 from .sections import check_count, section
 
 # Backbones of MMAction2 that take clips of one shape only, and why.
-FIXED_SHAPE = dict(C3D='its first fully connected layer takes the features '
-                   'of one clip shape')
+FIXED_SHAPE = dict(C3D='its first fully connected layer takes '
+                   'the features of one clip shape')
 # Side of the patches, by default, of backbones whose position embedding is
 # interpolated (models/positions.py).
 PATCHES = dict(TimeSformer=None, UniFormerV2=16, VisionTransformer=16)
@@ -58,7 +58,8 @@ def read_epochs(train_cfg: Optional[Mapping]) -> int:
 def with_pipelines(dataset: Any) -> Iterator[Mapping]:
     """Yield the configs of all datasets that have a pipeline."""
     if isinstance(dataset, Mapping):
-        if isinstance(dataset.get('pipeline'), (list, tuple)) and dataset['pipeline']:
+        if (isinstance(dataset.get('pipeline'), (list, tuple))
+                and dataset['pipeline']):
             yield dataset
         for key in ('dataset', 'datasets'):
             yield from with_pipelines(dataset.get(key))
@@ -78,18 +79,20 @@ def check_flow(dataset: Mapping) -> None:
     Raises:
         ValueError: They are: FormatShape puts them there.
     """
-    formats = [step.get('input_format') for step in dataset['pipeline']
-               if type_name(step.get('type')) == 'FormatShape']
+    formats = [
+        step.get('input_format') for step in dataset['pipeline']
+        if type_name(step.get('type')) == 'FormatShape'
+    ]
     if dataset.get('modality') == 'Flow' and 'NCHW' in formats:
-        raise ValueError(
-            "train_dataloader.dataset.modality = 'Flow', with "
-            "FormatShape.input_format = 'NCHW': the frames of a clip are "
-            "channels of the network's first convolution, which takes one "
-            "number of them. Multigrid trains flow in 3D networks ('NCTHW')")
+        raise ValueError("train_dataloader.dataset.modality = 'Flow', with "
+                         "FormatShape.input_format = 'NCHW': the frames of a "
+                         "clip are channels of the network's first "
+                         'convolution, which takes one number of them. '
+                         "Multigrid trains flow in 3D networks ('NCTHW')")
 
 
-def read_clip(
-        train_dataloader: Optional[Mapping]) -> Tuple[int, int, Optional[int]]:
+def read_clip(train_dataloader: Optional[Mapping]
+              ) -> Tuple[int, int, Optional[int]]:
     """Read frames, crop and frame interval of a ``train_dataloader``.
 
     Raises:
@@ -97,9 +100,9 @@ def read_clip(
             rule, or clips of several shapes.
     """
     if not isinstance(train_dataloader, Mapping):
-        raise ValueError(
-            f'train_dataloader is of type {type(train_dataloader).__name__}: '
-            'multigrid needs a dict, the train_dataloader of a base config')
+        raise ValueError('train_dataloader is of type '
+                         f'{type(train_dataloader).__name__}: multigrid needs '
+                         'a dict, the train_dataloader of a base config')
     found = list(with_pipelines(train_dataloader.get('dataset')))
     if not found:
         raise ValueError('train_dataloader.dataset has no pipeline: multigrid '
@@ -108,10 +111,9 @@ def read_clip(
     for dataset in found:
         check_flow(dataset)
     if len(clips) > 1:
-        raise ValueError(
-            'train_dataloader.dataset has pipelines for clips of different '
-            f'(frames, crop, interval): {sorted(clips, key=str)}; multigrid '
-            'needs one')
+        raise ValueError('train_dataloader.dataset has pipelines for clips of '
+                         'different (frames, crop, interval): '
+                         f'{sorted(clips, key=str)}; multigrid needs one')
     return clips.pop()
 
 
@@ -119,10 +121,10 @@ def read_multiples(backbone: Mapping, num_frames: int,
                    crop_size: int) -> Tuple[int, int]:
     """Read the multiples of frames and pixels that a network takes.
 
-    The slow pathway of SlowFast sees one of ``resample_rate`` frames, and
-    its lateral connections fit only then. A transformer would leave out the
-    pixels beyond its last whole patch. Where the base clips are no multiple,
-    coarse clips need not be either.
+    The slow pathway of SlowFast sees one of ``resample_rate`` frames, and its
+    lateral connections fit only then. A transformer would leave out the pixels
+    beyond its last whole patch. Where the base clips are no multiple, coarse
+    clips need not be either.
     """
     kind = type_name(backbone.get('type', ''))
     frames = pixels = 1
@@ -137,7 +139,8 @@ def read_multiples(backbone: Mapping, num_frames: int,
     if kind in PATCHES:
         pixels = backbone.get('patch_size', PATCHES[kind])
         check_count('model.backbone.patch_size', pixels)
-    return 1 if num_frames % frames else frames, 1 if crop_size % pixels else pixels
+    return (1 if num_frames % frames else frames,
+            1 if crop_size % pixels else pixels)
 
 
 def position_warnings(backbone: Mapping, num_frames: int,
@@ -160,10 +163,10 @@ def position_warnings(backbone: Mapping, num_frames: int,
         value = backbone.get(name, default)
         built_for = min(value) if isinstance(value, (list, tuple)) else value
         if built_for not in (None, size):
-            found.append(
-                f'model.backbone.{name} = {value!r}, and the base clips have '
-                f'{size} {unit}: positions are interpolated for full clips '
-                f'too{tested}. Set model = dict(backbone=dict({name}={size}))')
+            found.append(f'model.backbone.{name} = {value!r}, and the base '
+                         f'clips have {size} {unit}: positions are '
+                         f'interpolated for full clips too{tested}. Set model '
+                         f'= dict(backbone=dict({name}={size}))')
     return found
 
 
@@ -177,10 +180,10 @@ def read_base(cfg: Mapping) -> BaseConfig:
     backbone = section(section(cfg, 'model'), 'backbone', 'model.')
     kind = type_name(backbone.get('type', ''))
     if kind in FIXED_SHAPE:
-        raise ValueError(
-            f'model.backbone.type = {kind!r}: {FIXED_SHAPE[kind]}; multigrid '
-            'needs a network that takes clips of any number of frames and '
-            'pixels, as ResNet3d and ResNet3dSlowFast do')
+        raise ValueError(f'model.backbone.type = {kind!r}: '
+                         f'{FIXED_SHAPE[kind]}; multigrid needs a network '
+                         'that takes clips of any number of frames and '
+                         'pixels, as ResNet3d and ResNet3dSlowFast do')
     max_epochs = read_epochs(cfg.get('train_cfg'))
     num_frames, crop_size, interval = read_clip(cfg.get('train_dataloader'))
     optimizer = section(

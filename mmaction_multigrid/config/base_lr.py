@@ -145,33 +145,33 @@ def _check_scheduler(config: Any, max_epochs: int) -> dict:
     kind, found = type_name(config['type']), config['type']
     if not isinstance(found, type):
         found = PARAM_SCHEDULERS.get(str(found))
-    if not isinstance(found, type) or not issubclass(
-            found, LRSchedulerMixin) or kind == 'ReduceOnPlateauLR':
-        raise ValueError(
-            f'param_scheduler: multigrid cannot follow {kind}; it can follow '
-            'the schedulers of the lr that mmengine has, but '
-            'ReduceOnPlateauLR, and those that are derived from them')
+    if (not isinstance(found, type) or not issubclass(found, LRSchedulerMixin)
+            or kind == 'ReduceOnPlateauLR'):
+        raise ValueError('param_scheduler: multigrid cannot follow '
+                         f'{kind}; it can follow the schedulers of the '
+                         'lr that mmengine has, but ReduceOnPlateauLR, '
+                         'and those that are derived from them')
     if not config.get('by_epoch', True):
-        raise ValueError(
-            f'param_scheduler: {kind} counts iterations (by_epoch=False), '
-            'whose number multigrid changes; give its begin and end in '
-            'epochs, with convert_to_iter_based=True')
+        raise ValueError(f'param_scheduler: {kind} counts iterations '
+                         '(by_epoch=False), whose number multigrid '
+                         'changes; give its begin and end in epochs, '
+                         'with convert_to_iter_based=True')
     for key in ('begin', 'end'):
         value = config.get(key, 0)
         if not is_number(value) or value < 0:
-            raise ValueError(f'param_scheduler: {kind}.{key} = {value!r}: '
-                             'must be a number of epochs')
+            raise ValueError(f'param_scheduler: {kind}.{key} = '
+                             f'{value!r}: must be a number of epochs')
     begin, end = config.get('begin', 0), config.get('end', max_epochs)
     if begin >= end:
-        raise ValueError(f'param_scheduler: {kind}.begin = {begin!r}: must be '
-                         f'before its end, {end!r}')
+        raise ValueError(f'param_scheduler: {kind}.begin = {begin!r}: '
+                         f'must be before its end, {end!r}')
     known = PARAM_SCHEDULERS.get(kind) is found
     return {**config, 'type': kind if known else config['type']}
 
 
 def _is_warmup(config: Mapping) -> bool:
-    return config['type'] == 'LinearLR' and config.get(
-        'begin', 0) == 0 and config.get('end_factor', 1.) == 1.
+    return (config['type'] == 'LinearLR' and config.get('begin', 0) == 0
+            and config.get('end_factor', 1.) == 1.)
 
 
 def _evaluate(schedulers: List[dict], max_epochs: int, base_lr: float,
@@ -194,9 +194,9 @@ def _evaluate(schedulers: List[dict], max_epochs: int, base_lr: float,
     for epoch, factor in enumerate(factors):
         # Some of mmengine's formulas miss zero by a rounding error.
         if not isfinite(factor) or factor < -1e-9:
-            raise ValueError(f'{where} the lr is {factor * base_lr!r} at '
-                             f'epoch {epoch}; it must be a number of at least '
-                             '0')
+            raise ValueError(
+                f'{where} the lr is {factor * base_lr!r} at epoch {epoch}; it '
+                'must be a number of at least 0')
     return curve, factors
 
 
@@ -210,8 +210,8 @@ def _check_lr(schedulers: List[dict], base_lr: Any) -> float:
             config.get('eta_min') for config in schedulers):
         return 1.
     if not is_number(base_lr) or base_lr <= 0:
-        raise ValueError(f'optim_wrapper.optimizer.lr = {base_lr!r}: must be '
-                         'a number above 0')
+        raise ValueError('optim_wrapper.optimizer.lr = '
+                         f'{base_lr!r}: must be a number above 0')
     return float(base_lr)
 
 
@@ -247,11 +247,11 @@ def read_lr(schedulers: Any, max_epochs: int,
     if not schedulers:
         return {}, None
     if max_epochs > MAX_EPOCHS:
-        raise ValueError(f'train_cfg.max_epochs = {max_epochs}: must be at '
-                         f'most {MAX_EPOCHS}')
+        raise ValueError(f'train_cfg.max_epochs = {max_epochs}: '
+                         f'must be at most {MAX_EPOCHS}')
     base_lr = _check_lr(schedulers, base_lr)
-    warmup = next((i for i, config in enumerate(schedulers)
-                   if _is_warmup(config)), None)
+    warmup = next(
+        (i for i, config in enumerate(schedulers) if _is_warmup(config)), None)
     found = {} if warmup is None else _read_warmup(schedulers[warmup],
                                                    max_epochs)
     others = [config for i, config in enumerate(schedulers) if i != warmup]
@@ -284,6 +284,6 @@ def _read_steps(steps: List[dict], max_epochs: int) -> Tuple[float, dict]:
     _, factors = _evaluate(steps, max_epochs, 1., None, 1)
     return factors[0], {
         epoch: factor
-        for epoch, (before, factor) in enumerate(
-            zip(factors, factors[1:]), 1) if factor != before
+        for epoch, (before, factor) in enumerate(zip(factors, factors[1:]), 1)
+        if factor != before
     }

@@ -39,9 +39,8 @@ class CurveLR(PiecewiseLR):
         # A stage with a factor of its own follows the span.
         if epoch >= span.end and self.points[-1][0] >= span.end:
             return factor
-        done = (span.base_end - span.base_begin) * (
-            min(epoch, span.end) - span.begin) / (
-                span.end - span.begin)
+        done = ((span.base_end - span.base_begin) *
+                (min(epoch, span.end) - span.begin) / (span.end - span.begin))
         return factor * self.curve(span.base_begin + done)
 
 

@@ -16,9 +16,9 @@ def count_iterations(schedule: MultigridSchedule, batch_size: int,
         batch_size (int): Base batch per GPU.
         clips (int): Clips of the process in an epoch.
     """
-    return sum(
-        stage.epochs * sum(count_batches(stage.shapes, batch_size, clips))
-        for stage in schedule.stages)
+    return sum(stage.epochs *
+               sum(count_batches(stage.shapes, batch_size, clips))
+               for stage in schedule.stages)
 
 
 def count_base_iterations(schedule: MultigridSchedule, batch_size: int,

@@ -31,11 +31,10 @@ def wrap_pipeline(pipeline: Sequence[dict]) -> List[dict]:
     # Key points, which decoders of poses return, cannot be cropped
     # lazily.
     begin = 1 + next(
-        (i for i, step in enumerate(pipeline) if find_rule(step).decodes),
-        -2)
+        (i for i, step in enumerate(pipeline) if find_rule(step).decodes), -2)
     end = begin
-    while 0 < end < len(pipeline) and find_rule(
-            pipeline[end]).lazy and 'lazy' not in pipeline[end]:
+    while (0 < end < len(pipeline) and find_rule(pipeline[end]).lazy
+           and 'lazy' not in pipeline[end]):
         end += 1
     fused = pipeline[begin:end] if begin > 0 else []
     # There must be both something to crop and something to resize.
@@ -43,14 +42,14 @@ def wrap_pipeline(pipeline: Sequence[dict]) -> List[dict]:
         return [wrap(step) for step in pipeline]
     return [
         *map(wrap, pipeline[:begin]),
-        *(dict(type='MultigridTransform', transform=s, lazy=True) for s in fused),
-        dict(type='FuseOnGrid'),
-        *map(wrap, pipeline[end:])
+        *(dict(type='MultigridTransform', transform=s, lazy=True)
+          for s in fused),
+        dict(type='FuseOnGrid'), *map(wrap, pipeline[end:])
     ]
 
 
-def read_clip_shape(
-        pipeline: Sequence[dict]) -> Tuple[int, int, Optional[int]]:
+def read_clip_shape(pipeline: Sequence[dict]
+                    ) -> Tuple[int, int, Optional[int]]:
     """Read the shape of a pipeline's clips.
 
     Returns:
@@ -67,8 +66,7 @@ def read_clip_shape(
         if rule.frames and frames is None:
             frames = step.get(rule.frames[0])
             if rule.frame_interval:
-                interval = step.get(rule.frame_interval,
-                                    rule.default_interval)
+                interval = step.get(rule.frame_interval, rule.default_interval)
         if rule.crops:
             crop = step.get(rule.pixels[-1])
         elif name == 'Resize':
@@ -81,9 +79,7 @@ def read_clip_shape(
             'of SampleFrames, DenseSampleFrames, UniformSample, or a '
             'transform whose registered rule names its frames')
     # Pipelines of several modalities sample a dict of frames.
-    lengths = list(frames.values()) if isinstance(frames, dict) else [
-        frames
-    ]
+    lengths = list(frames.values()) if isinstance(frames, dict) else [frames]
     crop = crop if isinstance(crop, (list, tuple)) else [crop]
     allowed = 'must be an integer of at least 1'
     if not lengths or not all(map(is_positive_int, lengths)):
@@ -93,9 +89,8 @@ def read_clip_shape(
         raise ValueError('the train pipeline samples frames at an '
                          f'interval of {interval!r}: {allowed}')
     if not crop or not all(map(is_positive_int, crop)):
-        raise ValueError(
-            'the clips of the train pipeline have no fixed size: '
-            'multigrid needs a crop, or a Resize with keep_ratio=False, '
-            'at its end, of integers of at least 1, and found '
-            f'{crop!r}')
+        raise ValueError('the clips of the train pipeline have no fixed size: '
+                         'multigrid needs a crop, or a Resize with '
+                         'keep_ratio=False, at its end, of integers of at '
+                         f'least 1, and found {crop!r}')
     return max(lengths), min(crop), interval

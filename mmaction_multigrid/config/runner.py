@@ -23,8 +23,7 @@ class MultigridRunner:
     """
 
     def __init__(self, cfg: Config) -> None:
-        vars(self).update(
-            _cfg=copy.deepcopy(cfg), _runner=None, _trains=False)
+        vars(self).update(_cfg=copy.deepcopy(cfg), _runner=None, _trains=False)
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'MultigridRunner':

@@ -10,8 +10,8 @@ from ..core.batch_sampler import is_positive_int
 
 def is_number(value: Any) -> bool:
     """Check for a finite real number, which a bool is not."""
-    return isinstance(
-        value, Real) and not isinstance(value, bool) and isfinite(value)
+    return (isinstance(value, Real) and not isinstance(value, bool)
+            and isfinite(value))
 
 
 def check_count(name: str, value: Any) -> None:

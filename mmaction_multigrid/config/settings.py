@@ -99,8 +99,8 @@ class Check:
 
     def __call__(self, key: str, value: Any) -> Any:
         """Return the value or raise an error with the key."""
-        if not isinstance(value, self.kind) or (isinstance(value, bool)
-                                                and self.kind is not bool):
+        if (not isinstance(value, self.kind)
+                or (isinstance(value, bool) and self.kind is not bool)):
             _fail(key, value, self.allowed, TypeError)
         if not self.is_valid(value):
             _fail(key, value, self.allowed)
@@ -147,8 +147,8 @@ def _choice(*names: str) -> Check:
 def _check_batch_cap(key: str, value: Any) -> Union[int, str]:
     kind = str if isinstance(value, str) else Integral
     return Check("must be None, an integer of at least 1, or 'auto'", kind,
-                 lambda value: value == AUTO
-                 if kind is str else value >= 1)(key, value)
+                 (lambda value: value == AUTO
+                  if kind is str else value >= 1))(key, value)
 
 
 def _check_batch_factors(key: str, value: Any) -> Union[str, tuple]:
@@ -166,7 +166,7 @@ def _check_stage(key: str, stage: Any) -> dict:
         _fail(key, dict(stage), 'the key epochs is missing')
     return {
         name: (_NUMBER if name == 'lr_factor' else _COUNT)(f'{key}.{name}',
-                                                          number)
+                                                           number)
         for name, number in stage.items()
     }
 
@@ -180,7 +180,8 @@ def _check_stages(key: str, value: Any) -> Tuple[dict, ...]:
 
 _BOOL = Check('must be True or False', bool)
 _COUNT = _integer(1)
-_NUMBER = Check('must be a number above 0', Real, lambda value: 0 < value < inf)
+_NUMBER = Check('must be a number above 0', Real,
+                lambda value: 0 < value < inf)
 _SHARE = Check('must be a number above 0 and at most 1', Real,
                lambda value: 0 < value <= 1)
 _PAIRS = 'must be a list of (frames, crop) pairs, each above 0 and at most 1'
@@ -200,9 +201,9 @@ CHECKS = dict(
     bn_base_size=_COUNT,
     stages=_check_stages,
     cycle_ends=ListCheck(
-        'must be a rising list of shares of training, each above 0 and below '
-        '1', _SHARE, lambda ends: all(
-            a < b for a, b in zip(ends, [*ends[1:], 1]))),
+        'must be a rising list of shares of '
+        'training, each above 0 and below 1', _SHARE,
+        lambda ends: all(a < b for a, b in zip(ends, [*ends[1:], 1]))),
     max_batch_factor=_check_batch_cap,
     batch_factors=_check_batch_factors,
     lr_scaling=_choice(*LR_EXPONENTS),

@@ -50,13 +50,11 @@ class SubBatchNorm(_BatchNorm):
         if splits == 1:
             return super().forward(input)
         self._check_input_dim(input)
-        mean, var, weight, bias = (
-            None if values is None else values.repeat(splits)
-            for values in (self.running_mean, self.running_var, self.weight,
-                           self.bias))
+        mean = _repeat(self.running_mean, splits)
+        var = _repeat(self.running_var, splits)
         output = F.batch_norm(
-            _split(input, splits), mean, var, weight, bias, True,
-            self._next_momentum(), self.eps)
+            _split(input, splits), mean, var, _repeat(self.weight, splits),
+            _repeat(self.bias, splits), True, self._next_momentum(), self.eps)
         if mean is not None:
             self.running_mean.copy_(mean.view(splits, -1).mean(0))
             self.running_var.copy_(var.view(splits, -1).mean(0))
@@ -75,9 +73,10 @@ class SubBatchNorm(_BatchNorm):
         self._check_input_dim(input)
         if input.is_cuda:
             return sync_batch_norm.apply(
-                input, self.weight, self.bias, self.running_mean,
-                self.running_var, self.eps, self._next_momentum(),
-                self.process_group, dist.get_world_size(self.process_group))
+                input, self.weight, self.bias,
+                self.running_mean, self.running_var, self.eps,
+                self._next_momentum(), self.process_group,
+                dist.get_world_size(self.process_group))
         return self._forward_reduced(input)
 
     def _forward_reduced(self, input: Tensor) -> Tensor:
@@ -93,8 +92,8 @@ class SubBatchNorm(_BatchNorm):
         if self.track_running_stats:
             momentum = self._next_momentum()
             unbiased = var.detach() * (count / (count - 1).clamp_min(1))
-            self.running_mean.lerp_(
-                mean.detach().to(self.running_mean.dtype), momentum)
+            self.running_mean.lerp_(mean.detach().to(self.running_mean.dtype),
+                                    momentum)
             self.running_var.lerp_(
                 unbiased.to(self.running_var.dtype), momentum)
         scale = torch.rsqrt(var + self.eps)
@@ -133,6 +132,10 @@ class SubSyncBatchNorm(SubBatchNorm):
         """Accept any number of dimensions, as the replaced layer does."""
 
 
+def _repeat(values: Optional[Tensor], splits: int) -> Optional[Tensor]:
+    return None if values is None else values.repeat(splits)
+
+
 def _split(input: Tensor, splits: int) -> Tensor:
     """Reshape (N, C, ...) to (N / splits, splits * C, ...)."""
     if input.dim() == 5:  # needs no copy
@@ -144,8 +147,7 @@ def _split(input: Tensor, splits: int) -> Tensor:
 def _join(output: Tensor, splits: int) -> Tensor:
     """Reverse :func:`_split`."""
     if output.dim() == 5:
-        return output.reshape(
-            output.size(0) * splits, -1, *output.shape[2:])
+        return output.reshape(output.size(0) * splits, -1, *output.shape[2:])
     return output.unflatten(1, (splits, -1)).transpose(0, 1).flatten(0, 1)
 
 
@@ -172,8 +174,8 @@ def _sub_class(module: nn.Module) -> Optional[type]:
 def named_batch_norms(model: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
     """Find all batch norms of a model.
 
-    MMAction2's own ``SubBatchNorm3D`` is found, and not the two batch norms
-    of different width inside.
+    MMAction2's own ``SubBatchNorm3D`` is found, and not the two batch norms of
+    different width inside.
     """
     inside: Tuple[str, ...] = ()
     for name, module in model.named_modules():

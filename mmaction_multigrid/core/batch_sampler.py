@@ -67,10 +67,10 @@ class MultigridBatchSampler(Sampler):
                              'integer of at least 1')
         if not hasattr(sampler, '__len__') or isinstance(
                 sampler, InfiniteSampler):
-            raise TypeError(
-                'train_dataloader.sampler: multigrid trains in epochs and '
-                'needs a sampler with a length and an end, such as '
-                f'DefaultSampler; {type(sampler).__name__} is none')
+            raise TypeError('train_dataloader.sampler: multigrid trains in '
+                            'epochs and needs a sampler with a length and an '
+                            'end, such as DefaultSampler; '
+                            f'{type(sampler).__name__} is none')
         self.sampler = sampler
         self.batch_size = batch_size
         self.stages = stages_from_config(stages)
@@ -85,11 +85,11 @@ class MultigridBatchSampler(Sampler):
                 size = batch_size * stage.shapes[0].batch_factor
                 smaller = ("set multigrid.max_batch_factor = 'auto', or "
                            if self.num_clips >= batch_size else '')
-                raise ValueError(
-                    f'the {self.num_clips} clips of a process do not fill one '
-                    f'batch of {size}, the first of the stage from epoch '
-                    f'{stage.begin} on ({stage.shapes[0]}); {smaller}lower '
-                    f'train_dataloader.batch_size = {batch_size}')
+                raise ValueError(f'the {self.num_clips} clips of a process do '
+                                 f'not fill one batch of {size}, the first of '
+                                 f'the stage from epoch {stage.begin} on '
+                                 f'({stage.shapes[0]}); {smaller}lower '
+                                 f'train_dataloader.batch_size = {batch_size}')
 
     @property
     def num_clips(self) -> int:
@@ -120,8 +120,8 @@ class MultigridBatchSampler(Sampler):
         They have the first clips of the epoch.
         """
         size = self.batch_size * shape.batch_factor
-        self._precise_bn[epoch] = (
-            shape, max(1, min(limit, self.num_clips // size)))
+        self._precise_bn[epoch] = (shape,
+                                   max(1, min(limit, self.num_clips // size)))
 
     def num_batches(self, epoch: int) -> int:
         """Count the batches of training in an epoch."""
@@ -136,9 +136,8 @@ class MultigridBatchSampler(Sampler):
         shape, count = self._precise_bn.get(epoch, (None, 0))
         order += [(PRECISE_BN, shape)] * count
         return [
-            RunBatch(
-                epoch, number, purpose, shape,
-                min(self.batch_size * shape.batch_factor, self.num_clips))
+            RunBatch(epoch, number, purpose, shape,
+                     min(self.batch_size * shape.batch_factor, self.num_clips))
             for number, (purpose, shape) in enumerate(order)
         ]
 

@@ -72,8 +72,9 @@ def seeded(*numbers: int) -> Iterator[None]:
     Args:
         numbers (int): Integers of at least 0.
     """
-    states = None if get_worker_info() else (
-        random.getstate(), np.random.get_state(), torch.get_rng_state())
+    states = None if get_worker_info() else (random.getstate(),
+                                             np.random.get_state(),
+                                             torch.get_rng_state())
     seeds = np.random.SeedSequence(numbers).generate_state(3).tolist()
     random.seed(seeds[0])
     np.random.seed(seeds[1])
@@ -112,9 +113,8 @@ class MultigridDataset:
         if len(base_shape) != 2 or not all(map(is_positive_int, base_shape)):
             raise ValueError(f'base_shape = {base_shape!r}: must be frames '
                              'and crop of the base config, above 0')
-        if isinstance(dataset, dict):
-            dataset = DATASETS.build(dataset)
-        self.dataset = dataset
+        self.dataset = (
+            DATASETS.build(dataset) if isinstance(dataset, dict) else dataset)
         self.base_shape = tuple(base_shape)
         # Workers are forked once and see new values in shared memory.
         self._clock = torch.full((2, ), -1, dtype=torch.int64).share_memory_()
@@ -126,9 +126,8 @@ class MultigridDataset:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(
-            self, item: Union[int, Tuple[int, Shape], Tuple[int, Shape,
-                                                            int]]) -> Any:
+    def __getitem__(self, item: Union[int, Tuple[int, Shape],
+                                      Tuple[int, Shape, int]]) -> Any:
         if not isinstance(item, tuple):
             return self.dataset[item]
         index, shape, *ahead = item

@@ -33,8 +33,8 @@ class MultigridHook(Hook):
 
     def __init__(self, bn_base_size: Optional[int] = None) -> None:
         if bn_base_size is not None and not is_positive_int(bn_base_size):
-            raise ValueError(f'bn_base_size = {bn_base_size!r}: must be an '
-                             'integer of at least 1')
+            raise ValueError(f'bn_base_size = {bn_base_size!r}: '
+                             'must be an integer of at least 1')
         self.bn_base_size = bn_base_size
         self.layers: List[SubBatchNorm] = []
         self._stage: Optional[Stage] = None
@@ -70,9 +70,9 @@ class MultigridHook(Hook):
             return
         stage = self._stage = sampler.stage
         norms = self._set_splits(sampler.batch_size, stage)
-        shapes = ', '.join(
-            f'{sampler.batch_size * s.batch_factor} x {s.num_frames} x '
-            f'{s.crop_size}' for s in stage.shapes)
+        shapes = ', '.join(f'{sampler.batch_size * s.batch_factor} x '
+                           f'{s.num_frames} x {s.crop_size}'
+                           for s in stage.shapes)
         runner.logger.info(
             f'Multigrid stage {sampler.stages.index(stage) + 1}/'
             f'{len(sampler.stages)}, epochs {stage.begin + 1} to {stage.end}: '

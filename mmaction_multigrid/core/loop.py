@@ -3,7 +3,7 @@
 import random
 from bisect import bisect_right
 from itertools import accumulate
-from typing import Any, Dict, Iterator, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, Union
 
 import numpy as np
 import torch
@@ -31,8 +31,8 @@ class RunBatches:
     def __init__(self, dataloader: DataLoader) -> None:
         self.dataloader = dataloader
         self.sampler: MultigridBatchSampler = dataloader.batch_sampler
-        self._iterator: Optional[Iterator] = None
-        self._next: Optional[Tuple[int, int]] = None
+        # The iterator, and (epoch, number) of the batch that it yields next.
+        self._iterator = self._next = None
 
     def __enter__(self) -> 'RunBatches':
         return self
@@ -112,20 +112,21 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
         super().__init__(runner, dataloader, max_epochs)
         sampler = self.batch_sampler = self.dataloader.batch_sampler
         if not hasattr(sampler, 'stages'):
-            raise TypeError(
-                f'{type(self).__name__} needs train_dataloader.batch_sampler '
-                "of type 'MultigridBatchSampler', not "
-                f'{type(sampler).__name__}')
+            raise TypeError(f'{type(self).__name__} needs '
+                            'train_dataloader.batch_sampler '
+                            "of type 'MultigridBatchSampler', not "
+                            f'{type(sampler).__name__}')
         if max_epochs != sampler.max_epochs:
             raise ValueError(
                 f'train_cfg.max_epochs = {max_epochs}: the stages of '
                 'train_dataloader.batch_sampler sum up to '
                 f'{sampler.max_epochs} epochs, and the two must agree')
         if not is_positive_int(eval_freq):
-            raise ValueError(f'train_cfg.eval_freq = {eval_freq!r}: must be '
-                             'an integer of at least 1')
-        self.eval_epochs = frozenset(epoch for stage in sampler.stages
-                                     for epoch in stage.eval_epochs(eval_freq))
+            raise ValueError(f'train_cfg.eval_freq = {eval_freq!r}: '
+                             'must be an integer of at least 1')
+        self.eval_epochs = frozenset(
+            epoch for stage in sampler.stages
+            for epoch in stage.eval_epochs(eval_freq))
         self.first_iters = [
             0, *accumulate(map(sampler.num_batches, range(max_epochs)))
         ]
@@ -138,9 +139,8 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
 
     def epoch_at(self, iteration: int) -> float:
         """Compute the fractional epoch at the start of an iteration."""
-        epoch = min(
-            bisect_right(self.first_iters, iteration) - 1,
-            self._max_epochs - 1)
+        epoch = min((bisect_right(self.first_iters, iteration) - 1),
+                    self._max_epochs - 1)
         begin, end = self.first_iters[epoch:epoch + 2]
         return epoch + (iteration - begin) / (end - begin)
 

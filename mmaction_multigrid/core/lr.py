@@ -142,7 +142,7 @@ class MultigridLR(_ParamScheduler):
             RuntimeError: No loop provides the epoch.
         """
         if self._epoch_at is None and self.last_step >= 0:
-            raise RuntimeError("MultigridLR needs train_cfg.type = "
+            raise RuntimeError('MultigridLR needs train_cfg.type = '
                                "'MultigridTrainLoop', which tells the epoch")
         self._global_step += 1
         self.last_step += 1

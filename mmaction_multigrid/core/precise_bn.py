@@ -70,9 +70,10 @@ class PreciseBN:
     @contextmanager
     def collect(self) -> Iterator[None]:
         """Collect in the context and write at its end, unless it fails."""
-        saved = [(layer.momentum, getattr(layer, 'num_splits', 1),
-                  layer.running_mean.clone(), layer.running_var.clone(),
-                  layer.num_batches_tracked.clone()) for layer in self.layers]
+        saved = [(layer.momentum, getattr(layer, 'num_splits',
+                                          1), layer.running_mean.clone(),
+                  layer.running_var.clone(), layer.num_batches_tracked.clone())
+                 for layer in self.layers]
         self.count = 0
         self._sums = [
             torch.zeros(
@@ -92,8 +93,8 @@ class PreciseBN:
             self._write()
             written = self.count > 0
         finally:
-            for layer, (momentum, splits, mean, var, tracked) in zip(
-                    self.layers, saved):
+            for layer, (momentum, splits, mean, var,
+                        tracked) in zip(self.layers, saved):
                 layer.momentum, layer.num_splits = momentum, splits
                 layer.num_batches_tracked.copy_(tracked)
                 if not written:
@@ -116,7 +117,8 @@ class PreciseBN:
                 all_reduce(sums, 'mean')
             mean, square, var = sums
             layer.running_mean.copy_(mean)
-            layer.running_var.copy_(var + (square - mean.square()).clamp_min(0))
+            layer.running_var.copy_(var +
+                                    (square - mean.square()).clamp_min(0))
 
 
 @contextmanager
@@ -161,9 +163,9 @@ class PreciseBNHook(Hook):
                  base_shape: Tuple[int, int],
                  num_batches: int = 200) -> None:
         if not is_positive_int(num_batches):
-            raise ValueError(
-                f'num_batches = {num_batches!r}: must be an integer of at '
-                'least 1; leave the hook out to turn precise BN off')
+            raise ValueError(f'num_batches = {num_batches!r}: must be '
+                             'an integer of at least 1; leave the '
+                             'hook out to turn precise BN off')
         self.shape = Shape(1, *base_shape)
         self.num_batches = num_batches
 

@@ -20,11 +20,13 @@ def make_grid(base: BaseTraining, settings: ScheduleSettings) -> ShapeGrid:
     listed = settings.batch_factors
     return ShapeGrid(
         base.shape,
-        settings.short_cycle_factors if settings.short_cycle else (),
-        settings.short_cycle_reference, base.frame_multiple,
-        settings.crop_multiple or base.crop_multiple,
-        None if listed == 'cost' else {(frames, crop): factor
-                                       for frames, crop, factor in listed})
+        short_factors=settings.short_cycle_factors * settings.short_cycle,
+        reference=settings.short_cycle_reference,
+        frame_multiple=base.frame_multiple,
+        crop_multiple=settings.crop_multiple or base.crop_multiple,
+        batch_factors=None
+        if listed == 'cost' else {(frames, crop): factor
+                                  for frames, crop, factor in listed})
 
 
 class MultigridSchedule:
@@ -150,7 +152,8 @@ class MultigridSchedule:
         Stage ends do not depend on ``short_cycle_reference``, which changes
         the batches inside a stage alone.
         """
-        shape, crop = self.grid.scale(factors), self.base.crop_size * factors[1]
+        shape, crop = (self.grid.scale(factors),
+                       self.base.crop_size * factors[1])
         weight = self.grid.average_batch_factor(shape, crop, 'default')
         return shape, crop, weight
 
@@ -176,8 +179,8 @@ class MultigridSchedule:
         ]
         stages = [
             self._stage(begin, end, base.shape, base.crop_size, i)
-            for i, (begin, end) in enumerate(
-                zip(begins, [*begins[1:], max_epochs]))
+            for i, (begin,
+                    end) in enumerate(zip(begins, [*begins[1:], max_epochs]))
         ]
         self._map_epochs(stages, [*base.milestones, base.max_epochs])
         return stages, [(s.begin, base.decay(s.lr_step)) for s in stages]
@@ -197,10 +200,12 @@ class MultigridSchedule:
                          [entry.get('lr_factor') for entry in entries])
         return stages, self._span_points()
 
-    def _map_epochs(self,
-                    stages: Sequence[Stage],
-                    base_ends: Sequence[float],
-                    lr_factors: Sequence[Optional[float]] = ()) -> None:
+    def _map_epochs(
+        self,
+        stages: Sequence[Stage],
+        base_ends: Sequence[float],
+        lr_factors: Sequence[Optional[float]] = ()
+    ) -> None:
         """Set :attr:`spans`.
 
         Args:
@@ -212,15 +217,16 @@ class MultigridSchedule:
         """
         fixed = dict(zip((stage.begin for stage in stages), lr_factors))
         factors = {stage.begin: self.lr_factor(stage) for stage in stages}
-        ends = last_points([(0, 0.), *((stage.end, base_end) for stage, base_end
-                                       in zip(stages, base_ends))])
+        ends = last_points([(0, 0.),
+                            *((stage.end, base_end)
+                              for stage, base_end in zip(stages, base_ends))])
         self.spans = []
         for (begin, base_begin), (end, base_end) in zip(ends, ends[1:]):
             own = fixed.get(begin)
             self.spans.append(
                 EpochSpan(begin, end, base_begin, base_end,
-                          factors[begin] if own is None else float(own),
-                          own is not None))
+                          factors[begin] if own is None else float(own), own
+                          is not None))
 
     def _span_points(self) -> list:
         """Decay at the epochs that stand for base training's milestones."""
@@ -252,7 +258,9 @@ class MultigridSchedule:
     @property
     def predicted_speedup(self) -> float:
         """float: Computing of base training over that of the schedule."""
-        return self.base.max_epochs / sum(stage.cost for stage in self.stages)
+        return self.base.max_epochs / sum(
+            stage.epochs / (stage.saving or stage.average_batch_factor)
+            for stage in self.stages)
 
     @property
     def lr_factors(self) -> List[Tuple[float, float]]:

@@ -91,10 +91,12 @@ class ScheduleSettings:
     long_cycle: bool = True
     short_cycle: bool = True
     epoch_factor: float = 1.5
-    long_cycle_factors: Tuple[Tuple[float, float],
-                              ...] = ((1 / 4, sqrt(1 / 2)),
-                                      (1 / 2, sqrt(1 / 2)), (1 / 2, 1.),
-                                      (1., 1.))
+    long_cycle_factors: Tuple[Tuple[float, float], ...] = (
+        (1 / 4, sqrt(1 / 2)),
+        (1 / 2, sqrt(1 / 2)),
+        (1 / 2, 1.),
+        (1., 1.),
+    )
     short_cycle_factors: Tuple[float, ...] = (1 / 2, sqrt(1 / 2))
     short_cycle_reference: str = 'default'
     bn_base_size: Optional[int] = None

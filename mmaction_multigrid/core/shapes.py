@@ -126,8 +126,8 @@ class ShapeGrid:
 
         As in the reference implementation (``slowfast/utils/multigrid.py``),
         neither the short cycle's crops nor ``exact_crop``, the stage's crop,
-        are rounded here. Crops that are multiples of several pixels and
-        listed batch factors are too far from that and count as they are.
+        are rounded here. Crops that are multiples of several pixels and listed
+        batch factors are too far from that and count as they are.
         """
         if self.crop_multiple > 1 or self.batch_factors is not None:
             return mean_batch_factor(self.short_cycle(stage_shape, reference))

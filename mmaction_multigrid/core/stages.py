@@ -42,21 +42,14 @@ class Stage:
         """int: Length of the stage."""
         return self.end - self.begin
 
-    @property
-    def cost(self) -> float:
-        """float: Computing of the stage in epochs of base training."""
-        return self.epochs / (self.saving or self.average_batch_factor)
-
     def eval_epochs(self, freq: int) -> List[int]:
         """List the epochs after which to validate, as numbers finished.
 
         They are ``freq`` evenly spaced ones, always with the stage's last.
         """
         count = min(freq, self.epochs)
-        return [
-            self.begin + -(-self.epochs * i // count)
-            for i in range(1, count + 1)
-        ]
+        return [(self.begin + -(-self.epochs * i // count))
+                for i in range(1, count + 1)]
 
 
 def count_batches(shapes: Sequence[Shape], batch_size: int,
@@ -108,13 +101,12 @@ def stages_from_config(entries: Sequence[dict]) -> Tuple[Stage, ...]:
             shapes = tuple(
                 Shape(*map(int, shape)) for shape in entry['shapes'])
         except (TypeError, KeyError, ValueError) as error:
-            raise type(error)(
-                f'stages: {entry!r} must be a dict of epochs and of shapes, '
-                'a list of (batch factor, frames, crop)') from None
+            raise type(error)(f'stages: {entry!r} must be a dict of '
+                              'epochs and of shapes, a list of '
+                              '(batch factor, frames, crop)') from None
         if epochs < 1 or not shapes or min(map(min, shapes)) < 1:
-            raise ValueError(
-                f'stages: {entry!r} must have at least one epoch and shape, '
-                'and numbers above 0')
+            raise ValueError(f'stages: {entry!r} must have at least one epoch '
+                             'and shape, and numbers above 0')
         stages.append(Stage(begin, begin + epochs, shapes))
         begin += epochs
     return tuple(stages)

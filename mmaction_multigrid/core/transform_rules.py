@@ -111,9 +111,10 @@ def scale_pixels(value: Any, ratio: float) -> Any:
 def scale_frames(value: Any, shape: ClipShape) -> Any:
     """Scale a number of frames, or each value of a dict of them."""
     if isinstance(value, dict):
-        return type(value)(
-            {key: scale_frames(number, shape)
-             for key, number in value.items()})
+        return type(value)({
+            key: scale_frames(number, shape)
+            for key, number in value.items()
+        })
     return max(1, int(round(value * shape.num_frames / shape.base_frames)))
 
 
@@ -162,11 +163,11 @@ RULES: Dict[str, TransformRule] = dict(
     RandomResizedCrop=TransformRule(lazy=True),
     # A narrower peak would fall between the points of a heatmap, so that the
     # sigma of GeneratePoseTarget stays, which is in pixels.
-    **dict.fromkeys(
-        ('Flip', 'ColorJitter', 'RandomErasing', 'PytorchVideoWrapper',
-         'FormatShape', 'PackActionInputs', 'Transpose', 'Fuse',
-         'LoadHVULabel', 'PoseCompact', 'MMCompact', 'GeneratePoseTarget',
-         'FuseOnGrid'), _ANY_SHAPE))
+    **dict.fromkeys(('Flip', 'ColorJitter', 'RandomErasing',
+                     'PytorchVideoWrapper', 'FormatShape', 'PackActionInputs',
+                     'Transpose', 'Fuse', 'LoadHVULabel', 'PoseCompact',
+                     'MMCompact', 'GeneratePoseTarget', 'FuseOnGrid'),
+                    _ANY_SHAPE))
 
 
 def register_transform_rule(name: str,
@@ -211,7 +212,8 @@ def type_name(value: Any) -> str:
 
 def transform_name(step: Any) -> str:
     """Return the name of a transform, given its config or itself."""
-    return type_name(step.get('type') if isinstance(step, dict) else type(step))
+    return type_name(
+        step.get('type') if isinstance(step, dict) else type(step))
 
 
 def find_rule(step: Any) -> TransformRule:
@@ -225,7 +227,7 @@ def find_rule(step: Any) -> TransformRule:
         raise ValueError(
             f'the train pipeline holds {name!r}, and multigrid does not know '
             'which of its arguments are pixels or frames. Say so once, in a '
-            'module that custom_imports names: mmaction_multigrid.'
-            f'register_transform_rule({name!r}, pixels=[...], frames=[...]), '
-            'both empty if it has none')
+            'module that custom_imports names: '
+            f'mmaction_multigrid.register_transform_rule({name!r}, '
+            'pixels=[...], frames=[...]), both empty if it has none')
     return RULES[name]

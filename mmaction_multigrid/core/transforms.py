@@ -20,9 +20,7 @@ class FuseOnGrid(Fuse):
 
     def transform(self, results: dict) -> dict:
         """Crop, then resize."""
-        if 'lazy' not in results:
-            return results
-        return super().transform(results)
+        return super().transform(results) if 'lazy' in results else results
 
 
 @TRANSFORMS.register_module()
