@@ -20,7 +20,8 @@ def make_grid(base: BaseTraining, settings: ScheduleSettings) -> ShapeGrid:
     listed = settings.batch_factors
     return ShapeGrid(
         base.shape,
-        short_factors=settings.short_cycle_factors * settings.short_cycle,
+        short_factors=settings.short_cycle_factors if settings.short_cycle else
+        (),
         reference=settings.short_cycle_reference,
         frame_multiple=base.frame_multiple,
         crop_multiple=settings.crop_multiple or base.crop_multiple,
