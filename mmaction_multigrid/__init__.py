@@ -14,8 +14,8 @@ from .config import apply_multigrid, multigrid_schedule  # noqa: E402
 from .core import MultigridSchedule, register_transform_rule  # noqa: E402
 from .frame_store import GridStoreInit  # noqa: E402, F401
 from .loading import PrefetchHook  # noqa: E402, F401
-from .models import PositionRule, PositionTable  # noqa: E402
 from .models import register_position_rule  # noqa: E402
+from .models import PositionRule, PositionTable  # noqa: E402
 from .profiling.start_report import StartReportHook  # noqa: E402, F401
 
 __version__ = '1.0.0'

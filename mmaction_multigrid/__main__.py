@@ -8,8 +8,13 @@ from .cli.common import Parser
 from .patches import change_lines
 
 PROGRAM = 'mmaction-multigrid'
-COMMANDS = dict(schedule=schedule, resolve=resolve, check=check, store=store,
-                videos=videos, report=report)
+COMMANDS = dict(
+    schedule=schedule,
+    resolve=resolve,
+    check=check,
+    store=store,
+    videos=videos,
+    report=report)
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -22,17 +27,21 @@ def main(argv: Optional[List[str]] = None) -> int:
     Returns:
         int: Exit status; 2, after one line on stderr, for a user's mistake.
     """
-    parser = Parser(prog=PROGRAM, description='Multigrid training of video '
-                    'models for MMAction2.',
-                    epilog=f'{PROGRAM} COMMAND --help says more of each.')
-    parser.add_argument('--debug', action='store_true', help='show where an '
-                        'error comes from, and what the package changed in '
-                        'the installed stack')
-    commands = parser.add_subparsers(dest='command', metavar='COMMAND',
-                                     required=True)
+    parser = Parser(
+        prog=PROGRAM,
+        description='Multigrid training of video models for MMAction2.',
+        epilog=f'{PROGRAM} COMMAND --help says more of each.')
+    parser.add_argument(
+        '--debug',
+        action='store_true',
+        help='show where an error comes from, and what the package '
+        'changed in the installed stack')
+    commands = parser.add_subparsers(
+        dest='command', metavar='COMMAND', required=True)
     for name, module in COMMANDS.items():
-        module.add_arguments(commands.add_parser(
-            name, help=module.__doc__, description=module.__doc__))
+        module.add_arguments(
+            commands.add_parser(
+                name, help=module.__doc__, description=module.__doc__))
     args = parser.parse_args(argv)
     if args.debug:
         print(*change_lines(), sep='\n', file=sys.stderr)
@@ -41,8 +50,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     except (ImportError, OSError, TypeError, ValueError) as error:
         if args.debug:
             raise
-        print(f'{PROGRAM} {args.command}:', *str(error).split(),
-              file=sys.stderr)
+        print(
+            f'{PROGRAM} {args.command}:', *str(error).split(), file=sys.stderr)
         return 2
 
 

@@ -1,7 +1,7 @@
 """Check the installed stack, and patch it on import.
 
-Every patch acts once, and only where something is missing or unsafe. Each is
-a line in the log of training, and on stderr with ``--debug`` of the commands.
+Every patch acts once, and only where something is missing or unsafe. Each is a
+line in the log of training, and on stderr with ``--debug`` of the commands.
 ``MMACTION_MULTIGRID_LEAVE_STACK=1`` leaves the stack as it is.
 """
 
@@ -38,8 +38,7 @@ def check_requirements() -> None:
                 f'{needs}, which is not installed: {remedy}') from None
         version = getattr(module, '__version__', '0')
         if release(version) < release(minimum):
-            raise ImportError(
-                f'{needs}, but {version} is installed: {remedy}')
+            raise ImportError(f'{needs}, but {version} is installed: {remedy}')
 
 
 def prepare() -> None:

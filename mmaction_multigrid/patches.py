@@ -31,8 +31,10 @@ def release(version: str) -> Tuple[int, ...]:
 
 def change_lines() -> List[str]:
     """List what was changed in the installed stack."""
-    return [f'mmaction_multigrid: {change} ({LEAVE_STACK}=1 leaves this out)'
-            for change in dict.fromkeys(_changes)]
+    return [
+        f'mmaction_multigrid: {change} ({LEAVE_STACK}=1 leaves this out)'
+        for change in dict.fromkeys(_changes)
+    ]
 
 
 def _find_text(package: str, path: str, text: str) -> Optional[bool]:
@@ -93,7 +95,8 @@ def patch_checkpoint_loading() -> None:
     if release(torch.__version__) < (2, 6, 0):
         return
     CheckpointLoader.register_scheme(
-        prefixes='', loader=checkpoint_loading.load_local_checkpoint,
+        prefixes='',
+        loader=checkpoint_loading.load_local_checkpoint,
         force=True)
     checkpoint.load_url = checkpoint_loading.load_downloaded_checkpoint
     _changes.append('mmengine loads checkpoints by a reader that runs nothing '
@@ -115,8 +118,8 @@ def serve_configs() -> None:
                         filename: str) -> Tuple[str, Optional[str]]:
         if not cfg_path.startswith(prefix):
             return find(cfg_path, filename)
-        path = Path(__file__).with_name('.mim') / 'configs' / cfg_path[
-            len(prefix):]
+        path = Path(__file__).with_name(
+            '.mim') / 'configs' / cfg_path[len(prefix):]
         if not path.is_file():
             raise FileNotFoundError(f'{cfg_path}: there is no such config; '
                                     f'{path.parent} is where it would be')
@@ -143,8 +146,8 @@ def patch_numpy_2() -> None:
         img = np.clip(img, 0, 255).astype(np.uint8)
         hsv = cv2.cvtColor(img, cv2.COLOR_RGB2HSV)
         offset = int(factor * 255)
-        hsv[..., 0] = (hsv[..., 0] + (np.int16(offset) if offset < 0
-                                      else offset)) % 180
+        hsv[..., 0] = (hsv[..., 0] +
+                       (np.int16(offset) if offset < 0 else offset)) % 180
         return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
 
     ColorJitter.adjust_hue = staticmethod(adjust_hue)
@@ -175,8 +178,8 @@ def patch_pyav_counts() -> None:
         return results
 
     PyAVInit.transform = transform
-    _changes.append('PyAVInit counts the frames of videos whose header does '
-                    'not')
+    _changes.append('PyAVInit counts the frames of '
+                    'videos whose header does not')
 
 
 def _count_frames(content: bytes) -> int:

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from unittest import mock
 
-# Tests compare bits, which a GPU adds up in an order of its own: all but those of test_gpu.py run on the CPU.
+# Tests compare bits, which a GPU adds up in an order of its own: all but those
+# of test_gpu.py run on the CPU.
 if not os.environ.get('TEST_ON_GPU'):
     os.environ['CUDA_VISIBLE_DEVICES'] = ''
 
@@ -17,20 +18,25 @@ from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
-import mmaction_multigrid  # noqa: F401  before anything imports mmaction.models
-
+# before anything imports mmaction.models
+import mmaction_multigrid  # noqa: F401
 from . import wheel
-from .small import digits, small_config, trained  # noqa: F401  fixtures of many rooms' tests
+# fixtures of many rooms' tests
+from .small import digits, small_config, trained  # noqa: F401
 
 ROOT = Path(__file__).parent.parent
 
-settings.register_profile('default', deadline=None, max_examples=100, derandomize=True)
+settings.register_profile(
+    'default', deadline=None, max_examples=100, derandomize=True)
 settings.load_profile('default')
 
 
 @pytest.fixture(autouse=True)
 def clean_globals():
-    """mmengine keeps the current scope, loggers and visualizers in globals: every test gets its own."""
+    """mmengine keeps the current scope, loggers and visualizers in globals:
+
+    every test gets its own.
+    """
     from .toy import RecordHook
     torch.set_num_threads(1)
     managers = (DefaultScope, MessageHub, MMLogger, Visualizer)
@@ -40,7 +46,8 @@ def clean_globals():
     yield
     for manager, instances in zip(managers, saved):
         for logger in set(manager._instance_dict) - set(instances):
-            for handler in getattr(manager._instance_dict[logger], 'handlers', []):
+            for handler in getattr(manager._instance_dict[logger], 'handlers',
+                                   []):
                 if isinstance(handler, logging.FileHandler):
                     handler.close()
         manager._instance_dict.clear()
@@ -49,15 +56,20 @@ def clean_globals():
 
 @pytest.fixture(scope='session', autouse=True)
 def plain_config_text():
-    """mmengine lays out the whole config anew for every checkpoint: seconds, of which a toy run has dozens."""
-    with mock.patch('mmengine.config.config.FormatCode', lambda text, **kwargs: (text, False)):
+    """mmengine lays out the whole config anew for every checkpoint: seconds,
+    of which a toy run has dozens."""
+    with mock.patch('mmengine.config.config.FormatCode',
+                    (lambda text, **kwargs: (text, False))):
         yield
 
 
-@pytest.fixture(scope='session', params=['k400_slowfast_8x8', 'i3d_100e', 'short_only'])
+@pytest.fixture(
+    scope='session', params=['k400_slowfast_8x8', 'i3d_100e', 'short_only'])
 def reference(request):
-    """Input and output of the method's reference implementation, copied as facts into tests/reference."""
-    return json.loads((ROOT / 'tests' / 'reference' / f'{request.param}.json').read_text())
+    """Input and output of the method's reference implementation, copied as
+    facts into tests/reference."""
+    return json.loads(
+        (ROOT / 'tests' / 'reference' / f'{request.param}.json').read_text())
 
 
 @pytest.fixture(scope='session')

@@ -1,4 +1,8 @@
-"""For configs of jobs on CPUs: whoever imports this is a process of the job, with gloo. One of them can die."""
+"""For configs of jobs on CPUs: whoever imports this is a process of the job,
+with gloo.
+
+One of them can die.
+"""
 
 import os
 import signal
@@ -21,8 +25,13 @@ class DieHook(Hook):
     """Kills the process of rank 1 in the midst of the fifth epoch, once."""
     priority = 'LOWEST'
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+    def after_train_iter(self,
+                         runner,
+                         batch_idx,
+                         data_batch=None,
+                         outputs=None):
         happened = Path(runner.work_dir) / 'happened'
-        if dist.get_rank() == 1 and (runner.epoch, batch_idx) == (4, 1) and not happened.exists():
+        if (dist.get_rank() == 1 and (runner.epoch, batch_idx) == (4, 1)
+                and not happened.exists()):
             happened.touch()
             os.kill(os.getpid(), signal.SIGKILL)

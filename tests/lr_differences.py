@@ -7,26 +7,29 @@ import torch
 from mmaction.registry import PARAM_SCHEDULERS
 from mmengine.config import Config
 
-from mmaction_multigrid import (
-    MultigridSchedule,
-    apply_multigrid,
-    multigrid_schedule,
-)
+from mmaction_multigrid import (MultigridSchedule, apply_multigrid,
+                                multigrid_schedule)
 from mmaction_multigrid.core.lr import PiecewiseLR
 
 
 def _build(configs: Sequence[dict], epoch_length: int, lr: float) -> tuple:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
     arguments = dict(optimizer=optimizer, epoch_length=epoch_length)
-    return optimizer, [PARAM_SCHEDULERS.build(config, default_args=arguments)
-                       for config in configs]
+    return optimizer, [
+        PARAM_SCHEDULERS.build(config, default_args=arguments)
+        for config in configs
+    ]
 
 
-def mmengine_lr(schedulers: Sequence[dict], max_epochs: int, epoch_length: int,
+def mmengine_lr(schedulers: Sequence[dict],
+                max_epochs: int,
+                epoch_length: int,
                 lr: float = 1.) -> List[float]:
     """Compute the lr of every iteration of a run of the stock Runner."""
-    optimizer, built = _build([{'end': max_epochs, **config}
-                               for config in schedulers], epoch_length, lr)
+    optimizer, built = _build([{
+        'end': max_epochs,
+        **config
+    } for config in schedulers], epoch_length, lr)
     seen = []
     for iteration in range(1, max_epochs * epoch_length + 1):
         seen.append(optimizer.param_groups[0]['lr'])
@@ -39,11 +42,12 @@ def mmengine_lr(schedulers: Sequence[dict], max_epochs: int, epoch_length: int,
     return seen
 
 
-def multigrid_lr(cfg: Config, epoch_length: int,
+def multigrid_lr(cfg: Config,
+                 epoch_length: int,
                  lr: float = 1.) -> PiecewiseLR:
     """Compute the lr of multigrid, for base epochs of so many iterations."""
-    _, (scheduler, ) = _build(apply_multigrid(cfg).param_scheduler,
-                              epoch_length, lr)
+    _, (scheduler, ) = _build(
+        apply_multigrid(cfg).param_scheduler, epoch_length, lr)
     sampler = SimpleNamespace(num_clips=epoch_length, batch_size=1)
     scheduler.follow(
         SimpleNamespace(epoch_at=float, iter=0, batch_sampler=sampler))
@@ -60,16 +64,17 @@ def differences(cfg: Config, epoch_length: int, lr: float = 1.) -> List[float]:
     schedule, _ = multigrid_schedule(cfg)
     ours, base = multigrid_lr(cfg, epoch_length, lr), schedule.base
     found = []
-    for iteration, expected in enumerate(mmengine_lr(
-            cfg.param_scheduler, base.max_epochs, epoch_length, lr)):
+    for iteration, expected in enumerate(
+            mmengine_lr(cfg.param_scheduler, base.max_epochs, epoch_length,
+                        lr)):
         base_epoch = iteration / epoch_length
         if base_epoch >= base.warmup_epochs:
             epoch = _corresponding(schedule, ours, base_epoch)
             factor = next((schedule.lr_factor(stage)
                            for stage in schedule.stages
                            if stage.begin <= epoch < stage.end), 1)
-            found.append(abs(ours.without_warmup(epoch) / factor
-                             - expected / lr))
+            found.append(
+                abs(ours.without_warmup(epoch) / factor - expected / lr))
     return found
 
 

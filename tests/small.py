@@ -1,4 +1,5 @@
-"""A data set of real video files and a multigrid config to train on it, for tools that run as a user runs them."""
+"""A data set of real video files and a multigrid config to train on it, for
+tools that run as a user runs them."""
 
 import importlib.util
 import json
@@ -14,65 +15,92 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 SLOWFAST = ROOT / 'configs' / 'recognition' / 'slowfast'
-BASELINE = SLOWFAST / 'slowfast-tiny_1xb8-16x1x1-steplr-6e_moving-digits-rgb.py'
+BASELINE = (
+    SLOWFAST / 'slowfast-tiny_1xb8-16x1x1-steplr-6e_moving-digits-rgb.py')
 
 STOCK_TOOLS = Path(mmaction.__file__).parent / '.mim' / 'tools'
 
 SMALL = """
-custom_imports = dict(imports=['mmaction_multigrid'], allow_failed_imports=False)
+custom_imports = dict(
+    imports=['mmaction_multigrid'], allow_failed_imports=False)
 runner_type = 'MultigridRunner'
 _base_ = ['{baseline}']
 data = '{data}'
-train_dataloader = dict(batch_size=1, num_workers=0, persistent_workers=False,
-                        dataset=dict(ann_file=data + '/train.txt', data_prefix=dict(video=data)))
-val_dataloader = dict(batch_size=2, num_workers=0, persistent_workers=False,
-                      dataset=dict(ann_file=data + '/val.txt', data_prefix=dict(video=data)))
+prefix = dict(video=data)
+loader = dict(num_workers=0, persistent_workers=False)
+train_dataloader = dict(
+    batch_size=1, **loader,
+    dataset=dict(ann_file=data + '/train.txt', data_prefix=prefix))
+val_dataloader = dict(
+    batch_size=2, **loader,
+    dataset=dict(ann_file=data + '/val.txt', data_prefix=prefix))
 test_dataloader = val_dataloader
 multigrid = dict(eval_freq=1, precise_bn=1, epoch_factor=1.)
 train_cfg = dict(max_epochs=4, val_begin=4)
-param_scheduler = [dict(type='MultiStepLR', by_epoch=True, begin=0, end=4, milestones=[2])]
-default_hooks = dict(logger=dict(interval=1), checkpoint=dict(max_keep_ckpts=-1))
+param_scheduler = [
+    dict(type='MultiStepLR', by_epoch=True, begin=0, end=4, milestones=[2])
+]
+default_hooks = dict(
+    logger=dict(interval=1), checkpoint=dict(max_keep_ckpts=-1))
 randomness = dict(seed=0)
 """
 
 
 def load_tool(name):
-    """A script of tools/ as a module, beside those in its folder as where it is run."""
+    """A script of tools/ as a module, beside those in its folder as where it
+    is run."""
     path = ROOT / 'tools' / f'{name}.py'
     spec = importlib.util.spec_from_file_location(f'tool_{path.stem}', path)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up
+    # dataclasses look their module up
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     with mock.patch.object(sys, 'path', [str(path.parent), *sys.path]):
         spec.loader.exec_module(module)
     return module
 
 
 def run(*command, **environment):
-    """Run a Python script with its arguments; its output. Fails with the output where the script does."""
-    result = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True,
-                            env=dict(os.environ, OMP_NUM_THREADS='1', **environment))
-    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
+    """Run a Python script with its arguments; its output.
+
+    Fails with the output where the script does.
+    """
+    result = subprocess.run([sys.executable, *map(str, command)],
+                            capture_output=True,
+                            text=True,
+                            env=dict(
+                                os.environ, OMP_NUM_THREADS='1',
+                                **environment))
+    assert result.returncode == 0, (
+        result.stdout[-2000:] + result.stderr[-4000:])
     return result.stdout
 
 
 def scalars(work_dir):
-    """What a run logged at every training iteration, times and memory left out."""
-    lines = [line for path in sorted(work_dir.rglob('scalars.json')) for line in path.read_text().splitlines()]
-    kept = ('lr', 'loss', 'multigrid/num_frames', 'multigrid/crop_size', 'multigrid/batch_size', 'epoch', 'step')
-    return [{key: entry[key] for key in kept} for entry in map(json.loads, lines) if 'loss' in entry]
+    """What a run logged at every training iteration, times and memory left
+    out."""
+    lines = [
+        line for path in sorted(work_dir.rglob('scalars.json'))
+        for line in path.read_text().splitlines()
+    ]
+    kept = ('lr', 'loss', 'multigrid/num_frames', 'multigrid/crop_size',
+            'multigrid/batch_size', 'epoch', 'step')
+    return [{key: entry[key]
+             for key in kept} for entry in map(json.loads, lines)
+            if 'loss' in entry]
 
 
 @pytest.fixture(scope='session')
 def digits(tmp_path_factory):
     """24 clips to train on and 4 to validate on, of two classes."""
     folder = tmp_path_factory.mktemp('digits') / 'data'
-    run(ROOT / 'tools' / 'data' / 'moving_digits.py', folder, '--num-train', 24, '--num-val', 4, '--size', 64,
-        '--num-frames', 20, '--classes', 2)
+    run(ROOT / 'tools' / 'data' / 'moving_digits.py', folder, '--num-train',
+        24, '--num-val', 4, '--size', 64, '--num-frames', 20, '--classes', 2)
     return folder
 
 
 @pytest.fixture(scope='session')
 def small_config(tmp_path_factory, digits):
-    """The demo's model on those clips: four epochs, one batch of one clip at the full grid."""
+    """The demo's model on those clips: four epochs, one batch of one clip at
+    the full grid."""
     path = tmp_path_factory.mktemp('config') / 'small.py'
     path.write_text(SMALL.format(baseline=BASELINE, data=digits))
     return path

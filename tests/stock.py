@@ -1,4 +1,5 @@
-"""The train configs that the installed MMAction2 ships, as ``tools/maintain/survey_configs.py`` finds them."""
+"""The train configs that the installed MMAction2 ships, as
+``tools/maintain/survey_configs.py`` finds them."""
 
 import re
 from functools import lru_cache
@@ -7,19 +8,18 @@ from mmaction import registry
 from mmengine.config import Config
 
 from mmaction_multigrid import multigrid_schedule
-
 from .small import load_tool
 
 REGISTRIES = (registry.MODELS, registry.DATASETS, registry.TRANSFORMS,
               registry.DATA_SAMPLERS, registry.HOOKS, registry.LOOPS,
-              registry.METRICS, registry.OPTIMIZERS,
-              registry.PARAM_SCHEDULERS, registry.VISUALIZERS,
-              registry.VISBACKENDS)
+              registry.METRICS, registry.OPTIMIZERS, registry.PARAM_SCHEDULERS,
+              registry.VISUALIZERS, registry.VISBACKENDS)
 
 
 @lru_cache(maxsize=None)
 def accepted_configs():
-    """Name and config, with ``multigrid = dict()`` in it, of all that can be trained with multigrid."""
+    """Name and config, with ``multigrid = dict()`` in it, of all that can be
+    trained with multigrid."""
     survey, accepted = load_tool('maintain/survey_configs'), {}
     for name in survey.stock_configs():
         cfg = Config.fromfile(survey.STOCK / name)
@@ -41,8 +41,10 @@ def find(name):
 def import_types(cfg):
     """The text of a config that imports its types instead of naming them."""
     text = re.sub(r"\n *_scope_='mmaction',?", '', Config(cfg).pretty_text)
-    types = {name: kind for name in re.findall(r"type='(\w+)'", text)
-             if (kind := find(name))}
+    types = {
+        name: kind
+        for name in re.findall(r"type='(\w+)'", text) if (kind := find(name))
+    }
     for name, kind in types.items():
         text = f'from {kind.__module__} import {kind.__name__}\n' + (
             text.replace(f"type='{name}'", f'type={name}'))

@@ -1,4 +1,5 @@
-"""Our metafile is one that MMAction2 would take, and says what configs and study say."""
+"""Our metafile is one that MMAction2 would take, and says what configs and
+study say."""
 
 import json
 import re
@@ -11,7 +12,6 @@ import yaml
 from mmengine.config import Config
 
 from mmaction_multigrid import apply_multigrid
-
 from .conftest import ROOT
 
 # {algorithm}_[{pre-training}-]{module}_{GPUs}xb{batch}-{clip}[-{schedule}]-
@@ -23,8 +23,10 @@ NAME = re.compile(r'[a-z0-9]+[a-z0-9-]*(_[a-zA-Z0-9-]+)?_\d+xb\d+-[a-z0-9-]*'
 def load(root, kind):
     """Entries of all metafiles that a model-index.yml imports."""
     index = yaml.safe_load((root / 'model-index.yml').read_text())
-    return [entry for path in index['Import'] for entry in yaml.safe_load(
-        (root / path).read_text())[kind]]
+    return [
+        entry for path in index['Import']
+        for entry in yaml.safe_load((root / path).read_text())[kind]
+    ]
 
 
 MODELS = load(ROOT, 'Models')
@@ -40,9 +42,11 @@ def test_the_citation_is_of_the_same_paper():
 
 
 def test_every_key_is_one_of_theirs():
-    theirs = [model for model in load(Path(mmaction.__file__).parent / '.mim',
-                                      'Models')
-              if isinstance(model.get('Results'), list)]
+    theirs = [
+        model
+        for model in load(Path(mmaction.__file__).parent / '.mim', 'Models')
+        if isinstance(model.get('Results'), list)
+    ]
     for part in (lambda model: model, lambda model: model['Metadata'],
                  lambda model: model['Results'][0],
                  lambda model: [model['Results'][0]['Task']]):
@@ -65,9 +69,11 @@ def test_model_is_its_config(model):
             kind = 'i3d-nl'
         if 'multigrid' in model['Name']:
             variant = 'multigrid'
-        records = [json.loads(path.read_text()) for path in (
-            ROOT / 'docs' / 'results' / 'runs').glob(
-            f'{kind}_digits_{variant}_seed*.json')]
+        records = [
+            json.loads(path.read_text())
+            for path in (ROOT / 'docs' / 'results' /
+                         'runs').glob(f'{kind}_digits_{variant}_seed*.json')
+        ]
         top1 = mean(record['points'][-1]['top1'] for record in records
                     if record['finished'])
         found = model['Results'][0]['Metrics']['Top 1 Accuracy']

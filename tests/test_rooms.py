@@ -43,39 +43,59 @@ def imports(path: Path):
                 yield room
 
 
-@pytest.mark.skipif(sys.version_info < (3, 10), reason='Python 3.9 does not tell what its standard library is')
+@pytest.mark.skipif(
+    sys.version_info < (3, 10),
+    reason='Python 3.9 does not tell what its standard library is')
 @pytest.mark.parametrize('room', ROOMS)
 def test_imports(room):
     files = sorted((PACKAGE / room).rglob('*.py'))
     assert files
     for path in files:
         found = set(imports(path)) - sys.stdlib_module_names - {room}
-        assert found <= ALLOWED[room], f'{path.name} imports {found - ALLOWED[room]}'
+        assert found <= ALLOWED[room], (
+            f'{path.name} imports {found - ALLOWED[room]}')
 
 
 def test_every_room_is_known():
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
     assert folders - {'__pycache__', '.mim'} == set(ROOMS)
-    assert {path.name for path in PACKAGE.glob('*.py')} == {'__init__.py', '__main__.py', 'compat.py', 'patches.py'}
+    assert {path.name
+            for path in PACKAGE.glob('*.py')
+            } == {'__init__.py', '__main__.py', 'compat.py', 'patches.py'}
 
 
 def test_files_stay_small():
-    long = {path.name: n for path in PACKAGE.rglob('*.py') if (n := len(path.read_text().splitlines())) > 300}
+    long = {
+        path.name: n
+        for path in PACKAGE.rglob('*.py')
+        if (n := len(path.read_text().splitlines())) > 300
+    }
     assert not long
 
 
 def test_functions_stay_small():
-    long = {f'{path.name}: {node.name}': size for path in PACKAGE.rglob('*.py')
-            for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)
-            and (size := node.end_lineno - node.lineno + 1) > 50}
+    long = {
+        f'{path.name}: {node.name}': size
+        for path in PACKAGE.rglob('*.py')
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and (size := node.end_lineno -
+                                                  node.lineno + 1) > 50
+    }
     assert not long
 
 
 def test_registered_names():
     from mmaction import registry
-    names = dict(RUNNERS=['MultigridRunner'], LOOPS=['MultigridTrainLoop'], HOOKS=['MultigridHook', 'PreciseBNHook'],
-                 DATA_SAMPLERS=['MultigridBatchSampler'], DATASETS=['MultigridDataset'],
-                 PARAM_SCHEDULERS=['MultigridLR'], TRANSFORMS=['MultigridTransform'])
+    names = dict(
+        RUNNERS=['MultigridRunner'],
+        LOOPS=['MultigridTrainLoop'],
+        HOOKS=['MultigridHook', 'PreciseBNHook'],
+        DATA_SAMPLERS=['MultigridBatchSampler'],
+        DATASETS=['MultigridDataset'],
+        PARAM_SCHEDULERS=['MultigridLR'],
+        TRANSFORMS=['MultigridTransform'])
     for kind, members in names.items():
         for name in members:
-            assert getattr(registry, kind).get(name).__module__.startswith('mmaction_multigrid.')
+            assert getattr(
+                registry,
+                kind).get(name).__module__.startswith('mmaction_multigrid.')

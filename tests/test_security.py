@@ -4,28 +4,42 @@ import ast
 
 from .conftest import ROOT
 
-SOURCES = sorted([*(ROOT / 'mmaction_multigrid').rglob('*.py'), *(ROOT / 'tools').rglob('*.py')])
-FORBIDDEN = {'eval', 'exec', 'compile', 'os.system', 'os.popen', 'subprocess.getoutput', 'subprocess.getstatusoutput'}
-UNPICKLERS = {'pickle.load', 'pickle.loads', 'pickle.Unpickler', 'pickle._Unpickler'}
+SOURCES = sorted([
+    *(ROOT / 'mmaction_multigrid').rglob('*.py'),
+    *(ROOT / 'tools').rglob('*.py')
+])
+FORBIDDEN = {
+    'eval', 'exec', 'compile', 'os.system', 'os.popen', 'subprocess.getoutput',
+    'subprocess.getstatusoutput'
+}
+UNPICKLERS = {
+    'pickle.load', 'pickle.loads', 'pickle.Unpickler', 'pickle._Unpickler'
+}
 
 
 def dangers(source):
-    """Calls in a source that run text as code, hand it to a shell, or unpickle it; and where."""
+    """Calls in a source that run text as code, hand it to a shell, or unpickle
+    it; and where."""
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue
         name = ast.unparse(node.func)
-        options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+        options = {
+            keyword.arg: ast.unparse(keyword.value)
+            for keyword in node.keywords
+        }
         shell = options.get('shell', 'False') != 'False'
-        in_full = options.get('weights_only',
-                              str(name != 'torch.load')) != 'True'
+        in_full = (
+            options.get('weights_only', str(name != 'torch.load')) != 'True')
         if name in FORBIDDEN | UNPICKLERS or shell or in_full:
             yield f'{node.lineno}: {name}'
 
 
 def test_no_text_is_run_and_nothing_unpickled():
-    """But for the one place at which a checkpoint is read in full, since the user said so."""
+    """But for the one place at which a checkpoint is read in full, since the
+    user said so."""
     assert len(SOURCES) > 40
     found = {path.name: list(dangers(path.read_text())) for path in SOURCES}
     found = {name: calls for name, calls in found.items() if calls}
-    assert [(name, len(calls)) for name, calls in found.items()] == [('checkpoint_loading.py', 1)]
+    assert [(name, len(calls))
+            for name, calls in found.items()] == [('checkpoint_loading.py', 1)]

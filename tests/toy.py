@@ -1,4 +1,5 @@
-"""A data set, a model and hooks small enough to train in a second; importable from a config."""
+"""A data set, a model and hooks small enough to train in a second; importable
+from a config."""
 
 import copy
 import itertools
@@ -28,7 +29,10 @@ class ToyDataset(BaseActionDataset):
         super().__init__('', pipeline, **kwargs)
 
     def load_data_list(self):
-        return [dict(label=i % 2, total_frames=TOTAL_FRAMES, clip=i) for i in range(self.num_clips)]
+        return [
+            dict(label=i % 2, total_frames=TOTAL_FRAMES, clip=i)
+            for i in range(self.num_clips)
+        ]
 
 
 def tolerant_dataset(dataset, base_shape):
@@ -43,8 +47,9 @@ class ToyDecode(BaseTransform):
     def transform(self, results):
         frames = np.atleast_1d(results['frame_inds'])
         results['imgs'] = [
-            np.full((HEIGHT, WIDTH, 3), (results['label'] * 100 + results['clip'] + frame) % 256, dtype=np.uint8)
-            for frame in frames
+            np.full((HEIGHT, WIDTH, 3),
+                    (results['label'] * 100 + results['clip'] + frame) % 256,
+                    dtype=np.uint8) for frame in frames
         ]
         results['original_shape'] = results['img_shape'] = (HEIGHT, WIDTH)
         return results
@@ -59,7 +64,8 @@ class ToyBackbone(nn.Module):
 
     def __init__(self, channels=4, norm='BN3d', stride=1):
         super().__init__()
-        self.conv = nn.Conv3d(3, channels, 3, stride=(1, stride, stride), padding=1, bias=False)
+        self.conv = nn.Conv3d(
+            3, channels, 3, stride=(1, stride, stride), padding=1, bias=False)
         self.bn = MODELS.build(dict(type=norm, num_features=channels))
 
     def init_weights(self):
@@ -78,14 +84,22 @@ class RecordHook(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         clip = data_batch['inputs'][0]
         RecordHook.records.append(
-            dict(epoch=runner.epoch, iter=runner.iter, batch=len(data_batch['inputs']), frames=clip.shape[-3],
-                 crop=clip.shape[-1], lr=runner.optim_wrapper.param_groups[0]['lr'],
-                 indices=[sample.sample_idx for sample in data_batch['data_samples']]))
+            dict(
+                epoch=runner.epoch,
+                iter=runner.iter,
+                batch=len(data_batch['inputs']),
+                frames=clip.shape[-3],
+                crop=clip.shape[-1],
+                lr=runner.optim_wrapper.param_groups[0]['lr'],
+                indices=[
+                    sample.sample_idx for sample in data_batch['data_samples']
+                ]))
 
 
 @HOOKS.register_module()
 class SplitsHook(Hook):
-    """Writes down the stage's batch factor and the norm layer's splits of every epoch."""
+    """Writes down the stage's batch factor and the norm layer's splits of
+    every epoch."""
     priority = 'LOWEST'
     seen = {}
 
@@ -97,7 +111,8 @@ class SplitsHook(Hook):
 
 @HOOKS.register_module()
 class StopHook(Hook):
-    """Breaks training off, as a pre-empted machine does, once an epoch is finished and saved."""
+    """Breaks training off, as a pre-empted machine does, once an epoch is
+    finished and saved."""
     priority = 'LOWEST'
 
     def __init__(self, epoch):
@@ -117,47 +132,99 @@ def label_of(sample):
 def pipeline(train=True, frames=8, crop=16, extra=()):
     """A stock pipeline on toy frames."""
     return [
-        dict(type='SampleFrames', clip_len=frames, frame_interval=2, num_clips=1, test_mode=not train),
+        dict(
+            type='SampleFrames',
+            clip_len=frames,
+            frame_interval=2,
+            num_clips=1,
+            test_mode=not train),
         dict(type='ToyDecode'),
         dict(type='Resize', scale=(-1, crop + 2)),
-        dict(type='RandomCrop', size=crop) if train else dict(type='CenterCrop', crop_size=crop),
+        dict(type='RandomCrop', size=crop) if train else dict(
+            type='CenterCrop', crop_size=crop),
         *extra,
         dict(type='FormatShape', input_format='NCTHW'),
         dict(type='PackActionInputs', meta_keys=('img_shape', 'sample_idx')),
     ]
 
 
-def base_config(work_dir, num_clips=64, batch_size=2, max_epochs=6, milestones=(3, 5), workers=0, **multigrid):
-    """A plain config of 8 frames x 16 pixels, with the three lines of multigrid in it."""
+def base_config(work_dir,
+                num_clips=64,
+                batch_size=2,
+                max_epochs=6,
+                milestones=(3, 5),
+                workers=0,
+                **multigrid):
+    """A plain config of 8 frames x 16 pixels, with the three lines of
+    multigrid in it."""
+
     def loader(train):
         return dict(
-            batch_size=batch_size, num_workers=workers, persistent_workers=workers > 0,
+            batch_size=batch_size,
+            num_workers=workers,
+            persistent_workers=workers > 0,
             sampler=dict(type='DefaultSampler', shuffle=train),
-            dataset=dict(type='ToyDataset', num_clips=num_clips if train else 8, pipeline=pipeline(train),
-                         test_mode=not train))
+            dataset=dict(
+                type='ToyDataset',
+                num_clips=num_clips if train else 8,
+                pipeline=pipeline(train),
+                test_mode=not train))
 
     cfg = dict(
         default_scope='mmaction',
-        env_cfg=dict(dist_cfg=dict(backend='nccl')),  # mmengine 0.8 has no default
-        custom_imports=dict(imports=['mmaction_multigrid'], allow_failed_imports=False),
+        # mmengine 0.8 has no default
+        env_cfg=dict(dist_cfg=dict(backend='nccl')),
+        custom_imports=dict(
+            imports=['mmaction_multigrid'], allow_failed_imports=False),
         runner_type='MultigridRunner',
         multigrid=dict(precise_bn=2, **multigrid),
         model=dict(
-            type='Recognizer3D', backbone=dict(type='ToyBackbone'),
-            cls_head=dict(type='I3DHead', num_classes=2, in_channels=4, dropout_ratio=0., average_clips='prob'),
-            data_preprocessor=dict(type='ActionDataPreprocessor', mean=[100.] * 3, std=[50.] * 3,
-                                   format_shape='NCTHW')),
-        train_dataloader=loader(True), val_dataloader=loader(False), val_evaluator=dict(type='AccMetric'),
+            type='Recognizer3D',
+            backbone=dict(type='ToyBackbone'),
+            cls_head=dict(
+                type='I3DHead',
+                num_classes=2,
+                in_channels=4,
+                dropout_ratio=0.,
+                average_clips='prob'),
+            data_preprocessor=dict(
+                type='ActionDataPreprocessor',
+                mean=[100.] * 3,
+                std=[50.] * 3,
+                format_shape='NCTHW')),
+        train_dataloader=loader(True),
+        val_dataloader=loader(False),
+        val_evaluator=dict(type='AccMetric'),
         val_cfg=dict(type='ValLoop'),
-        train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=1, val_interval=1),
+        train_cfg=dict(
+            type='EpochBasedTrainLoop',
+            max_epochs=max_epochs,
+            val_begin=1,
+            val_interval=1),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01, momentum=0.9)),
         param_scheduler=[
-            dict(type='LinearLR', start_factor=0.1, begin=0, end=2, by_epoch=True, convert_to_iter_based=True),
-            dict(type='MultiStepLR', milestones=list(milestones), gamma=0.1, by_epoch=True, begin=0, end=max_epochs)],
-        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1), logger=dict(type='LoggerHook',
-                                                                                          interval=1)),
+            dict(
+                type='LinearLR',
+                start_factor=0.1,
+                begin=0,
+                end=2,
+                by_epoch=True,
+                convert_to_iter_based=True),
+            dict(
+                type='MultiStepLR',
+                milestones=list(milestones),
+                gamma=0.1,
+                by_epoch=True,
+                begin=0,
+                end=max_epochs)
+        ],
+        default_hooks=dict(
+            checkpoint=dict(type='CheckpointHook', interval=1),
+            logger=dict(type='LoggerHook', interval=1)),
         custom_hooks=[dict(type='RecordHook')],
-        visualizer=dict(type='ActionVisualizer', vis_backends=[dict(type='LocalVisBackend')]),
+        visualizer=dict(
+            type='ActionVisualizer',
+            vis_backends=[dict(type='LocalVisBackend')]),
         randomness=dict(seed=1),
         work_dir=str(work_dir),
         log_level='INFO')
@@ -165,13 +232,15 @@ def base_config(work_dir, num_clips=64, batch_size=2, max_epochs=6, milestones=(
 
 
 def new_name(cfg):
-    """Name the experiment anew: mmengine's globals go by it, and its own names last a second."""
+    """Name the experiment anew: mmengine's globals go by it, and its own names
+    last a second."""
     cfg.experiment_name = f'toy_{next(_names)}'
     return cfg
 
 
 def close_workers(runner):
-    """End the workers of a run's loaders; left to the garbage collector, each takes five seconds to go."""
+    """End the workers of a run's loaders; left to the garbage collector, each
+    takes five seconds to go."""
     for loop in (runner._train_loop, runner._val_loop):
         loader = getattr(loop, 'dataloader', None)
         if getattr(loader, '_iterator', None) is not None:

@@ -10,23 +10,38 @@ import numpy as np
 KINDS = ('cut', 'flipped', 'header', 'edited')
 
 
-def encode(path, num_frames=24, width=96, height=64, codec='libx264', pix_fmt='yuv420p', step=lambda i: 1, grain=1):
-    """A noise picture that moves to the right; ``step(i)`` ticks between frame i and the next, at 25 a second.
+def encode(path,
+           num_frames=24,
+           width=96,
+           height=64,
+           codec='libx264',
+           pix_fmt='yuv420p',
+           step=lambda i: 1,
+           grain=1):
+    """A noise picture that moves to the right; ``step(i)`` ticks between frame
+    i and the next, at 25 a second.
 
-    Its grains are that many pixels wide: smooth pictures stay what they are when they are made smaller.
+    Its grains are that many pixels wide: smooth pictures stay what they are
+    when they are made smaller.
     """
-    picture = np.random.RandomState(0).randint(0, 255, (height // grain, width // grain, 3), dtype=np.uint8)
+    picture = np.random.RandomState(0).randint(
+        0, 255, (height // grain, width // grain, 3), dtype=np.uint8)
     if grain > 1:
-        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
+        picture = cv2.resize(
+            picture, (width, height), interpolation=cv2.INTER_CUBIC)
     with av.open(str(path), 'w') as container:
         stream = container.add_stream(codec, rate=25)
-        stream.width, stream.height, stream.pix_fmt, stream.gop_size = width, height, pix_fmt, 8
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = (
+            width, height, pix_fmt, 8)
         if codec == 'libx265':
             stream.options = {'x265-params': 'log-level=none'}
-        container.start_encoding()  # or a file of no frames would have no header
+        # or a file of no frames would have no header
+        container.start_encoding()
         tick = 0
         for i in range(num_frames):
-            frame = av.VideoFrame.from_ndarray(np.roll(picture, 3 * i, 1), format='rgb24').reformat(format=pix_fmt)
+            frame = av.VideoFrame.from_ndarray(
+                np.roll(picture, 3 * i, 1),
+                format='rgb24').reformat(format=pix_fmt)
             frame.pts, tick = tick, tick + step(i)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -38,7 +53,10 @@ def encode_audio(path):
     with av.open(str(path), 'w') as container:
         stream = container.add_stream('aac', rate=8000)
         for _ in range(4):
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format='fltp', layout='mono')
+            frame = av.AudioFrame.from_ndarray(
+                np.zeros((1, 1024), dtype=np.float32),
+                format='fltp',
+                layout='mono')
             frame.sample_rate = 8000
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -58,8 +76,10 @@ def odd_videos(folder):
     data = encode(folder / 'wrong_extension.mp4').read_bytes()
     (folder / 'wrong_extension.mp4').rename(folder / 'wrong_extension.avi')
     matrix = data.index(b'tkhd') + 44  # of the track header, ISO 14496-12
-    rotated = struct.pack('>9i', 0, 1 << 16, 0, -1 << 16, 0, 0, 64 << 16, 0, 1 << 30)
-    (folder / 'rotated.mp4').write_bytes(data[:matrix] + rotated + data[matrix + 36:])
+    rotated = struct.pack('>9i', 0, 1 << 16, 0, -1 << 16, 0, 0, 64 << 16, 0,
+                          1 << 30)
+    (folder / 'rotated.mp4').write_bytes(data[:matrix] + rotated +
+                                         data[matrix + 36:])
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -83,17 +103,24 @@ def mutate(data, kind, generator: random.Random):
         return data[:generator.randrange(len(data))]
     if kind == 'flipped':
         for _ in range(generator.choice([1, 4, 16, 64])):
-            damaged[generator.randrange(len(data))] ^= 1 << generator.randrange(8)
+            damaged[generator.randrange(
+                len(data))] ^= 1 << generator.randrange(8)
     elif kind == 'header':  # of an mp4; the first bytes of other containers
         begin = max(0, data.find(b'moov'))
         for _ in range(generator.choice([1, 2, 4, 8])):
-            damaged[generator.randrange(begin, min(len(data), begin + 1500))] = generator.randrange(256)
+            damaged[generator.randrange(begin,
+                                        min(len(data), begin + 1500))] = (
+                                            generator.randrange(256))
     else:
         for _ in range(generator.choice([1, 3, 9])):
-            begin, length = generator.randrange(len(damaged)), generator.randrange(1, 64)
-            inserted = (b'', bytes(generator.randrange(256) for _ in range(length)), bytes(length))
+            begin, length = (generator.randrange(len(damaged)),
+                             generator.randrange(1, 64))
+            inserted = (b'',
+                        bytes(generator.randrange(256)
+                              for _ in range(length)), bytes(length))
             choice = generator.randrange(3)
-            damaged[begin:begin + (0 if choice == 1 else length)] = inserted[choice]
+            damaged[begin:begin + (0 if choice == 1 else length)] = (
+                inserted[choice])
     return bytes(damaged)
 
 

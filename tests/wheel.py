@@ -10,8 +10,8 @@ ROOT = Path(__file__).parent.parent
 
 
 def call(*command, cwd, status=0):
-    """Run a command; its output, or the last line of the error of one that
-    has to fail."""
+    """Run a command; its output, or the last line of the error of one that has
+    to fail."""
     result = subprocess.run(
         list(map(str, command)), cwd=cwd, capture_output=True, text=True)
     assert result.returncode == status, (
@@ -21,9 +21,13 @@ def call(*command, cwd, status=0):
 
 def repository_files(*paths):
     """Files of the repository below these paths, ignored ones left out."""
-    listed = subprocess.run(
-        ['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard',
-         *paths], cwd=ROOT, capture_output=True, check=True)
+    listed = subprocess.run([
+        'git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard',
+        *paths
+    ],
+                            cwd=ROOT,
+                            capture_output=True,
+                            check=True)
     names = listed.stdout.decode().split('\0')
     return {name for name in names if name and (ROOT / name).exists()}
 
@@ -37,8 +41,15 @@ def build(folder):
             copy.symlink_to(source.readlink())
         else:
             copy.write_bytes(source.read_bytes())
-    call(sys.executable, '-m', 'build', '--no-isolation', '--outdir',
-         folder / 'dist', folder / 'source', cwd=folder)
+    call(
+        sys.executable,
+        '-m',
+        'build',
+        '--no-isolation',
+        '--outdir',
+        folder / 'dist',
+        folder / 'source',
+        cwd=folder)
     return folder / 'dist'
 
 
@@ -49,8 +60,13 @@ def environment(folder):
     Returns:
         Path: The folder of its Python.
     """
-    call(sys.executable, '-m', 'venv', '--without-pip', folder / 'env',
-         cwd=folder)
+    call(
+        sys.executable,
+        '-m',
+        'venv',
+        '--without-pip',
+        folder / 'env',
+        cwd=folder)
     scripts = folder / 'env' / 'bin'
     code = 'import sysconfig; print(sysconfig.get_path("purelib"))'
     site = Path(call(scripts / 'python', '-c', code, cwd=folder).strip())
@@ -64,9 +80,19 @@ def install(dist, folder):
     """Install the wheel into a virtual environment; its Python's folder."""
     scripts = environment(folder)
     wheel, = dist.glob('*.whl')
-    call(sys.executable, '-m', 'pip', '--disable-pip-version-check',
-         '--python', scripts / 'python', 'install', '--no-deps', '--no-index',
-         '--ignore-installed', wheel, cwd=folder)
+    call(
+        sys.executable,
+        '-m',
+        'pip',
+        '--disable-pip-version-check',
+        '--python',
+        scripts / 'python',
+        'install',
+        '--no-deps',
+        '--no-index',
+        '--ignore-installed',
+        wheel,
+        cwd=folder)
     return scripts
 
 
@@ -80,18 +106,20 @@ class WarmPython:
 
     def __init__(self, python, folder):
         self.out = folder / 'out.txt'
-        self.process = subprocess.Popen(
-            [python, '-W', 'ignore', ROOT / 'tests' / 'stock_paths' /
-             'warm.py'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, cwd=folder)
+        self.process = subprocess.Popen([
+            python, '-W', 'ignore', ROOT / 'tests' / 'stock_paths' / 'warm.py'
+        ],
+                                        stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE,
+                                        text=True,
+                                        cwd=folder)
 
     def __call__(self, *args, cwd, status=0):
         """Run a script in a folder; its output.
 
         Fails with the end of the output where the exit status is another.
         """
-        task = dict(cwd=str(cwd), out=str(self.out),
-                    args=list(map(str, args)))
+        task = dict(cwd=str(cwd), out=str(self.out), args=list(map(str, args)))
         self.process.stdin.write(json.dumps(task) + '\n')
         self.process.stdin.flush()
         found = int(self.process.stdout.readline())

@@ -1,7 +1,7 @@
 """Test a checkpoint: MMAction2's tools/test.py, flag for flag.
 
-    python tools/test.py CONFIG CHECKPOINT [--dump OUT.pkl]
-                         [--cfg-options KEY=VALUE ...]
+python tools/test.py CONFIG CHECKPOINT [--dump OUT.pkl] [--cfg-options
+KEY=VALUE ...]
 """
 
 import runpy

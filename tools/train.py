@@ -17,8 +17,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.loading.train_data import check_train_data
 from mmaction_multigrid.core.transform_rules import type_name
+from mmaction_multigrid.loading.train_data import check_train_data
 
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'tools' / 'train.py'
 SEEDS = ('seed', 'diff_rank_seed', 'deterministic')
@@ -29,9 +29,15 @@ def main() -> None:
     stock = runpy.run_path(str(STOCK))
     args = stock['parse_args']()
     cfg = Config.fromfile(args.config)
-    cfg.randomness = {'seed': None, **(cfg.get('randomness') or {}), **{
-        key: value for key in SEEDS
-        if (value := getattr(args, key)) is not None and value is not False}}
+    given = {key: getattr(args, key) for key in SEEDS}
+    cfg.randomness = {
+        'seed': None,
+        **(cfg.get('randomness') or {}),
+        **{
+            key: value
+            for key, value in given.items() if value not in (None, False)
+        }
+    }
     cfg = stock['merge_args'](cfg, args)
     if type_name(cfg.get('runner_type')) == 'MultigridRunner':
         cfg = apply_multigrid(cfg)

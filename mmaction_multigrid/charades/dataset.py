@@ -35,10 +35,19 @@ class CharadesDataset(BaseActionDataset):
             what is wrong.
     """
 
-    def __init__(self, ann_file: str, pipeline: list, data_prefix: dict,
-                 num_classes: int = 157, **kwargs: Any) -> None:
-        super().__init__(ann_file, pipeline, data_prefix, multi_class=True,
-                         num_classes=num_classes, **kwargs)
+    def __init__(self,
+                 ann_file: str,
+                 pipeline: list,
+                 data_prefix: dict,
+                 num_classes: int = 157,
+                 **kwargs: Any) -> None:
+        super().__init__(
+            ann_file,
+            pipeline,
+            data_prefix,
+            multi_class=True,
+            num_classes=num_classes,
+            **kwargs)
 
     def load_data_list(self) -> List[dict]:
         """Read the annotation file."""
@@ -48,8 +57,10 @@ class CharadesDataset(BaseActionDataset):
             if missing:
                 raise ValueError(f'{self.ann_file}, line 1: the columns '
                                  f'{", ".join(missing)} are missing')
-            return [self._read(row, f'{self.ann_file}, line {rows.line_num}')
-                    for row in rows]
+            return [
+                self._read(row, f'{self.ann_file}, line {rows.line_num}')
+                for row in rows
+            ]
 
     def _read(self, row: dict, where: str) -> dict:
         name, text = row['id'] or '', row['actions']
@@ -61,15 +72,21 @@ class CharadesDataset(BaseActionDataset):
         except (TypeError, ValueError):
             length = float('nan')
         if not isfinite(length) or length <= 0:
-            raise ValueError(f'{where}: length = {row["length"]!r} must be a '
-                             'number of seconds above 0')
+            raise ValueError(f'{where}: length = {row["length"]!r} must '
+                             'be a number of seconds above 0')
         if text is None:
             raise ValueError(f'{where}: the column actions is missing')
-        actions = [self._read_action(entry, where)
-                   for entry in text.split(';') if entry.strip()]
+        actions = [
+            self._read_action(entry, where) for entry in text.split(';')
+            if entry.strip()
+        ]
         path = Path(self.data_prefix['video']) / f'{name}.mp4'
-        return dict(filename=str(path), actions=actions, length=length,
-                    label=sorted({action for action, _, _ in actions}))
+        return dict(
+            filename=str(path),
+            actions=actions,
+            length=length,
+            label=sorted({action
+                          for action, _, _ in actions}))
 
     def _read_action(self, text: str, where: str) -> Tuple[int, float, float]:
         where = f'{where}: actions holds {text!r}'

@@ -25,12 +25,15 @@ class _MultiLabel:
 
     def __init__(self, *args, ensemble: str = 'max', **kwargs) -> None:
         if ensemble not in ENSEMBLES:
-            raise ValueError(f'cls_head.ensemble = {ensemble!r}: must be one '
-                             f'of {", ".join(ENSEMBLES)}')
+            raise ValueError(f'cls_head.ensemble = {ensemble!r}: must be '
+                             f'one of {", ".join(ENSEMBLES)}')
         self.ensemble = ensemble
-        super().__init__(*args, **{
-            'loss_cls': dict(type='BCELossWithLogits'), 'multi_class': True,
-            **kwargs})
+        super().__init__(
+            *args, **{
+                'loss_cls': dict(type='BCELossWithLogits'),
+                'multi_class': True,
+                **kwargs
+            })
 
     def average_clip(self, cls_scores: Tensor, num_segs: int = 1) -> Tensor:
         """Join the views of each video.

@@ -28,6 +28,7 @@ class Parser(argparse.ArgumentParser):
 
 def above_zero(kind: Callable = int) -> Callable[[str], Any]:
     """Make the type of an argument that is a number above 0."""
+
     def number(text: str) -> Any:
         value = kind(text)
         if value <= 0:
@@ -45,18 +46,30 @@ def add_config(parser: argparse.ArgumentParser, clips: bool = True) -> None:
         clips (bool): Whether to add ``--clips`` and ``--processes``. Defaults
             to True.
     """
-    parser.add_argument('config', metavar='CONFIG', help='a multigrid config: '
-                        'a path, or SCOPE::path as in a _base_')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction,
-                        default={}, metavar='KEY=VALUE',
-                        help='settings of the config to override')
+    parser.add_argument(
+        'config',
+        metavar='CONFIG',
+        help='a multigrid config: a path, or SCOPE::path as in a _base_')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='settings of the config to override')
     if clips:
-        parser.add_argument('--clips', type=above_zero(), metavar='N',
-                            help='clips in the dataset; default: as many as '
-                            'it has, where it is here')
-        parser.add_argument('--processes', type=above_zero(), default=1,
-                            metavar='N', help='processes that will train; '
-                            'default: 1')
+        parser.add_argument(
+            '--clips',
+            type=above_zero(),
+            metavar='N',
+            help='clips in the dataset; default: as '
+            'many as it has, where it is here')
+        parser.add_argument(
+            '--processes',
+            type=above_zero(),
+            default=1,
+            metavar='N',
+            help='processes that will train; default: 1')
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -75,14 +88,15 @@ def load_config(args: argparse.Namespace) -> Config:
         raise ValueError(f'{args.config}: cannot be read as a config: '
                          f'{type(error).__name__}: {error}') from error
     if 'multigrid' not in cfg:
-        raise ValueError(f'{args.config}: has no multigrid key: it is a plain '
-                         'or a resolved config')
+        raise ValueError(f'{args.config}: has no multigrid key: it is '
+                         'a plain or a resolved config')
     init_default_scope(cfg.get('default_scope') or 'mmaction')
     return cfg
 
 
-def load_schedule(cfg: Config, args: argparse.Namespace) -> Tuple[
-        MultigridSchedule, Optional[int], Optional[int]]:
+def load_schedule(
+    cfg: Config, args: argparse.Namespace
+) -> Tuple[MultigridSchedule, Optional[int], Optional[int]]:
     """Compute the schedule of a config.
 
     Returns:
@@ -108,10 +122,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     rows, table = list(rows), Table(box=None, pad_edge=False)
     for i, column in enumerate(columns):
         cells = [*column.split(), *(row[i] for row in rows if row)]
-        table.add_column(column, justify='right' if i else 'left',
-                         vertical='bottom',
-                         max_width=max(map(len, cells), default=1))
+        table.add_column(
+            column,
+            justify='right' if i else 'left',
+            vertical='bottom',
+            max_width=max(map(len, cells), default=1))
     for row in rows:
         table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, markup=False,
-            highlight=False, emoji=False).print(table)
+    Console(
+        width=None if sys.stdout.isatty() else PIPED_WIDTH,
+        markup=False,
+        highlight=False,
+        emoji=False).print(table)

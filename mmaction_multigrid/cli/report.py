@@ -14,12 +14,18 @@ MARGINS = (5., 2., 1., 0.5, 0.)  # points below the first run's end
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument('work_dirs', metavar='WORK_DIR', nargs='+',
-                        help='of a run; the others are compared to the first')
-    parser.add_argument('--metric', help='such as acc/top1; default: the '
-                        'first that a validation logged')
-    parser.add_argument('--out', metavar='FILE', help='draw the score against '
-                        'wall-clock, with the stages shaded')
+    parser.add_argument(
+        'work_dirs',
+        metavar='WORK_DIR',
+        nargs='+',
+        help='of a run; the others are compared to the first')
+    parser.add_argument(
+        '--metric',
+        help='such as acc/top1; default: the first that a validation logged')
+    parser.add_argument(
+        '--out',
+        metavar='FILE',
+        help='draw the score against wall-clock, with the stages shaded')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -35,22 +41,23 @@ def print_runs(runs: List[Run]) -> None:
     """Print runs, and compare the others to the first."""
     base, *others = runs
     rows = [(run.name, str(run.end.epoch or '-'), str(run.end.iterations),
-             _seconds(run.end.seconds), f'{run.end.score:.1f} %', *(
-                 f'{100 * part / max(run.seconds, 1e-9):.0f} %' for part in
-                 (run.training, run.waiting, run.evaluating)))
+             _seconds(run.end.seconds), f'{run.end.score:.1f} %',
+             *(f'{100 * part / max(run.seconds, 1e-9):.0f} %'
+               for part in (run.training, run.waiting, run.evaluating)))
             for run in runs]
     print_table(COLUMNS, rows)
     if others:
         rows = [('the end', [run.end.seconds for run in runs])]
         for score in (base.end.score - margin for margin in MARGINS):
-            rows.append((f'{score:.1f} %',
-                         [run.time_to(score) for run in runs]))
+            rows.append(
+                (f'{score:.1f} %', [run.time_to(score) for run in runs]))
         print()
-        print_table(['time to', *(run.name for run in runs), *(
-            f'{run.name} is faster' for run in others)], [
-            (name, *map(_seconds, times), *(
-                f'{times[0] / time:.2f}x' if times[0] and time else '-'
-                for time in times[1:])) for name, times in rows])
+        print_table([
+            'time to', *(run.name for run in runs), *(f'{run.name} is faster'
+                                                      for run in others)
+        ], [(name, *map(_seconds, times),
+             *(f'{times[0] / time:.2f}x' if times[0] and time else '-'
+               for time in times[1:])) for name, times in rows])
 
 
 def _seconds(seconds: Optional[float]) -> str:

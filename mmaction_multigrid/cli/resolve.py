@@ -11,9 +11,12 @@ from .common import add_config, load_config
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     add_config(parser, clips=False)
-    parser.add_argument('out', metavar='OUT', nargs='?',
-                        default=argparse.SUPPRESS,
-                        help='file to write; printed where there is none')
+    parser.add_argument(
+        'out',
+        metavar='OUT',
+        nargs='?',
+        default=argparse.SUPPRESS,
+        help='file to write; printed where there is none')
     parser.add_argument('--out', metavar='OUT', help='the same')
 
 

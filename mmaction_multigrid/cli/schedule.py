@@ -11,10 +11,15 @@ from .common import add_config, load_config, load_schedule, print_table
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     add_config(parser)
-    parser.add_argument('--format', choices=['table', 'json'],
-                        default='table', help='default: table')
-    parser.add_argument('--png', metavar='FILE',
-                        help='draw clip shape, batch and lr over iterations')
+    parser.add_argument(
+        '--format',
+        choices=['table', 'json'],
+        default='table',
+        help='default: table')
+    parser.add_argument(
+        '--png',
+        metavar='FILE',
+        help='draw clip shape, batch and lr over iterations')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -22,8 +27,8 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args)
     schedule, frame_interval, clips = load_schedule(cfg, args)
     batch_size = cfg.train_dataloader.batch_size
-    info = describe(schedule, batch_size, frame_interval,
-                    clips and max(1, clips // args.processes))
+    info = describe(schedule, batch_size, frame_interval, clips
+                    and max(1, clips // args.processes))
     if args.format == 'json':
         print(json.dumps(info))
     else:
@@ -42,15 +47,15 @@ def print_stages(info: dict, batch_size: int, cap: object) -> None:
         begin, end = stage['begin'], stage['end']
         points = [point for point in info['lr_factors'] if point[0] < end]
         first = [epoch <= begin for epoch, _ in points].count(True) - 1
-        rows.append((
-            f'{begin + 1}-{end}', str(stage['lr_step']),
-            ' '.join(f'{factor * batch_size}x{frames}x{crop}'
-                     for factor, frames, crop in stage['shapes']),
-            '-'.join(map(str, stage['frame_interval'] or '-')),
-            str(stage['bn_splits']),
-            ', '.join(f'{factor:.4g}' for _, factor in points[first:])))
-    print_table(('epochs', 'lr step', 'batches', 'frame interval',
-                 'BN splits', 'lr factor'), rows)
+        rows.append(
+            (f'{begin + 1}-{end}', str(stage['lr_step']),
+             ' '.join(f'{factor * batch_size}x{frames}x{crop}'
+                      for factor, frames, crop in stage['shapes']),
+             '-'.join(map(str, stage['frame_interval']
+                          or '-')), str(stage['bn_splits']),
+             ', '.join(f'{factor:.4g}' for _, factor in points[first:])))
+    print_table(('epochs', 'lr step', 'batches', 'frame interval', 'BN splits',
+                 'lr factor'), rows)
     if info['updates']:
-        print(f'{info["updates"]} iterations, base training '
-              f'{info["base_updates"]}')
+        print(f'{info["updates"]} iterations, base '
+              f'training {info["base_updates"]}')

@@ -23,8 +23,7 @@ def read_part(text: str) -> Tuple[int, int]:
     part, _, parts = text.partition('/')
     if not (part.isdecimal() and parts.isdecimal()
             and 1 <= int(part) <= int(parts)):
-        raise argparse.ArgumentTypeError(
-            f'{text}: must be I/N, as 1/8 to 8/8')
+        raise argparse.ArgumentTypeError(f'{text}: must be I/N, as 1/8 to 8/8')
     return int(part), int(parts)
 
 
@@ -36,42 +35,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     builder = commands.add_parser('build', help=text)
     builder.set_defaults(action=_build)
     add_build(builder)
-    for name, action, text in (
-            ('check', _check, 'read every copy: is it what was written? (exit '
-             'status 1 if one is not)'),
-            ('info', _info, 'settings, sizes, number of videos and room')):
+    for name, action, text in (('check', _check,
+                                'read every copy: is it what was written? '
+                                '(exit status 1 if one is not)'),
+                               ('info', _info,
+                                'settings, sizes, number of videos and room')):
         command = commands.add_parser(name, help=text)
         command.set_defaults(action=action)
-        command.add_argument('store', metavar='STORE', type=Path,
-                             help='folder of the store')
-        command.add_argument('--processes', type=above_zero(), default=1,
-                             help='side by side; default: 1')
+        command.add_argument(
+            'store', metavar='STORE', type=Path, help='folder of the store')
+        command.add_argument(
+            '--processes',
+            type=above_zero(),
+            default=1,
+            help='side by side; default: 1')
 
 
 def add_build(builder: argparse.ArgumentParser) -> None:
     """Add the arguments of ``build``."""
     add = builder.add_argument
-    add('list', metavar='LIST', type=Path, nargs='?',
+    add('list',
+        metavar='LIST',
+        type=Path,
+        nargs='?',
         help="annotation file; default: the config's")
     add('store', metavar='STORE', type=Path, help='folder of the store')
-    add('--root', type=Path,
+    add('--root',
+        type=Path,
         help="folder of the videos, data_prefix; default: the config's")
-    add('--config', help='multigrid config: what its shapes need, from what '
-        'its pipeline reads')
-    add('--delimiter', help='between path and label, without --config; '
-        'default: white space')
+    add('--config',
+        help='multigrid config: what its shapes need, '
+        'from what its pipeline reads')
+    add('--delimiter',
+        help='between path and label, without --config; default: white space')
     sizes = builder.add_mutually_exclusive_group()
-    sizes.add_argument('--sides', type=int, nargs='+',
-                       help="short sides in pixels; default: the config's")
-    sizes.add_argument('--full', action='store_true',
-                       help='the size of the full grid, too')
-    add('--quality', type=int, default=90,
+    sizes.add_argument(
+        '--sides',
+        type=int,
+        nargs='+',
+        help="short sides in pixels; default: the config's")
+    sizes.add_argument(
+        '--full', action='store_true', help='the size of the full grid, too')
+    add('--quality',
+        type=int,
+        default=90,
         help='of the JPEGs; default: %(default)s')
-    add('--frame-stride', type=int, default=1,
+    add('--frame-stride',
+        type=int,
+        default=1,
         help='keep every how many-th frame; default: 1')
-    add('--processes', type=above_zero(),
+    add('--processes',
+        type=above_zero(),
         help='side by side; default: one for each CPU')
-    add('--part', default=(1, 1), type=read_part, metavar='I/N',
+    add('--part',
+        default=(1, 1),
+        type=read_part,
+        metavar='I/N',
         help='only the I-th of N parts, for job arrays')
 
 
@@ -82,12 +101,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _build(args: argparse.Namespace) -> int:
     if not args.config and not (args.sides and args.list):
-        raise ValueError('--config is missing: it tells videos and sizes; or '
-                         'give LIST and --sides')
+        raise ValueError('--config is missing: it tells videos and '
+                         'sizes; or give LIST and --sides')
     if args.config and args.delimiter:
-        raise ValueError(
-            f'--delimiter {args.delimiter!r}: the list is read as the dataset '
-            'of --config reads it; set the delimiter there')
+        raise ValueError(f'--delimiter {args.delimiter!r}: the '
+                         'list is read as the dataset of --config '
+                         'reads it; set the delimiter there')
     # Wrong settings are refused before the list is read.
     store_settings(args.sides or (2**15, ), args.quality, args.frame_stride)
     if args.config:
@@ -99,51 +118,55 @@ def _build(args: argparse.Namespace) -> int:
         sources = sources_in(args.list, args.root or Path(), args.delimiter)
         sides = args.sides
     settings = store_settings(sides, args.quality, args.frame_stride)
-    result = build(sources, args.store, settings,
-                   args.processes or os.cpu_count() or 1, args.part)
+    result = build(sources, args.store, settings, args.processes
+                   or os.cpu_count() or 1, args.part)
     failed = result['failed']
     if failed and not result['videos']:
         hint = '' if args.config else '; are --root and --delimiter right?'
-        raise ValueError(
-            f'{args.store}: none of these {len(sources)} videos could be '
-            f'copied. The first: {min(failed.values())}{hint}')
-    print(f'{args.store}: {result["videos"]} of these {len(sources)} videos '
-          'with short sides of '
+        raise ValueError(f'{args.store}: none of these {len(sources)} videos '
+                         'could be copied. The first: '
+                         f'{min(failed.values())}{hint}')
+    print(f'{args.store}: {result["videos"]} of these '
+          f'{len(sources)} videos with short sides of '
           f'{", ".join(map(str, settings["sides"]))} pixels')
     if failed:
-        print(f'{len(failed)} videos could not be copied, and are read from '
-              'their originals' + (f': {args.store / FAILED}'
-                                   if result['finished'] else ''))
+        print(f'{len(failed)} videos could not be copied, and '
+              'are read from their originals' +
+              (f': {args.store / FAILED}' if result['finished'] else ''))
     if not result['finished']:
-        print('part {}/{} is done; the store can be used when all parts '
-              'are'.format(*args.part))
+        print('part {}/{} is done; the store '
+              'can be used when all parts are'.format(*args.part))
     return int(bool(failed))
 
 
 def _check(args: argparse.Namespace) -> int:
     index = Index(str(args.store))
     copies, wrong = len(index) * len(index.sides), 0
-    for path, answer in track(index.check(args.processes), 'copies', copies,
-                              disable=not sys.stdout.isatty()):
+    for path, answer in track(
+            index.check(args.processes),
+            'copies',
+            copies,
+            disable=not sys.stdout.isatty()):
         if answer:
             print(f'{path}\t{answer}')
             wrong += 1
-    print(f'{len(index)} videos, {copies} copies, {wrong} of them not whole'
-          + '; `store build` makes those anew that are removed' * bool(wrong))
+    print(f'{len(index)} videos, {copies} copies, {wrong} of them not whole' +
+          '; `store build` makes those anew that are removed' * bool(wrong))
     return int(wrong > 0)
 
 
 def _info(args: argparse.Namespace) -> int:
     info = store_info(args.store)
-    room = ', '.join(f'{side} ({size / 2**30:.3g} GiB)' for side, size in zip(
-        info['sides'], info['bytes']))
-    print(f'{args.store}: {info["videos"]} videos of {info["frames"]} frames '
-          f'with short sides of {room} pixels, '
-          f'{sum(info["bytes"]) / 2**30:.3g} GiB; quality {info["quality"]}, '
-          f'every {info["frame_stride"]}. frame; {info["failed"]} videos '
-          'could not be copied')
+    room = ', '.join(f'{side} ({size / 2**30:.3g} GiB)'
+                     for side, size in zip(info['sides'], info['bytes']))
+    print(f'{args.store}: {info["videos"]} videos of {info["frames"]} '
+          f'frames with short sides of {room} pixels, '
+          f'{sum(info["bytes"]) / 2**30:.3g} GiB; quality '
+          f'{info["quality"]}, every {info["frame_stride"]}. frame; '
+          f'{info["failed"]} videos could not be copied')
     if info['logged'] or not info['finished']:
-        print(f'{info["logged"]} videos are copied and not in the index: run '
-              '`store build` again' + ('; until then the store cannot be used'
-                                       * (not info['finished'])))
+        print(f'{info["logged"]} videos are copied and not in the '
+              'index: run `store build` again' +
+              ('; until then the store cannot be used' *
+               (not info['finished'])))
     return 0

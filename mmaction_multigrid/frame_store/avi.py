@@ -1,8 +1,8 @@
 """Writes and reads one copy of a video: JPEGs in a Motion-JPEG AVI file.
 
-Any player opens such a file. Its own index, ``idx1`` (AVI RIFF file
-reference, "AVI Index Entries"), has the place of each frame, so that one
-frame is read without the others.
+Any player opens such a file. Its own index, ``idx1`` (AVI RIFF file reference,
+"AVI Index Entries"), has the place of each frame, so that one frame is read
+without the others.
 """
 
 import os
@@ -61,7 +61,7 @@ def pyav() -> ModuleType:
     try:
         import av
     except ImportError as error:
-        raise ImportError("av is needed and cannot be imported: pip install "
+        raise ImportError('av is needed and cannot be imported: pip install '
                           "'mmaction_multigrid[store]'") from error
     return av
 
@@ -84,7 +84,7 @@ class Writer:
         self.options = [cv2.IMWRITE_JPEG_QUALITY, quality]
         path.parent.mkdir(parents=True, exist_ok=True)
         # The error of a Python file says that the disk is full.
-        self.file = open(self.part, 'w+b')  # noqa: SIM115
+        self.file = open(self.part, 'w+b')
         self.container = pyav().open(
             self.file, 'w', format='avi', options=dict(fflags='+bitexact'))
         self.stream = self.container.add_stream('mjpeg', rate=RATE)
@@ -102,8 +102,7 @@ class Writer:
             ValueError: The file is larger than 1 GiB.
         """
         if frame.shape[1::-1] != self.size:
-            frame = cv2.resize(
-                frame, self.size, interpolation=cv2.INTER_AREA)
+            frame = cv2.resize(frame, self.size, interpolation=cv2.INTER_AREA)
         jpeg = cv2.imencode('.jpg', frame, self.options)[1].tobytes()
         packet = pyav().Packet(jpeg)
         packet.stream, packet.is_keyframe = self.stream, True
@@ -130,15 +129,18 @@ class Writer:
         # The index is behind the frames. Entries: name, flags, offset, size.
         entries = np.frombuffer(content, '<u4', offset=end + HEADER)
         offsets = [*(entries[2::4] + movi).tolist(), end]
-        crcs = [zlib.crc32(content[begin + HEADER:end])
-                for begin, end in zip(offsets, offsets[1:])]
+        crcs = [
+            zlib.crc32(content[begin + HEADER:end])
+            for begin, end in zip(offsets, offsets[1:])
+        ]
         if crcs != self.crcs:
             raise ValueError(f'{self.part}: does not hold the '
                              f'{len(self.crcs)} frames that were written')
         os.fsync(self.file.fileno())
         os.replace(self.part, self.path)
-        return Copy(len(content), zlib.crc32(content),
-                    np.array([*zip(offsets, [*crcs, 0])], FRAME))
+        return Copy(
+            len(content), zlib.crc32(content),
+            np.array([*zip(offsets, [*crcs, 0])], FRAME))
 
     def __enter__(self) -> 'Writer':
         return self

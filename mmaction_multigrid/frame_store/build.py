@@ -1,7 +1,7 @@
 """Build a grid store: copy the videos of a dataset as small pictures.
 
-Each video is copied by itself and logged. A build that was interrupted goes
-on where it was, and ends with the same store.
+Each video is copied by itself and logged. A build that was interrupted goes on
+where it was, and ends with the same store.
 """
 
 import errno
@@ -19,15 +19,7 @@ from itertools import chain
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from queue import SimpleQueue
-from typing import (
-    IO,
-    Callable,
-    Iterator,
-    List,
-    Sequence,
-    Set,
-    Tuple,
-)
+from typing import IO, Callable, Iterator, List, Sequence, Set, Tuple
 
 import cv2
 from rich.progress import track
@@ -36,14 +28,7 @@ from .avi import Writer, copy_size, pyav
 from .index import Video, copy_path
 from .sizes import SAMPLE
 from .sources import Source, digest_of, open_frames
-from .state import (
-    indexed_videos,
-    merge,
-    open_log,
-    prepare,
-    read_logs,
-    to_line,
-)
+from .state import indexed_videos, merge, open_log, prepare, read_logs, to_line
 
 HASHERS = 16  # threads that hash originals
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -70,9 +55,10 @@ def copy_video(source: Source, store: Path, settings: dict) -> Video:
         height, width = first.shape[:2]
         with ExitStack() as stack:
             writers = [
-                stack.enter_context(Writer(
-                    Path(copy_path(store, side, source.key)),
-                    copy_size(width, height, side), settings['quality']))
+                stack.enter_context(
+                    Writer(
+                        Path(copy_path(store, side, source.key)),
+                        copy_size(width, height, side), settings['quality']))
                 for side in settings['sides']
             ]
             for number, frame in enumerate(chain([first], frames)):
@@ -125,7 +111,8 @@ def run(work: Callable[[Source], Video], sources: Sequence[Source],
 def read_done(store: Path, sides: Sequence[int]) -> Set[str]:
     """Find the keys of the videos whose copies are all there, in full."""
     return {
-        video.key for video in chain(indexed_videos(store), read_logs(store))
+        video.key
+        for video in chain(indexed_videos(store), read_logs(store))
         if not video.error and all(
             os.path.exists(path := copy_path(store, side, video.key))
             and os.path.getsize(path) == copy.size
@@ -136,10 +123,15 @@ def read_done(store: Path, sides: Sequence[int]) -> Set[str]:
 def hash_sources(sources: Sequence[Source]) -> List[Source]:
     """Return the same originals with their digests."""
     with ThreadPoolExecutor(HASHERS) as pool:
-        digests = track(pool.map(digest_of, sources), 'originals',
-                        len(sources), disable=not sys.stdout.isatty())
-        return [replace(source, digest=digest)
-                for source, digest in zip(sources, digests)]
+        digests = track(
+            pool.map(digest_of, sources),
+            'originals',
+            len(sources),
+            disable=not sys.stdout.isatty())
+        return [
+            replace(source, digest=digest)
+            for source, digest in zip(sources, digests)
+        ]
 
 
 def copy_all(todo: Sequence[Source], store: Path, settings: dict,
@@ -150,8 +142,8 @@ def copy_all(todo: Sequence[Source], store: Path, settings: dict,
         OSError: The disk has less room.
     """
     size, work = 0, partial(copy_video, store=store, settings=settings)
-    videos = track(run(work, todo, processes), 'videos', len(todo),
-                   disable=not todo)
+    videos = track(
+        run(work, todo, processes), 'videos', len(todo), disable=not todo)
     for number, video in enumerate(videos, 1):
         log.write(to_line(video))
         log.flush()
@@ -159,17 +151,23 @@ def copy_all(todo: Sequence[Source], store: Path, settings: dict,
         if number == SAMPLE:
             free, rest = shutil.disk_usage(store).free, len(todo) - number
             needed = size / number * rest
-            print(f'{rest} more videos will take {needed / 2**30:.3g} GiB, '
-                  f'and {free / 2**30:.3g} GiB are free', flush=True)
+            print(
+                f'{rest} more videos will take {needed / 2**30:.3g} GiB, '
+                f'and {free / 2**30:.3g} GiB are free',
+                flush=True)
             if needed > free:
-                raise OSError(errno.ENOSPC, 'the store does not fit; give '
-                              'fewer sides, a lower quality, a frame stride '
-                              'or another disk', str(store))
+                raise OSError(
+                    errno.ENOSPC,
+                    'the store does not fit; give fewer sides, a lower '
+                    'quality, a frame stride or another disk', str(store))
         yield video
 
 
-def build(sources: Sequence[Source], store: Path, settings: dict,
-          processes: int = 1, part: Tuple[int, int] = (1, 1)) -> dict:
+def build(sources: Sequence[Source],
+          store: Path,
+          settings: dict,
+          processes: int = 1,
+          part: Tuple[int, int] = (1, 1)) -> dict:
     """Write the store, or the copies of these videos that it lacks.
 
     Args:
@@ -195,13 +193,18 @@ def build(sources: Sequence[Source], store: Path, settings: dict,
         done = read_done(store, settings['sides'])
         hashed = hash_sources(sources)
         unique = {source.key: source for source in hashed}
-        todo = [unique[key] for key in sorted(unique)[part[0] - 1::part[1]]
-                if key not in done]
+        todo = [
+            unique[key] for key in sorted(unique)[part[0] - 1::part[1]]
+            if key not in done
+        ]
         random.Random(0).shuffle(todo)  # the first ones tell the size of all
-        tried = {video.key: video.error for video in copy_all(
-            todo, store, settings, processes, log)}
+        tried = {
+            video.key: video.error
+            for video in copy_all(todo, store, settings, processes, log)
+        }
     failed = {key: error for key, error in tried.items() if error}
     done |= tried.keys() - failed.keys()
     return dict(
-        videos=sum(source.key in done for source in hashed), failed=failed,
-        finished=merge(store, set(unique) if part[1] > 1 else set()))
+        videos=sum(source.key in done for source in hashed),
+        failed=failed,
+        finished=merge(store, (set(unique) if part[1] > 1 else set())))

@@ -11,15 +11,7 @@ import zlib
 from bisect import bisect_left, bisect_right
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import (
-    Any,
-    Dict,
-    Iterator,
-    List,
-    NamedTuple,
-    Sequence,
-    Tuple,
-)
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -93,15 +85,15 @@ def read_manifest(store: str, where: str = 'grid store') -> Dict[str, Any]:
         version = manifest['version']
     except FileNotFoundError:
         raise FileNotFoundError(
-            f'{where}: has no {MANIFEST}; `mmaction-multigrid store build` '
-            'makes a grid store') from None
+            f'{where}: has no {MANIFEST}; `mmaction-multigrid '
+            'store build` makes a grid store') from None
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f'{where}: its {MANIFEST} is broken ({error!r}); '
-                         'build another') from error
+        raise ValueError(f'{where}: its {MANIFEST} is broken '
+                         f'({error!r}); build another') from error
     if version != VERSION:
-        raise ValueError(
-            f'{where}: is of version {version!r}, and this package reads and '
-            f'writes version {VERSION}; build another store')
+        raise ValueError(f'{where}: is of version {version!r}, and '
+                         'this package reads and writes version '
+                         f'{VERSION}; build another store')
     return manifest
 
 
@@ -194,8 +186,7 @@ class Index:
         stride = self.manifest['frame_stride']
         frames = self.copy(row, side).frames
         # Fewer frames than the reader reports may have been decoded.
-        nearest = np.minimum((wanted + stride // 2) // stride,
-                             len(frames) - 2)
+        nearest = np.minimum((wanted + stride // 2) // stride, len(frames) - 2)
         return read_frames(self.path(row, side), frames, nearest.tolist())
 
     def check(self, threads: int = 1) -> Iterator[Tuple[str, str]]:
@@ -208,8 +199,8 @@ class Index:
             tuple[str, str]: Path, and what is wrong; empty if nothing is.
         """
         with ThreadPoolExecutor(threads) as pool:
-            yield from pool.map(
-                self._check, *zip(*np.ndindex(self.copies.shape)))
+            yield from pool.map(self._check,
+                                *zip(*np.ndindex(self.copies.shape)))
 
     def _check(self, row: int, side: int) -> Tuple[str, str]:
         path = self.path(row, side)
@@ -224,5 +215,6 @@ class Index:
         for row, name in enumerate(self):
             _, *values, reader, fps, digest = self.videos[row].tolist()
             copies = [self.copy(row, side) for side in range(len(self.sides))]
-            yield Video(os.fsdecode(name), *values, fps, READERS[reader],
-                        digest, copies)
+            yield Video(
+                os.fsdecode(name), *values, fps, READERS[reader], digest,
+                copies)

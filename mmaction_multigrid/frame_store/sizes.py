@@ -41,10 +41,10 @@ def read_short_side(pipeline: Sequence[Any]) -> Optional[int]:
             return None
         if 'Crop' in name:
             break
-    raise ValueError(
-        'multigrid.grid_store: needs a train pipeline that resizes before it '
-        'crops, by Resize or RandomRescale, or has a RandomResizedCrop: else '
-        'nothing says how large a copy has to be')
+    raise ValueError('multigrid.grid_store: needs a train pipeline that '
+                     'resizes before it crops, by Resize or '
+                     'RandomRescale, or has a RandomResizedCrop: else '
+                     'nothing says how large a copy has to be')
 
 
 def largest_side(sources: Sequence[Source]) -> int:
@@ -66,7 +66,8 @@ def largest_side(sources: Sequence[Source]) -> int:
     return max(found)
 
 
-def sides_of(cfg: Config, sources: Sequence[Source],
+def sides_of(cfg: Config,
+             sources: Sequence[Source],
              full: bool = False) -> Tuple[int, ...]:
     """Compute the short sides, in pixels, of the copies for a config.
 
@@ -82,13 +83,16 @@ def sides_of(cfg: Config, sources: Sequence[Source],
     """
     schedule, _ = multigrid_schedule(cfg)
     base = schedule.base.crop_size
-    crops = {base, *(shape.crop_size for stage in schedule.stages
-                     for shape in stage.shapes)}
+    crops = {
+        base, *(shape.crop_size for stage in schedule.stages
+                for shape in stage.shapes)
+    }
     sides: Set[int] = set()
     for dataset in with_pipelines(cfg.train_dataloader.dataset):
         side = read_short_side(dataset['pipeline']) or largest_side(sources)
-        sides.update(scale_side(side, crop, base)
-                     for crop in crops if full or crop < base)
+        sides.update(
+            scale_side(side, crop, base) for crop in crops
+            if full or crop < base)
     if not sides:
         raise ValueError('no shape of the schedule has a smaller crop than '
                          'the base shape: --full would store that size')

@@ -14,10 +14,9 @@ import numpy as np
 from mmengine.config import Config
 
 from ..config.base import with_pipelines
-from ..loading.train_data import build_dataset, unwrap_datasets
 from ..core.transform_rules import READERS, find_rule
-from ..loading.files import clip_path
-from ..loading.files import read_list
+from ..loading.files import clip_path, read_list
+from ..loading.train_data import build_dataset, unwrap_datasets
 from .avi import pyav
 from .index import video_key
 
@@ -54,8 +53,10 @@ class Source:
 
     def pictures(self, numbers: Iterable[int]) -> List[str]:
         """Return the paths of pictures, which are counted from 0."""
-        return [osp.join(self.path, self.template.format(self.first + number))
-                for number in numbers]
+        return [
+            osp.join(self.path, self.template.format(self.first + number))
+            for number in numbers
+        ]
 
 
 def clip_name(path: str, root: str) -> str:
@@ -147,8 +148,8 @@ def open_frames(source: Source) -> tuple:
     if source.reader == 'opencv':
         video = cv2.VideoCapture(path)
         number = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
-        return 0., number, (
-            frame for _, frame in iter(video.read, (False, None)))
+        return 0., number, (frame
+                            for _, frame in iter(video.read, (False, None)))
     container = pyav().open(path)
     return 0., container.streams.video[0].frames, (
         frame.to_ndarray(format='bgr24')
@@ -179,13 +180,13 @@ def stored_reader(pipeline: Sequence[Any]) -> str:
     rules = map(find_rule, pipeline)
     reader = next((rule.decodes for rule in rules if rule.decodes), None)
     if reader not in READERS:
-        raise ValueError(
-            'multigrid.grid_store: the train pipeline opens no videos; it has '
-            f'no decoder of {", ".join(READERS)}')
+        raise ValueError('multigrid.grid_store: the train pipeline opens no '
+                         f'videos; it has no decoder of {", ".join(READERS)}')
     return reader
 
 
-def sources_of(cfg: Config, listed: Optional[Path] = None,
+def sources_of(cfg: Config,
+               listed: Optional[Path] = None,
                root: Optional[Path] = None) -> List[Source]:
     """List the originals of a config's train data, each once.
 
@@ -211,8 +212,9 @@ def sources_of(cfg: Config, listed: Optional[Path] = None,
             raise ValueError(f'dataset.modality = {config["modality"]!r}: '
                              'a grid store holds RGB')
         config['pipeline'] = []
-    datasets = zip(unwrap_datasets(build_dataset(dataset)),
-                   map(find_root, configs), readers)
+    datasets = zip(
+        unwrap_datasets(build_dataset(dataset)), map(find_root, configs),
+        readers)
     found = dict.fromkeys(
         source_of(data.get_data_info(index), folder, reader)
         for data, folder, reader in datasets for index in range(len(data)))
@@ -221,7 +223,8 @@ def sources_of(cfg: Config, listed: Optional[Path] = None,
     return list(found)
 
 
-def sources_in(listed: Path, root: Path,
+def sources_in(listed: Path,
+               root: Path,
                delimiter: Optional[str] = None) -> List[Source]:
     """List the videos of an annotation file, each once.
 
@@ -239,5 +242,7 @@ def sources_in(listed: Path, root: Path,
                           for line in read_list(listed))
     if not names:
         raise ValueError(f'{listed}: names no video')
-    return [source_of(dict(filename=osp.join(root, name)), str(root),
-                      'decord') for name in names]
+    return [
+        source_of(dict(filename=osp.join(root, name)), str(root), 'decord')
+        for name in names
+    ]

@@ -18,25 +18,16 @@ import numpy as np
 
 from ..core.transform_rules import READERS
 from .avi import FRAME, Copy
-from .index import (
-    ARRAYS,
-    COPY,
-    MANIFEST,
-    VERSION,
-    VIDEO,
-    Index,
-    Video,
-    atomic_write,
-    read_manifest,
-    write_manifest,
-)
+from .index import (ARRAYS, COPY, MANIFEST, VERSION, VIDEO, Index, Video,
+                    atomic_write, read_manifest, write_manifest)
 
 MIN_SIDE = 16  # pixels
 LOGS = 'log'  # folder
 FAILED = 'failed.txt'  # one line for each video: its key, path and error
 
 
-def store_settings(sides: Sequence[int], quality: int = 90,
+def store_settings(sides: Sequence[int],
+                   quality: int = 90,
                    frame_stride: int = 1) -> dict:
     """Check what is to be stored.
 
@@ -53,16 +44,19 @@ def store_settings(sides: Sequence[int], quality: int = 90,
         ValueError: A value is impossible.
     """
     if not sides or min(sides) < MIN_SIDE:
-        raise ValueError(f'sides = {list(sides)}: must be short sides of at '
-                         f'least {MIN_SIDE} pixels')
+        raise ValueError(f'sides = {list(sides)}: must be short sides '
+                         f'of at least {MIN_SIDE} pixels')
     if not 1 <= quality <= 100:
-        raise ValueError(f'quality = {quality!r}: must be an integer from 1 '
-                         'to 100')
+        raise ValueError(
+            f'quality = {quality!r}: must be an integer from 1 to 100')
     if frame_stride < 1:
-        raise ValueError(f'frame_stride = {frame_stride!r}: must be an '
-                         'integer of at least 1')
-    return dict(version=VERSION, sides=sorted(set(sides)), quality=quality,
-                frame_stride=frame_stride)
+        raise ValueError(f'frame_stride = {frame_stride!r}: '
+                         'must be an integer of at least 1')
+    return dict(
+        version=VERSION,
+        sides=sorted(set(sides)),
+        quality=quality,
+        frame_stride=frame_stride)
 
 
 def prepare(store: Path, settings: dict) -> None:
@@ -80,14 +74,16 @@ def prepare(store: Path, settings: dict) -> None:
         write_manifest(store, settings)
     found = read_manifest(store)
     if not settings.items() <= found.items():
-        raise ValueError(f'{store}: holds a store of other settings, {found}; '
-                         'give another folder')
+        raise ValueError(f'{store}: holds a store of other settings, '
+                         f'{found}; give another folder')
 
 
 def to_line(video: Video) -> str:
     """Return the log's line of a video."""
-    return json.dumps(video, default=lambda frames: base64.b64encode(
-        frames.tobytes()).decode()) + '\n'
+    return (json.dumps(
+        video,
+        default=lambda frames: base64.b64encode(frames.tobytes()).decode()) +
+            '\n')
 
 
 def read_logs(store: Path) -> Iterator[Video]:
@@ -98,8 +94,8 @@ def read_logs(store: Path) -> Iterator[Video]:
                 with suppress(ValueError, IndexError):
                     fields = json.loads(line)
                     fields[7] = [
-                        Copy(size, crc, np.frombuffer(
-                            base64.b64decode(frames), FRAME))
+                        Copy(size, crc,
+                             np.frombuffer(base64.b64decode(frames), FRAME))
                         for size, crc, frames in fields[7]
                     ]
                     yield Video(*fields)
@@ -142,8 +138,8 @@ def open_log(store: Path, part: Tuple[int, int]) -> Iterator[IO]:
                 file.write('\n' * (file.tell() > 0))  # behind a cut line
                 yield file
     except BlockingIOError:
-        raise ValueError(f'{store}: another process is building its part '
-                         f'{part[0]}/{part[1]}') from None
+        raise ValueError(f'{store}: another process is building '
+                         f'its part {part[0]}/{part[1]}') from None
 
 
 def indexed_videos(store: Path) -> Iterator[Video]:
@@ -161,16 +157,15 @@ def write_index(store: Path, videos: Iterable[Video]) -> None:
     """
     names, _, videos = zip(*sorted(
         (os.fsencode(video.name), video.digest, video) for video in videos))
-    table = np.array(
-        [(0, *video[1:4], READERS.index(video.reader), video.fps,
-          video.digest) for video in videos], VIDEO)
+    table = np.array([(0, *video[1:4], READERS.index(
+        video.reader), video.fps, video.digest) for video in videos], VIDEO)
     table['name_end'] = np.cumsum([len(name) for name in names])
     files = [copy for video in videos for copy in video.copies]
-    copies = np.array(
-        [(copy.size, 0, len(copy.frames), copy.crc) for copy in files], COPY)
+    copies = np.array([(copy.size, 0, len(copy.frames), copy.crc)
+                       for copy in files], COPY)
     copies['begin'][1:] = np.cumsum(copies['rows'])[:-1]
-    arrays = (np.frombuffer(b''.join(names), np.uint8), table,
-              copies.reshape(len(videos), -1),
+    arrays = (np.frombuffer(b''.join(names),
+                            np.uint8), table, copies.reshape(len(videos), -1),
               np.concatenate([copy.frames for copy in files]))
     crc = zlib.crc32(b''.join(array.tobytes() for array in arrays[:3]))
     folder, part = store / f'index-{crc:08x}', store / 'index.part'
@@ -182,8 +177,9 @@ def write_index(store: Path, videos: Iterable[Video]) -> None:
                 np.save(file, array)
                 os.fsync(file.fileno())
         os.replace(part, folder)
-    write_manifest(store, dict(
-        read_manifest(store), index=folder.name, videos=len(videos)))
+    write_manifest(
+        store,
+        dict(read_manifest(store), index=folder.name, videos=len(videos)))
     for path in {*store.glob('index*')} - {folder}:
         shutil.rmtree(path)
 
@@ -210,9 +206,10 @@ def merge(store: Path, wanted: Set[str]) -> bool:
         copied = [video for video in videos.values() if not video.error]
         if copied and logged:
             write_index(store, copied)
-        atomic_write(store / FAILED, ''.join(sorted(
-            f'{video.key}\t{video.error}\n' for video in videos.values()
-            if video.error)))
+        atomic_write(
+            store / FAILED, ''.join(
+                sorted(f'{video.key}\t{video.error}\n'
+                       for video in videos.values() if video.error)))
         shutil.rmtree(store / LOGS)
         return True
     return False
@@ -234,9 +231,13 @@ def store_info(store: Path) -> dict:
     manifest, failed = read_manifest(store), store / FAILED
     videos = list(indexed_videos(store))
     return dict(
-        manifest, videos=len(videos), finished=bool(videos),
+        manifest,
+        videos=len(videos),
+        finished=bool(videos),
         logged=sum(not video.error for video in read_logs(store)),
         failed=failed.read_text().count('\n') if failed.exists() else 0,
         frames=sum(video.frames for video in videos),
-        bytes=[sum(video.copies[side].size for video in videos)
-               for side in range(len(manifest['sides']))])
+        bytes=[
+            sum(video.copies[side].size for video in videos)
+            for side in range(len(manifest['sides']))
+        ])

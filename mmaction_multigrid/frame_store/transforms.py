@@ -1,7 +1,7 @@
 """The transforms that read clips from a grid store.
 
-They wrap the two transforms that open and decode the original, which they
-call for everything that the store does not have.
+They wrap the two transforms that open and decode the original, which they call
+for everything that the store does not have.
 """
 
 from bisect import bisect_left
@@ -11,9 +11,10 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from ..loading.files import copy_failed
 from ..core.dataset import current_shape
-from ..core.transform_rules import READERS, find_rule, transform_name, register_transform_rule
+from ..core.transform_rules import (READERS, find_rule,
+                                    register_transform_rule, transform_name)
+from ..loading.files import copy_failed
 from .index import Index
 from .sizes import read_short_side, scale_side
 from .sources import Source, digest_of, find_root, source_of, stored_reader
@@ -55,13 +56,15 @@ class GridStoreInit(BaseTransform):
             full clips; or ``full_grid`` is neither.
     """
 
-    def __init__(self, store: str, root: str,
+    def __init__(self,
+                 store: str,
+                 root: str,
                  short_side: Optional[int] = None,
                  original: Optional[dict] = None,
                  full_grid: str = 'originals') -> None:
         if full_grid not in FULL_GRID:
-            raise ValueError(f'full_grid = {full_grid!r}: must be one of '
-                             f'{", ".join(FULL_GRID)}')
+            raise ValueError(f'full_grid = {full_grid!r}: must be '
+                             f'one of {", ".join(FULL_GRID)}')
         self.root, self.short_side = root, short_side
         self.full_grid = full_grid
         self.index = Index(store, 'multigrid.grid_store')
@@ -89,8 +92,11 @@ class GridStoreInit(BaseTransform):
             self._rows[known] = self._find_row(source)
         row = self._rows[known]
         if row is None:
-            copy_failed(source.name, FileNotFoundError(
-                f'{source.path}: is not in the grid store, or has changed'))
+            copy_failed(
+                source.name,
+                FileNotFoundError(
+                    f'{source.path}: is not in the grid store, or has changed')
+            )
             return self.original(results)
         video = self.index.videos[row]
         short_side = self.short_side or min(video['width'], video['height'])
@@ -120,7 +126,9 @@ class GridStoreInit(BaseTransform):
                     None)
 
     @classmethod
-    def insert(cls, dataset: Mapping, store: str,
+    def insert(cls,
+               dataset: Mapping,
+               store: str,
                full: bool = False) -> List[dict]:
         """Put both transforms into the pipeline of a dataset's config.
 
@@ -142,17 +150,20 @@ class GridStoreInit(BaseTransform):
                              'and decodes videos by itself')
         rules = [find_rule(step) for step in steps]
         at = next(i for i, rule in enumerate(rules) if rule.decodes)
-        init = dict(type=cls.__name__, store=store, root=find_root(dataset),
-                    short_side=read_short_side(steps),
-                    full_grid=FULL_GRID[bool(full)])
+        init = dict(
+            type=cls.__name__,
+            store=store,
+            root=find_root(dataset),
+            short_side=read_short_side(steps),
+            full_grid=FULL_GRID[bool(full)])
         decode = dict(type=GridStoreDecode.__name__, original=steps[at])
         if reader == 'frames':
             return [*steps[:at], init, decode, *steps[at + 1:]]
         opens = [rule.opens for rule in rules[:at]]
         if reader not in opens:
-            raise ValueError('multigrid.grid_store: the train pipeline has '
-                             f'{transform_name(steps[at])}, and nothing '
-                             'before it opens its videos')
+            raise ValueError('multigrid.grid_store: the train pipeline '
+                             f'has {transform_name(steps[at])}, and '
+                             'nothing before it opens its videos')
         steps[at], i = decode, opens.index(reader)
         steps[i] = dict(init, original=steps[i])
         return steps

@@ -9,7 +9,8 @@ from ..core.schedule import MultigridSchedule
 from .runs import Run
 
 
-def draw_runs(runs: Sequence[Run], path: Union[str, Path],
+def draw_runs(runs: Sequence[Run],
+              path: Union[str, Path],
               title: str = '') -> None:
     """Draw scores against wall-clock, with the stages shaded.
 
@@ -20,18 +21,27 @@ def draw_runs(runs: Sequence[Run], path: Union[str, Path],
     """
     figure = Figure(figsize=(7, 4), layout='tight')
     axis = figure.subplots()
-    unit, name = (3600, 'h') if max(
-        run.seconds for run in runs) > 3 * 3600 else (1, 's')
+    unit, name = (3600, 'h') if max(run.seconds
+                                    for run in runs) > 3 * 3600 else (1, 's')
     for i, run in enumerate(runs):
         axis.plot([point.seconds / unit for point in run.points],
-                  [point.score for point in run.points], marker='o', ms=4,
-                  color=f'C{i}', label=run.name)
+                  [point.score for point in run.points],
+                  marker='o',
+                  ms=4,
+                  color=f'C{i}',
+                  label=run.name)
         edges = [*run.stages, run.seconds]
         for k, (begin, end) in enumerate(zip(edges, edges[1:])):
-            axis.axvspan(begin / unit, end / unit, color=f'C{i}',
-                         alpha=.12 if k % 2 else .05, lw=0)
-    axis.set(xlabel=f'wall-clock ({name})', ylabel=f'{runs[0].metric} (%)',
-             title=title)
+            axis.axvspan(
+                begin / unit,
+                end / unit,
+                color=f'C{i}',
+                alpha=.12 if k % 2 else .05,
+                lw=0)
+    axis.set(
+        xlabel=f'wall-clock ({name})',
+        ylabel=f'{runs[0].metric} (%)',
+        title=title)
     axis.grid(alpha=.3)
     axis.legend(loc='lower right')
     figure.savefig(path, dpi=120)
@@ -57,9 +67,12 @@ def draw_schedule(schedule: MultigridSchedule, batch_size: int,
             for axis, value in zip(axes, (*shape[1:],
                                           shape.batch_factor * batch_size)):
                 axis.hlines(value, begin, end, color, lw=2)
-        axes[3].step([begin + i * step for i in range(stage.epochs + 1)],
-                     [*map(schedule.lr, range(stage.begin, stage.end)),
-                      schedule.lr(stage.end - 1)], where='post', color='C0')
+        axes[3].step([begin + i * step for i in range(stage.epochs + 1)], [
+            *map(schedule.lr, range(stage.begin, stage.end)),
+            schedule.lr(stage.end - 1)
+        ],
+                     where='post',
+                     color='C0')
         begin = end
     for axis, label in zip(axes, ('frames', 'crop (pixels)', 'clips per GPU',
                                   'lr / base lr')):
@@ -70,6 +83,7 @@ def draw_schedule(schedule: MultigridSchedule, batch_size: int,
     axes[0].set_title(
         f'{schedule.max_epochs} epochs, {schedule.predicted_speedup:.2f}x '
         f"less computing than the base's {schedule.base.max_epochs}; blue: "
-        "the stage's own shape, orange: its short cycle", fontsize=10)
+        "the stage's own shape, orange: its short cycle",
+        fontsize=10)
     axes[3].set_xlabel('iterations, in those of one epoch of the base config')
     figure.savefig(path, dpi=120)

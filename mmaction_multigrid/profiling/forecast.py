@@ -6,14 +6,13 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ..config.auto import auto_settings
+from ..config.auto import CAPS, auto_settings
 from ..config.describe import count_base_iterations, count_iterations
 from ..config.settings import Settings
 from ..core.precise_bn import num_precise_bn_batches
 from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
 from ..core.stages import count_batches
-from ..config.auto import CAPS
 from .steps import StepProfile, schedule_shapes
 
 MANY_CLIPS = 10**8  # for an unknown number: an epoch drops none of them
@@ -52,8 +51,9 @@ class MeasuredTimes(NamedTuple):
             float: NaN where no step at its frames and crop worked.
         """
         points = sorted(
-            (profile.shape.batch_factor, profile.seconds / profile.clips
-             * profile.shape.batch_factor) for profile in self.profiles
+            (profile.shape.batch_factor,
+             profile.seconds / profile.clips * profile.shape.batch_factor)
+            for profile in self.profiles
             if profile.works and profile.shape[1:] == shape[1:])
         seconds = np.interp(shape.batch_factor,
                             *zip(*(points or [(1, math.nan)])))
@@ -123,15 +123,21 @@ def forecast(schedule: MultigridSchedule, times: MeasuredTimes) -> Forecast:
     training = waiting = batches = 0
     for stage in schedule.stages:
         counts = count_batches(stage.shapes, batch_size, clips)
-        seconds = [sum(count * cost(shape) for count, shape in zip(
-            counts, stage.shapes)) for cost in (times.step, times.load)]
+        seconds = [
+            sum(count * cost(shape)
+                for count, shape in zip(counts, stage.shapes))
+            for cost in (times.step, times.load)
+        ]
         training += stage.epochs * seconds[0]
         waiting += stage.epochs * times.waiting(*seconds)
         done = stage.begin
         for epoch in stage.eval_epochs(schedule.settings.eval_freq):
-            batches += min(clips // batch_size, num_precise_bn_batches(
-                schedule.settings.precise_bn, (epoch - done) * sum(counts),
-                batch_size * times.processes, epoch == schedule.max_epochs))
+            batches += min(
+                clips // batch_size,
+                num_precise_bn_batches(schedule.settings.precise_bn,
+                                       (epoch - done) * sum(counts),
+                                       batch_size * times.processes,
+                                       epoch == schedule.max_epochs))
             done = epoch
     base = schedule.base.shape
     step = times.step(base)
@@ -141,12 +147,14 @@ def forecast(schedule: MultigridSchedule, times: MeasuredTimes) -> Forecast:
     parts = {
         'training': (training, iterations * step),
         'waiting for data': (waiting, times.waiting(iterations * step, stock)),
-        'precise BN': (precise + times.waiting(
-            precise, batches * times.load(base)), 0.)}
-    return Forecast(
-        schedule, count_iterations(schedule, batch_size, clips), iterations,
-        {key: (ours / 3600, theirs / 3600)
-         for key, (ours, theirs) in parts.items()})
+        'precise BN':
+        (precise + times.waiting(precise, batches * times.load(base)), 0.)
+    }
+    return Forecast(schedule, count_iterations(schedule, batch_size, clips),
+                    iterations, {
+                        key: (ours / 3600, theirs / 3600)
+                        for key, (ours, theirs) in parts.items()
+                    })
 
 
 def worker_rows(schedule: MultigridSchedule,
@@ -160,10 +168,12 @@ def worker_rows(schedule: MultigridSchedule,
     base = schedule.base.shape
     stock = times.batch_size * times.loads[None]
     rows = [('base', times.batch_size, times.step(base), stock)]
-    rows += [(f'{stage.begin + 1}-{stage.end}', *(
-        sum(map(part, stage.shapes)) for part in (
-            lambda shape: times.batch_size * shape.batch_factor,
-            times.step, times.load))) for stage in schedule.stages]
+    rows += [
+        (f'{stage.begin + 1}-{stage.end}',
+         *(sum(map(part, stage.shapes))
+           for part in (lambda shape: times.batch_size * shape.batch_factor,
+                        times.step, times.load))) for stage in schedule.stages
+    ]
     return [(epochs, clips / step, clips / load, math.ceil(load / step - 1e-9))
             for epochs, clips, step, load in rows]
 
@@ -180,18 +190,23 @@ def shapes_to_profile(schedule: MultigridSchedule,
         free (MultigridSchedule): The same without a cap.
     """
     if free.settings.stages is None:
-        free = MultigridSchedule(free.base, replace(
-            free.settings, epoch_factor=MANY_EPOCHS / free.base.max_epochs))
+        free = MultigridSchedule(
+            free.base,
+            replace(
+                free.settings,
+                epoch_factor=MANY_EPOCHS / free.base.max_epochs))
     whole = schedule_shapes(free)
-    shapes = {*schedule_shapes(schedule), *whole, *(
-        shape._replace(batch_factor=1) for shape in whole)}
+    shapes = {
+        *schedule_shapes(schedule), *whole,
+        *(shape._replace(batch_factor=1) for shape in whole)
+    }
     return sorted(shapes, key=lambda shape: (shape[1:], -shape.batch_factor))
 
 
 def cap_of(settings: Settings) -> str:
     """Describe the cap of a schedule."""
-    return f'{settings.max_batch_factor}' + (
-        '' if settings.short_cycle else ', short_cycle = False')
+    return f'{settings.max_batch_factor}' + ('' if settings.short_cycle else
+                                             ', short_cycle = False')
 
 
 def compare_caps(free: MultigridSchedule,
@@ -205,15 +220,21 @@ def compare_caps(free: MultigridSchedule,
     Returns:
         dict: Forecasts by cap, without those of shapes that do not work.
     """
-    choices = {str(cap): replace(free.settings, max_batch_factor=cap)
-               for cap in CAPS}
+    choices = {
+        str(cap): replace(free.settings, max_batch_factor=cap)
+        for cap in CAPS
+    }
     auto = auto_settings(free.base, free.settings, times.batch_size,
                          times.clips)
     choices[f"'auto': {cap_of(auto)}"] = auto
-    found = {name: forecast(MultigridSchedule(free.base, settings), times)
-             for name, settings in choices.items()}
-    return {name: choice for name, choice in found.items()
-            if math.isfinite(choice.hours)}
+    found = {
+        name: forecast(MultigridSchedule(free.base, settings), times)
+        for name, settings in choices.items()
+    }
+    return {
+        name: choice
+        for name, choice in found.items() if math.isfinite(choice.hours)
+    }
 
 
 def fit_hours(free: MultigridSchedule, times: MeasuredTimes,
@@ -233,11 +254,14 @@ def fit_hours(free: MultigridSchedule, times: MeasuredTimes,
         factors = [settings.epoch_factor]
     for factor in factors:
         if factor * free.base.max_epochs >= 1:
-            auto = auto_settings(
-                free.base, replace(settings, epoch_factor=factor),
-                times.batch_size, times.clips)
+            auto = auto_settings(free.base,
+                                 replace(settings, epoch_factor=factor),
+                                 times.batch_size, times.clips)
             found = forecast(MultigridSchedule(free.base, auto), times)
             if found.hours <= hours:
-                return {f'in {hours:g} h: epoch_factor = {factor:g}, '
-                        f'{cap_of(auto)}': found}
+                return {
+                    f'in {hours:g} h: epoch_factor = '
+                    f'{factor:g}, {cap_of(auto)}':
+                    found
+                }
     return {}

@@ -11,15 +11,19 @@ from torch import nn
 
 from ..core.transform_rules import type_name
 
-FORMAT = [dict(type='FormatShape', input_format='NCTHW'),
-          dict(type='PackActionInputs')]
+FORMAT = [
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs')
+]
 
 
 def without_weights(config: Any) -> Any:
     """Leave the files that weights come from out of a model's config."""
     if isinstance(config, dict):
-        return {key: None if key == 'pretrained' else without_weights(value)
-                for key, value in config.items() if key != 'init_cfg'}
+        return {
+            key: None if key == 'pretrained' else without_weights(value)
+            for key, value in config.items() if key != 'init_cfg'
+        }
     if isinstance(config, (list, tuple)):
         return type(config)(map(without_weights, config))
     return config
@@ -45,8 +49,8 @@ def build_model(config: dict) -> nn.Module:
     name = f'model.type = {type_name(config.get("type"))!r}'
     model = _build(name, MODELS.build, without_weights(config))
     if not hasattr(model, 'cls_head'):
-        raise ValueError(f'{name}: has no cls_head; only recognizers can be '
-                         'measured')
+        raise ValueError(
+            f'{name}: has no cls_head; only recognizers can be measured')
     return model
 
 
@@ -66,8 +70,10 @@ def build_optimizer(model: nn.Module, config: Optional[dict],
     left_out = ('accumulative_counts', ) if device != 'cpu' else (
         'accumulative_counts', 'type', 'loss_scale', 'dtype', 'use_fsdp')
     config = config or dict(optimizer=dict(type='SGD', lr=0.))
-    wrapper = _build('optim_wrapper', build_optim_wrapper, model, {
-        key: value for key, value in config.items() if key not in left_out})
+    wrapper = _build(
+        'optim_wrapper', build_optim_wrapper, model,
+        {key: value
+         for key, value in config.items() if key not in left_out})
     for group in wrapper.param_groups:
         group['lr'] = 0.
     return wrapper
@@ -88,12 +94,11 @@ class RandomClips:
         sampler = next((step for step in pipeline if 'clip_len' in step), {})
         self.num_clips = sampler.get('num_clips', 1)
         self.heatmaps = steps.get('GeneratePoseTarget')
-        self.format = Compose([steps.get(step['type'], step)
-                               for step in FORMAT])
+        self.format = Compose(
+            [steps.get(step['type'], step) for step in FORMAT])
         self.head = model.cls_head
-        self.channels = next(
-            layer.in_channels for layer in model.modules()
-            if isinstance(layer, (nn.Conv2d, nn.Conv3d)))
+        self.channels = next(layer.in_channels for layer in model.modules()
+                             if isinstance(layer, (nn.Conv2d, nn.Conv3d)))
 
     def batch(self, clips: int, num_frames: int, crop_size: int) -> dict:
         """Make a batch with random labels.
@@ -103,8 +108,8 @@ class RandomClips:
             num_frames (int): Frames of a clip.
             crop_size (int): Height and width in pixels.
         """
-        return pseudo_collate([self._clip(num_frames, crop_size)
-                               for _ in range(clips)])
+        return pseudo_collate(
+            [self._clip(num_frames, crop_size) for _ in range(clips)])
 
     def _clip(self, num_frames: int, crop_size: int) -> dict:
         classes = self.head.num_classes
@@ -117,5 +122,9 @@ class RandomClips:
             shape, kind = (self.channels, side, side), 'float32'
         images = np.random.randint(
             256, size=(self.num_clips * num_frames, *shape)).astype(kind)
-        return self.format(dict(imgs=images, num_clips=self.num_clips,
-                                clip_len=num_frames, label=label))
+        return self.format(
+            dict(
+                imgs=images,
+                num_clips=self.num_clips,
+                clip_len=num_frames,
+                label=label))

@@ -24,18 +24,16 @@ def data_warnings(shapes: Iterable[Shape], batch_size: int, clips: int,
     found = []
     largest = max(shape.batch_factor for shape in shapes) * batch_size
     if largest > MAX_SHARE * clips and largest > batch_size:
-        found.append(
-            f'the largest batch of all processes, {largest} clips, is more '
-            f'than a tenth of the dataset ({clips} clips)')
+        found.append(f'the largest batch of all processes, {largest} clips, '
+                     f'is more than a tenth of the dataset ({clips} clips)')
     enough = enough_iterations(base_iterations)
     if iterations < enough:
         cure = f'{CAP_LINE} keeps as many, in smaller batches'
         if largest <= batch_size:
             cure = 'train more epochs'
-        found.append(
-            f'the schedule has {iterations} iterations, base training '
-            f'{base_iterations}: with fewer than {enough} accuracy is often '
-            f'lost; {cure}')
+        found.append(f'the schedule has {iterations} iterations, base '
+                     f'training {base_iterations}: with fewer than {enough} '
+                     f'accuracy is often lost; {cure}')
     return found
 
 
@@ -50,9 +48,9 @@ def crop_warning(crop_size: int, positions: Optional[int]) -> List[str]:
     if positions is None or positions >= MIN_POSITIONS:
         return []
     return [
-        f'a crop of {crop_size} pixels leaves the head {positions} x '
-        f'{positions} positions: it is too small for the network\'s total '
-        'stride'
+        f'a crop of {crop_size} pixels leaves the head '
+        f'{positions} x {positions} positions: it is too small '
+        'for the network\'s total stride'
     ]
 
 

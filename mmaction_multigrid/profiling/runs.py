@@ -6,8 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple, Union
 
-LINE = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - mmengine - '
-                  r'\w+ - (.*)$', re.MULTILINE)
+LINE = re.compile(
+    r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - mmengine - \w+ - (.*)$',
+    re.MULTILINE)
 # By iterations (log_processor.by_epoch = False) without the epoch.
 PROGRESS = re.compile(r'^(?:Epoch|Iter)\((train|val)\)\s+(?:\[(\d+)\])?'
                       r'\[\s*(\d+)/(\d+)\]\s+(.*)$')
@@ -67,8 +68,8 @@ class Run:
 
     def time_to(self, score: float) -> Optional[float]:
         """Find the seconds to the first validation that reaches a score."""
-        return next((point.seconds for point in self.points
-                     if point.score >= score), None)
+        return next((point.seconds
+                     for point in self.points if point.score >= score), None)
 
 
 def read_run(work_dir: Union[str, Path], metric: Optional[str] = None) -> Run:
@@ -83,8 +84,9 @@ def read_run(work_dir: Union[str, Path], metric: Optional[str] = None) -> Run:
         FileNotFoundError: There is no log.
         ValueError: No validation is in it, or none with such a metric.
     """
-    paths = sorted(path for path in Path(work_dir).glob('*/*.log')
-                   if path.stem == path.parent.name)
+    paths = sorted(
+        path for path in Path(work_dir).glob('*/*.log')
+        if path.stem == path.parent.name)
     if not paths:
         raise FileNotFoundError(f'{work_dir}: has no TIME/TIME.log, as '
                                 'mmengine writes one into a work dir')
@@ -115,8 +117,9 @@ def _read_log(run: Run, lines: Sequence[Tuple[str, str]]) -> None:
             run.stages.append(run.seconds)
         if (match := BEGIN.match(text)) and match[1]:
             begin = done = int(match[1])
-            run.points = [point for point in run.points
-                          if point.iterations <= done]
+            run.points = [
+                point for point in run.points if point.iterations <= done
+            ]
         if not (match := PROGRESS.match(text)):
             continue
         mode, number, now, size, rest = match.groups()
@@ -138,6 +141,6 @@ def _read_log(run: Run, lines: Sequence[Tuple[str, str]]) -> None:
             run.metric = run.metric or metrics[0]
             if run.metric in found:
                 score = found[run.metric]
-                run.points.append(Point(
-                    run.seconds, epoch, done,
-                    100 * score if 0 <= score <= 1 else score))
+                run.points.append(
+                    Point(run.seconds, epoch, done,
+                          100 * score if 0 <= score <= 1 else score))

@@ -54,22 +54,22 @@ def plan_lines(runner, base: Mapping) -> List[str]:
     """
     loop = runner.train_loop
     stages, iterations = loop.batch_sampler.stages, loop.max_iters
-    lines = [f'{loop.max_epochs} epochs in {len(stages)} stages, {iterations} '
-             'iterations']
+    lines = [
+        f'{loop.max_epochs} epochs in {len(stages)} '
+        f'stages, {iterations} iterations'
+    ]
     if base:
         total = _base_iterations(runner, base)
-        lines[0] += (
-            f'; base training: {base["max_epochs"]} epochs, {total} '
-            f'iterations. {100 * iterations / total:.0f} % of the iterations '
-            f'are left, at {100 * base["relative_cost"]:.0f} % of the '
-            'computing')
-        largest = max(
-            shape.batch_factor for stage in stages for shape in stage.shapes)
-        lines.append(
-            f'batches of up to {largest} times the base batch '
-            f'(max_batch_factor = {base["max_batch_factor"]}); the lr follows '
-            f'the batch {LR_RULES[base["lr_scaling"]]} (lr_scaling = '
-            f'{base["lr_scaling"]!r})')
+        lines[0] += (f'; base training: {base["max_epochs"]} epochs, '
+                     f'{total} iterations. {100 * iterations / total:.0f} '
+                     '% of the iterations are left, at '
+                     f'{100 * base["relative_cost"]:.0f} % of the computing')
+        largest = max(shape.batch_factor for stage in stages
+                      for shape in stage.shapes)
+        lines.append(f'batches of up to {largest} times the base batch '
+                     f'(max_batch_factor = {base["max_batch_factor"]}); the '
+                     f'lr follows the batch {LR_RULES[base["lr_scaling"]]} '
+                     f'(lr_scaling = {base["lr_scaling"]!r})')
     count = len(loop.eval_epochs)
     keeper = next(
         (hook for hook in runner.hooks if isinstance(hook, CheckpointHook)),
@@ -97,8 +97,8 @@ def plan_warnings(runner, base: Mapping) -> List[str]:
     return [
         *found, *crop_warning(crop, min_feature_size(backbone, frames, crop)),
         *frames_warning(
-            min(shape.num_frames for shape in shapes),
-            temporal_kernel(backbone))
+            min(shape.num_frames
+                for shape in shapes), temporal_kernel(backbone))
     ]
 
 
@@ -126,8 +126,8 @@ class NormReport(NamedTuple):
         if not count:
             return 'the network has no batch norm'
         kinds = list(self.converted.values())
-        text = (f'{len(self.converted)} of {count} batch norms follow the '
-                'stages')
+        text = (f'{len(self.converted)} of {count} '
+                'batch norms follow the stages')
         if kinds:
             counts = (f'{kinds.count(kind)} {kind}'
                       for kind in dict.fromkeys(kinds))

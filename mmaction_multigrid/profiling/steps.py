@@ -5,16 +5,8 @@ import random
 import time
 from dataclasses import dataclass
 from statistics import median
-from typing import (
-    Callable,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Optional,
-    Sequence,
-    Tuple,
-)
+from typing import (Callable, Dict, Iterable, Iterator, List, Optional,
+                    Sequence, Tuple)
 
 import torch
 from mmaction.registry import DATASETS
@@ -25,11 +17,11 @@ from torch import nn
 
 from ..config import apply_multigrid
 from ..core.batch_norm import convert_sub_batch_norm, set_bn_splits
-from ..models.positions import interpolate_pos_embeds
-from ..models.reach import min_feature_size, temporal_kernel
 from ..core.hook import bn_groups
 from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
+from ..models.positions import interpolate_pos_embeds
+from ..models.reach import min_feature_size, temporal_kernel
 from ..profiling.run_warnings import crop_warning, frames_warning
 from .network import RandomClips, build_model, build_optimizer
 
@@ -70,15 +62,23 @@ class StepProfile:
 
 def schedule_shapes(schedule: MultigridSchedule) -> List[Shape]:
     """List the shapes of a schedule and the base shape, coarse to fine."""
-    shapes = {schedule.base.shape, *(
-        shape for stage in schedule.stages for shape in stage.shapes)}
+    shapes = {
+        schedule.base.shape,
+        *(shape for stage in schedule.stages for shape in stage.shapes)
+    }
     return sorted(shapes, key=lambda shape: (shape[1:], -shape.batch_factor))
 
 
-def profile_steps(config: dict, shapes: Iterable[Shape], batch_size: int,
-                  bn_base_size: int = 8, device: str = 'cpu',
-                  repeats: int = 6, optim_wrapper: Optional[dict] = None,
-                  pipeline: Sequence[dict] = ()) -> Iterator[StepProfile]:
+def profile_steps(
+    config: dict,
+    shapes: Iterable[Shape],
+    batch_size: int,
+    bn_base_size: int = 8,
+    device: str = 'cpu',
+    repeats: int = 6,
+    optim_wrapper: Optional[dict] = None,
+    pipeline: Sequence[dict] = ()
+) -> Iterator[StepProfile]:
     """Run training steps at shapes, on random clips.
 
     Args:
@@ -111,7 +111,8 @@ def profile_steps(config: dict, shapes: Iterable[Shape], batch_size: int,
         profile.warnings = [
             *crop_warning(shape.crop_size,
                           min_feature_size(model.backbone, *shape[1:])),
-            *frames_warning(shape.num_frames, temporal_kernel(model))]
+            *frames_warning(shape.num_frames, temporal_kernel(model))
+        ]
         yield profile
 
 
@@ -121,8 +122,8 @@ def _run_steps(profile: StepProfile, model: nn.Module, wrapper: OptimWrapper,
     device = next(model.parameters()).device
     times: List[float] = []
     try:
-        while len(times) < repeats and (
-                len(times) < 2 or sum(times) < STEP_SECONDS):
+        while len(times) < repeats and (len(times) < 2
+                                        or sum(times) < STEP_SECONDS):
             data = clips.batch(profile.clips, *profile.shape[1:])
             if device.type == 'cuda':
                 torch.cuda.reset_peak_memory_stats(device)
@@ -147,8 +148,10 @@ def shape_warnings(schedule: MultigridSchedule,
         schedule (MultigridSchedule): The schedule.
         profiles (Sequence[StepProfile]): Steps at its shapes.
     """
-    base = next((profile.peak_memory for profile in profiles
-                 if profile.shape == schedule.base.shape), None)
+    base = next(
+        (profile.peak_memory
+         for profile in profiles if profile.shape == schedule.base.shape),
+        None)
     found = []
     for profile in profiles:
         _, frames, crop = profile.shape
@@ -181,9 +184,14 @@ def load_seconds(cfg: Config, shapes: Iterable[Shape]
     stock = DATASETS.build(cfg.train_dataloader.dataset)
     ours = DATASETS.build(apply_multigrid(cfg).train_dataloader.dataset)
     order = random.Random(0).choices(range(len(stock)), k=CLIPS + 1)
-    return {None: _mean_seconds(stock.__getitem__, order), **{
-        shape[1:]: _mean_seconds(lambda i, shape=shape: ours[i, shape], order)
-        for shape in shapes}}
+    return {
+        None: _mean_seconds(stock.__getitem__, order),
+        **{
+            shape[1:]: _mean_seconds(
+                lambda i, shape=shape: ours[i, shape], order)
+            for shape in shapes
+        }
+    }
 
 
 def _mean_seconds(load: Callable[[int], dict], order: List[int]) -> float:

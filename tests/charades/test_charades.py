@@ -1,4 +1,5 @@
-"""A small Charades in the official layout, with real video files, from annotations to mAP."""
+"""A small Charades in the official layout, with real video files, from
+annotations to mAP."""
 
 import mmaction.datasets  # noqa: F401
 import mmaction.models  # noqa: F401
@@ -11,22 +12,24 @@ from mmengine.runner import Runner
 
 import mmaction_multigrid.charades  # noqa: F401
 from mmaction_multigrid import apply_multigrid
-
 from ..conftest import ROOT
 from ..small import scalars
 from ..toy import RecordHook, base_config, label_of, new_name
 from ..videos import encode_colours
 
-HEADER = ('id,subject,scene,quality,relevance,verified,script,objects,'
-          'descriptions,actions,length')
+HEADER = ('id,subject,scene,quality,relevance,verified,script,'
+          'objects,descriptions,actions,length')
 ROW = ('{id},AB1C,Kitchen,6,7,Yes,"A person, who eats.",food;plate,'
        '"Eats.\nThen leaves.",{actions},{length}')
 GOOD = dict(id='V0000', actions='c000 0.00 0.78;c001 0.80 1.60', length='1.6')
 
 
 def write_list(path, rows):
-    path.write_text('\n'.join([HEADER, *(
-        ROW.format(**{**GOOD, **row}) for row in rows)]) + '\n')
+    path.write_text(
+        '\n'.join([HEADER, *(ROW.format(**{
+            **GOOD,
+            **row
+        }) for row in rows)]) + '\n')
 
 
 @pytest.fixture(scope='module')
@@ -35,32 +38,41 @@ def charades(tmp_path_factory):
     folder = tmp_path_factory.mktemp('charades')
     rows = [dict(id=f'V{i:04d}') for i in range(16)]
     for row in rows:
-        encode_colours(folder / f'{row["id"]}.mp4', [
-            (20, 20, 20)] * 20 + [(220, 220, 220)] * 20, 64, 32)
+        encode_colours(folder / f'{row["id"]}.mp4',
+                       [(20, 20, 20)] * 20 + [(220, 220, 220)] * 20, 64, 32)
     write_list(folder / 'train.csv', rows)
     write_list(folder / 'test.csv', [
-        *rows[:3], dict(rows[3], actions=''),
-        dict(rows[4], actions='c156 0.5 0.6')])
+        *rows[:3],
+        dict(rows[3], actions=''),
+        dict(rows[4], actions='c156 0.5 0.6')
+    ])
     return folder
 
 
 def steps(*label, crop='RandomCrop', **sample):
     size = dict(size=16) if crop == 'RandomCrop' else dict(crop_size=18)
-    return [dict(type='DecordInit'),
-            dict(type='SampleFrames', clip_len=8, frame_interval=1, **sample),
-            *label, dict(type='DecordDecode'),
-            dict(type='Resize', scale=(-1, 18)), dict(type=crop, **size),
-            dict(type='FormatShape', input_format='NCTHW'),
-            dict(type='PackActionInputs', meta_keys=('sample_idx', ))]
+    return [
+        dict(type='DecordInit'),
+        dict(type='SampleFrames', clip_len=8, frame_interval=1, **sample),
+        *label,
+        dict(type='DecordDecode'),
+        dict(type='Resize', scale=(-1, 18)),
+        dict(type=crop, **size),
+        dict(type='FormatShape', input_format='NCTHW'),
+        dict(type='PackActionInputs', meta_keys=('sample_idx', ))
+    ]
 
 
 LABEL = dict(type='LabelSampledActions')
 
 
 def config(charades, split='train', pipeline=(), **kwargs):
-    return dict(type='CharadesDataset', ann_file=str(
-        charades / f'{split}.csv'), pipeline=list(pipeline),
-        data_prefix=dict(video=str(charades)), **kwargs)
+    return dict(
+        type='CharadesDataset',
+        ann_file=str(charades / f'{split}.csv'),
+        pipeline=list(pipeline),
+        data_prefix=dict(video=str(charades)),
+        **kwargs)
 
 
 def classes(label):
@@ -72,8 +84,8 @@ def test_annotations(charades):
     info = data.get_data_info(0)
     assert info['filename'] == str(charades / 'V0000.mp4')
     assert info['actions'] == [(0, 0., 0.78), (1, 0.8, 1.6)]
-    assert [classes(data.get_data_info(i)['label']) for i in range(5)] == [
-        {0, 1}] * 3 + [set(), {156}]
+    assert ([classes(data.get_data_info(i)['label'])
+             for i in range(5)] == [{0, 1}] * 3 + [set(), {156}])
 
 
 def test_a_clip_has_the_actions_of_its_span(charades):
@@ -115,8 +127,8 @@ def test_bad_rows(tmp_path, row, message):
         DATASETS.build(config(tmp_path))
 
 
-@pytest.mark.parametrize('kind', ['MultiLabelSlowFastHead',
-                                  'MultiLabelI3DHead'])
+@pytest.mark.parametrize('kind',
+                         ['MultiLabelSlowFastHead', 'MultiLabelI3DHead'])
 def test_views_are_joined(kind):
     settings = dict(type=kind, num_classes=2, in_channels=8)
     views = torch.tensor([[[0., 2.], [1., -1.]], [[3., 0.], [0., 0.]]])
@@ -134,16 +146,23 @@ def test_views_are_joined(kind):
 def test_train_and_test_with_multigrid(charades, tmp_path):
     """It learns dark from bright; 30 views in the test."""
     cfg = base_config(tmp_path, batch_size=1, max_epochs=12, milestones=(8, ))
-    cfg.model.cls_head = dict(type='MultiLabelI3DHead', num_classes=157,
-                              in_channels=4, dropout_ratio=0.)
+    cfg.model.cls_head = dict(
+        type='MultiLabelI3DHead',
+        num_classes=157,
+        in_channels=4,
+        dropout_ratio=0.)
     cfg.train_dataloader.dataset = config(charades, 'train', steps(LABEL))
-    cfg.val_dataloader.dataset = config(charades, 'test', steps(
-        crop='ThreeCrop', num_clips=10, test_mode=True), test_mode=True)
+    cfg.val_dataloader.dataset = config(
+        charades,
+        'test',
+        steps(crop='ThreeCrop', num_clips=10, test_mode=True),
+        test_mode=True)
     cfg.val_dataloader.batch_size = 1
-    cfg.val_evaluator = dict(type='AccMetric',
-                             metric_list=('mean_average_precision', ))
+    cfg.val_evaluator = dict(
+        type='AccMetric', metric_list=('mean_average_precision', ))
     cfg.default_hooks.checkpoint = dict(
-        type='CheckpointHook', rule='greater',
+        type='CheckpointHook',
+        rule='greater',
         save_best='acc/mean_average_precision')
     cfg.optim_wrapper.optimizer.lr = 1.
     runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
@@ -160,6 +179,7 @@ def test_the_shipped_config():
     path, = (ROOT / 'configs').rglob('slowfast*-multigrid_*charades*.py')
     cfg = apply_multigrid(Config.fromfile(path))
     assert set(cfg.custom_imports.imports) == {
-        'mmaction_multigrid', 'mmaction_multigrid.charades'}
+        'mmaction_multigrid', 'mmaction_multigrid.charades'
+    }
     pipeline = cfg.train_dataloader.dataset.dataset.dataset.pipeline
     assert pipeline[2].type == 'LabelSampledActions'

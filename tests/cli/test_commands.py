@@ -7,7 +7,6 @@ from mmengine.config import Config
 
 from mmaction_multigrid.__main__ import COMMANDS, main
 from mmaction_multigrid.cli.common import print_table
-
 from ..conftest import ROOT
 from ..profiling.test_runs import FIRST, RESUMED, write
 from ..videos import encode
@@ -25,6 +24,7 @@ BUILD = ['store', 'build', 'nowhere.txt', 'store', '--sides']
 @pytest.fixture
 def call(capsys):
     """Run a command: its exit status, stdout and stderr."""
+
     def call(*argv):
         try:
             status = main(list(map(str, argv)))
@@ -35,9 +35,12 @@ def call(capsys):
     return call
 
 
-@pytest.mark.parametrize('command', [
-    [], *([name] for name in COMMANDS), *(
-        ['store', name] for name in ('build', 'check', 'info'))], ids=' '.join)
+@pytest.mark.parametrize(
+    'command',
+    [[], *([name]
+           for name in COMMANDS), *(['store', name]
+                                    for name in ('build', 'check', 'info'))],
+    ids=' '.join)
 def test_help_fits_a_screen(call, monkeypatch, command):
     monkeypatch.setenv('COLUMNS', '100')
     status, out, _ = call(*command, '--help')
@@ -49,18 +52,19 @@ def test_help_fits_a_screen(call, monkeypatch, command):
     (['nonsense'], "invalid choice: 'nonsense'"),
     (['schedule', 'nowhere.py'], 'schedule: nowhere.py: cannot be read as a '
      'config: FileNotFoundError'),
-    (['schedule', ROOT / 'README.md'], 'README.md: cannot be read as a config'),
+    (['schedule', ROOT / 'README.md'
+      ], 'README.md: cannot be read as a config'),
     (['schedule', STOCK], 'has no multigrid key: it is a plain or a resolved'),
-    (['schedule', 'mmaction::nowhere.py'],
-     'mmaction::nowhere.py: cannot be read as a config'),
-    (['schedule', K400, '--cfg-options', 'multigrid.epoch_factor=0'],
-     'multigrid.epoch_factor = 0: must be a number'),
-    (['schedule', K400, '--cfg-options', 'multigrid.max_batch_factor=auto'],
-     'give an integer or None, or --clips of the command'),
+    (['schedule', 'mmaction::nowhere.py'
+      ], 'mmaction::nowhere.py: cannot be read as a config'),
+    (['schedule', K400, '--cfg-options', 'multigrid.epoch_factor=0'
+      ], 'multigrid.epoch_factor = 0: must be a number'),
+    (['schedule', K400, '--cfg-options', 'multigrid.max_batch_factor=auto'
+      ], 'give an integer or None, or --clips of the command'),
     (['schedule', K400, '--clips', '0'], '--clips: 0: must be above 0'),
     (['check', K400, '--hours', '-1'], '--hours: -1: must be above 0'),
-    (['resolve', K400, '--cfg-options', 'multigrid.nonsense=1'],
-     "multigrid has no key 'nonsense'"),
+    (['resolve', K400, '--cfg-options', 'multigrid.nonsense=1'
+      ], "multigrid has no key 'nonsense'"),
     (['resolve', K400, 'no/such/folder/out.py'], 'No such file or directory'),
     (['resolve', K400, 'out.json'], 'resolve: out.json: must end in .py'),
     (['store', 'info', 'nowhere'], "grid store = 'nowhere': has no grid_st"),
@@ -85,17 +89,17 @@ def test_debug_shows_where_an_error_comes_from(capsys):
             in capsys.readouterr().err)
 
 
-@pytest.mark.parametrize('config', [
-    K400, UNIFORMER, SWIN], ids=['slowfast', 'uniformer', 'swin'])
+@pytest.mark.parametrize(
+    'config', [K400, UNIFORMER, SWIN], ids=['slowfast', 'uniformer', 'swin'])
 def test_the_schedule_fits_a_terminal(call, config):
     status, out, _ = call('schedule', config)
     assert status == 0 and max(map(len, out.splitlines())) <= 80
 
 
 def test_a_config_of_a_scope_and_a_picture(call, tmp_path):
-    status, out, _ = call(
-        'schedule', STOCK, '--format', 'json', '--png', tmp_path / 'a.png',
-        '--cfg-options', 'multigrid.epoch_factor=1.5')
+    status, out, _ = call('schedule', STOCK, '--format', 'json', '--png',
+                          tmp_path / 'a.png', '--cfg-options',
+                          'multigrid.epoch_factor=1.5')
     assert status == 0 and json.loads(out)['max_epochs'] == 384
     assert (tmp_path / 'a.png').read_bytes().startswith(b'\x89PNG')
 
@@ -136,8 +140,8 @@ def test_a_store_from_nothing_to_damage(call, tmp_path):
     status, out, _ = call(*build, '--part', '1/2')
     assert status == 1  # one of its videos is missing
     assert 'part 1/2 is done; the store can be used when all parts are' in out
-    assert ('not in the index: run `store build` again; until then the store '
-            'cannot be used') in call('store', 'info', store)[1]
+    assert ('not in the index: run `store build` again; until '
+            'then the store cannot be used') in call('store', 'info', store)[1]
     status, out, _ = call(*build)
     assert status == 1 and '1 videos could not be copied' in out
     assert '2 of these 3 videos with short sides of 64 pixels' in out
@@ -146,14 +150,15 @@ def test_a_store_from_nothing_to_damage(call, tmp_path):
     assert call('store', 'check', store)[:2] == whole
     copy, other = sorted((store / '64').rglob('*.avi'))
     content = copy.read_bytes()
-    copy.write_bytes(content[:-200] + bytes([content[-200] ^ 1])
-                     + content[-199:])
+    copy.write_bytes(content[:-200] + bytes([content[-200] ^ 1]) +
+                     content[-199:])
     other.write_bytes(other.read_bytes() + b'more')
     status, out, _ = call('store', 'check', store)
     assert status == 1 and f'{copy.name}\tis damaged' in out
     assert f'{other.name}\tis damaged' in out
     copy.unlink()
-    assert f'{copy.name}\tcannot be read: No such file' in call('store', 'check', store)[1]
+    assert (f'{copy.name}\tcannot be read: No such file'
+            in call('store', 'check', store)[1])
     call(*build)  # as the last line of the check says
     assert call('store', 'check', store)[:2] == whole
     assert copy.read_bytes() == content
@@ -162,5 +167,7 @@ def test_a_store_from_nothing_to_damage(call, tmp_path):
 def test_tables_are_plain_and_as_wide_as_their_cells(capsys):
     print_table(('name', 'of the base'), [('a' * 150, '1'), (), ('b', '[b]2')])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split() for line in lines] == [
-        ['of'], ['the'], ['name', 'base'], ['a' * 150, '1'], [], ['b', '[b]2']]
+    assert [line.split() for line in lines] == [['of'], ['the'],
+                                                ['name', 'base'],
+                                                ['a' * 150, '1'], [],
+                                                ['b', '[b]2']]

@@ -1,4 +1,5 @@
-"""Every command that a page shows is run by a test, here or where it says, or marked with what it needs."""
+"""Every command that a page shows is run by a test, here or where it says, or
+marked with what it needs."""
 
 import re
 import shlex
@@ -9,14 +10,14 @@ import pytest
 
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.profiling import steps
-
 from ..conftest import ROOT
 from ..profiling.test_runs import FIRST, RESUMED, write
 from ..small import STOCK_TOOLS, load_tool, run
 from ..stock_paths.families import FAMILIES
 from .pages import PAGES, commands, name
 
-NEEDS = re.compile(r' # .*\bneeds (GPUs|data|Slurm|openmim|an account|a browser)\b')
+NEEDS = re.compile(
+    r' # .*\bneeds (GPUs|data|Slurm|openmim|an account|a browser)\b')
 # Pages whose blocks another test runs as they stand.
 AS_THEY_STAND = {
     'docs/tutorial.md': 'tests/docs/test_guides.py',
@@ -25,25 +26,37 @@ AS_THEY_STAND = {
 }
 # How commands begin that another test runs.
 ELSEWHERE = {
-    'make demo': 'tests/tools/test_demo.py',
-    'python stand_in.py': 'tests/stock_paths/test_without_package.py',
-    'make test': '.ci/run',
-    **dict.fromkeys(('pip install .', 'pip install dist/', 'python -m build', 'mmaction-multigrid'),
-                    'tests/cli/test_installed.py'),
-    'tools/dist_train.sh CONFIG 8': 'tests/tools/test_distributed.py',
-    'python tools/study/run.py i3d': 'tests/tools/test_study.py',
-    'python tools/maintain/export.py': 'tests/tools/test_export.py',
+    'make demo':
+    'tests/tools/test_demo.py',
+    'python stand_in.py':
+    'tests/stock_paths/test_without_package.py',
+    'make test':
+    '.ci/run',
+    **dict.fromkeys(('pip install .', 'pip install dist/', 'python -m build', 'mmaction-multigrid'), 'tests/cli/test_installed.py'),
+    'tools/dist_train.sh CONFIG 8':
+    'tests/tools/test_distributed.py',
+    'python tools/study/run.py i3d':
+    'tests/tools/test_study.py',
+    'python tools/maintain/export.py':
+    'tests/tools/test_export.py',
 }
 
 
 def is_run_elsewhere(page, line):
-    return name(page) in AS_THEY_STAND or any(line.startswith(begin) for begin in ELSEWHERE)
+    return name(page) in AS_THEY_STAND or any(
+        line.startswith(begin) for begin in ELSEWHERE)
 
 
-FOUND = sorted({shlex.join(shlex.split(re.sub(r'\[(--[^]]+)\]', r'\1', line), comments=True))
-                 for page in PAGES for line in commands(page)
-                 if not NEEDS.search(line) and not is_run_elsewhere(page, line)})
-TO_RUN = [pytest.param(line, marks=[pytest.mark.long] * ('benchmark' in line)) for line in FOUND]
+FOUND = sorted({
+    shlex.join(
+        shlex.split(re.sub(r'\[(--[^]]+)\]', r'\1', line), comments=True))
+    for page in PAGES for line in commands(page)
+    if not NEEDS.search(line) and not is_run_elsewhere(page, line)
+})
+TO_RUN = [
+    pytest.param(line, marks=[pytest.mark.long] * ('benchmark' in line))
+    for line in FOUND
+]
 
 
 @pytest.fixture(scope='module')
@@ -57,14 +70,26 @@ def stand_ins(tmp_path_factory, digits):
     family = FAMILIES['slowonly']._replace(batch_size=1)
     config.write_text(family.text(str(digits)))
     run(STOCK_TOOLS / 'train.py', config, '--work-dir', trained)
-    main(['store', 'build', str(folder / 'store'), '--config', str(config),
-          '--processes', '1'])
+    main([
+        'store', 'build',
+        str(folder / 'store'), '--config',
+        str(config), '--processes', '1'
+    ])
     write(folder / 'baseline', FIRST, RESUMED)
     checkpoint = min(trained.glob('epoch_*.pth'))
-    return SimpleNamespace(folder=folder, words=dict(
-        CONFIG=config, LIST=digits / 'train.txt', VIDEOS=digits, FOLDER=digits, STORE=folder / 'store',
-        CLEAN_LIST=folder / 'clean.txt', WORK_DIR=trained, BASELINE_WORK_DIR=folder / 'baseline',
-        NEW_WORK_DIR=folder / 'new', CHECKPOINT=checkpoint))
+    return SimpleNamespace(
+        folder=folder,
+        words=dict(
+            CONFIG=config,
+            LIST=digits / 'train.txt',
+            VIDEOS=digits,
+            FOLDER=digits,
+            STORE=folder / 'store',
+            CLEAN_LIST=folder / 'clean.txt',
+            WORK_DIR=trained,
+            BASELINE_WORK_DIR=folder / 'baseline',
+            NEW_WORK_DIR=folder / 'new',
+            CHECKPOINT=checkpoint))
 
 
 @pytest.mark.parametrize('line', TO_RUN)
@@ -72,15 +97,22 @@ def test_a_command_runs(stand_ins, monkeypatch, tmp_path, line):
     monkeypatch.chdir(stand_ins.folder)
     monkeypatch.setattr(steps, 'STEP_SECONDS', 0)  # figures are not looked at
     monkeypatch.setattr(steps, 'CLIPS', 1)
-    line = re.sub(r'\b[A-Z][A-Z_]+\b', lambda match: str(stand_ins.words.get(match[0], match[0])), line)
+    line = re.sub(r'\b[A-Z][A-Z_]+\b',
+                  lambda match: str(stand_ins.words.get(match[0], match[0])),
+                  line)
     program, tool, *args = shlex.split(line)
-    assert program == 'python', 'nobody runs it: mark what it needs, or name the test that does'
+    assert program == 'python', ('nobody runs it: mark what it '
+                                 'needs, or name the test that does')
     if tool == '-m':
         assert args[0] == 'mmaction_multigrid'
         assert main(args[1:]) == 0
     elif tool in ('tools/train.py', 'tools/test.py'):
-        args[0] = shutil.copy(args[0], str(tmp_path / f'{tmp_path.name}.py'))  # its name and the second are the run's
-        monkeypatch.setattr('sys.argv', [tool, *args, *(() if '--work-dir' in args else ('--work-dir', str(tmp_path)))])
+        # its name and the second are the run's
+        args[0] = shutil.copy(args[0], str(tmp_path / f'{tmp_path.name}.py'))
+        monkeypatch.setattr('sys.argv', [
+            tool, *args, *(() if '--work-dir' in args else
+                           ('--work-dir', str(tmp_path)))
+        ])
         monkeypatch.setenv('LOCAL_RANK', '0')  # which they set for launchers
         load_tool(tool[len('tools/'):-len('.py')]).main()
     else:
@@ -93,4 +125,5 @@ def test_every_page_is_looked_at():
         assert (ROOT / path).is_file(), path
     lines = [line for page in PAGES for line in commands(page)]
     for begin in ELSEWHERE:
-        assert any(line.startswith(begin) for line in lines), f'no page shows {begin}'
+        assert any(line.startswith(begin)
+                   for line in lines), f'no page shows {begin}'

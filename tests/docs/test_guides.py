@@ -1,4 +1,5 @@
-"""Tutorial, fine-tuning guide and method card, block by block, as a reader would run them."""
+"""Tutorial, fine-tuning guide and method card, block by block, as a reader
+would run them."""
 
 import os
 import re
@@ -13,13 +14,12 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmaction_multigrid import apply_multigrid
-
 from ..conftest import ROOT
 from ..small import run
 from .pages import DOCS, blocks
 
-TUTORIAL, GUIDE, CARD = ((DOCS / f'{name}.md').read_text() for name in (
-    'tutorial', 'fine-tuning', 'multigrid'))
+TUTORIAL, GUIDE, CARD = ((DOCS / f'{name}.md').read_text()
+                         for name in ('tutorial', 'fine-tuning', 'multigrid'))
 STOCK = ('mmaction::recognition/i3d/'
          'i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb.py')
 
@@ -27,11 +27,17 @@ STOCK = ('mmaction::recognition/i3d/'
 def type_in(text, folder):
     """Run the shell blocks of a page in a folder; their output."""
     result = subprocess.run(
-        ['bash', '-ec', '\n'.join(blocks(text, 'bash'))], cwd=folder,
-        capture_output=True, text=True, env=dict(
-            os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(ROOT),
+        ['bash', '-ec', '\n'.join(blocks(text, 'bash'))],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=dict(
+            os.environ,
+            OMP_NUM_THREADS='1',
+            PYTHONPATH=str(ROOT),
             PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}'))
-    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
+    assert result.returncode == 0, (
+        result.stdout[-2000:] + result.stderr[-4000:])
     return result.stdout
 
 
@@ -65,7 +71,8 @@ def test_the_transform_is_halved_at_half_the_resolution(reader, monkeypatch):
     import my_transforms  # noqa: F401
     try:
         apply_multigrid(cfg)
-        grid = ClipShape(num_frames=8, crop_size=16, base_frames=8, base_crop=32)
+        grid = ClipShape(
+            num_frames=8, crop_size=16, base_frames=8, base_crop=32)
         assert find_rule(step).variants(step, grid) == [dict(step, radius=2)]
     finally:
         RULES.pop('MyBlur')
@@ -80,12 +87,13 @@ def test_the_fine_tuning_guide(tmp_path, monkeypatch):
     run(ROOT / 'tools' / 'data' / 'moving_digits.py', 'data/mine', '--classes',
         4, '--num-train', 48, '--num-val', 8, '--num-frames', 16)
     base = Path('base.py')
-    base.write_text(blocks(TUTORIAL, 'python')[0].replace(
-        'num_classes=4', 'num_classes=400'))
+    base.write_text(
+        blocks(TUTORIAL, 'python')[0].replace('num_classes=4',
+                                              'num_classes=400'))
     init_default_scope('mmaction')
     model = MODELS.build(Config.fromfile(base).model)
-    torch.save(dict(state_dict=model.state_dict(), meta={}),
-               'i3d_kinetics400.pth')
+    torch.save(
+        dict(state_dict=model.state_dict(), meta={}), 'i3d_kinetics400.pth')
     guide = blocks(GUIDE, 'python')[0]
     assert STOCK in guide
     Path('stock.py').write_text(guide)
@@ -100,8 +108,8 @@ def test_the_fine_tuning_guide(tmp_path, monkeypatch):
     assert 'size mismatch for cls_head.fc_cls.weight' in output
     assert 'acc/top1' in output
     log = sorted(Path('work_dirs/finetune').glob('*/*.log'))[0].read_text()
-    assert ('45 epochs in 13 stages, 540 iterations; base training: 30 epochs,'
-            ' 360 iterations') in log
+    assert ('45 epochs in 13 stages, 540 iterations; base '
+            'training: 30 epochs, 360 iterations') in log
     assert 'max_batch_factor = 1' in log
 
 

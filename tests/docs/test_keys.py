@@ -4,8 +4,8 @@ import pytest
 from mmengine.config import Config
 
 from mmaction_multigrid import multigrid_schedule
-from mmaction_multigrid.config.describe import count_base_iterations, count_iterations
-
+from mmaction_multigrid.config.describe import (count_base_iterations,
+                                                count_iterations)
 from ..conftest import ROOT
 from ..small import load_tool
 from .pages import DOCS, table
@@ -22,17 +22,20 @@ def test_the_reference_is_what_the_code_says():
             "integer of at least 1, or 'auto'.") in written
 
 
-@pytest.mark.parametrize('row', table(DOCS / 'schedule.md', 'keys'),
-                         ids=lambda row: row[0])
+@pytest.mark.parametrize(
+    'row', table(DOCS / 'schedule.md', 'keys'), ids=lambda row: row[0])
 def test_what_a_key_does_to_updates_and_computing(row):
     cfg = Config.fromfile(K400)
     cfg.multigrid.update(eval(row[0].strip('`')))
     schedule, _ = multigrid_schedule(cfg, clips=240000, processes=8)
-    updates, base = (count(schedule, 8, 240000 // 8)
-                     for count in (count_iterations, count_base_iterations))
+    updates, base = (
+        count(schedule, 8, 240000 // 8)
+        for count in (count_iterations, count_base_iterations))
     assert base == 896250
     assert row[1:] == [
         str(schedule.max_epochs), f'{100 * updates / base:.0f} %',
         f'{100 / schedule.predicted_speedup:.0f} %',
-        str(max(shape.batch_factor for stage in schedule.stages
-                for shape in stage.shapes))]
+        str(
+            max(shape.batch_factor for stage in schedule.stages
+                for shape in stage.shapes))
+    ]

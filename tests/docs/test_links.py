@@ -35,13 +35,18 @@ def test_links_lead_somewhere(page):
 def test_the_site_shows_every_page():
     nav = (ROOT / 'mkdocs.yml').read_text().split('\nnav:\n')[1]
     shown = set(re.findall(r': (\S+\.md)$', nav, flags=re.MULTILINE))
-    assert {f'docs/{page}' for page in shown} == {
-        name(page) for page in PAGES if name(page).startswith('docs/')}
+    assert {f'docs/{page}'
+            for page in shown} == {
+                name(page)
+                for page in PAGES if name(page).startswith('docs/')
+            }
 
 
 def test_every_tool_is_told_of():
     tools = ROOT / 'tools'
-    rows = re.findall(r'^\| (`.*?) \|', (tools / 'README.md').read_text(), re.M)
+    rows = re.findall(r'^\| (`.*?) \|', (tools / 'README.md').read_text(),
+                      re.M)
     assert set(re.findall('`([^`]+)`', ' '.join(rows))) == {
-        str(path.relative_to(tools)) for kind in ('*.py', '*.sh')
-        for path in tools.rglob(kind)}
+        str(path.relative_to(tools))
+        for kind in ('*.py', '*.sh') for path in tools.rglob(kind)
+    }

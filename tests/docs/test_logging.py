@@ -2,12 +2,10 @@
 
 import pytest
 from mmengine.config import Config
-from tensorboard.backend.event_processing.event_accumulator import (
-    EventAccumulator,
-)
+from tensorboard.backend.event_processing.event_accumulator import \
+    EventAccumulator
 
 from mmaction_multigrid import MultigridRunner
-
 from ..toy import RecordHook, base_config, new_name
 from .pages import DOCS, blocks
 
@@ -25,11 +23,11 @@ def test_scalars_follow_the_stages(tmp_path):
     events.Reload()
     seen = RecordHook.records
     for tag, key in (('lr', 'lr'), ('multigrid/batch_size', 'batch'),
-                     ('multigrid/num_frames', 'frames'),
-                     ('multigrid/crop_size', 'crop')):
-        assert [event.value for event in events.Scalars(tag)] == (
-            pytest.approx([record[key] for record in seen])), tag
+                     ('multigrid/num_frames',
+                      'frames'), ('multigrid/crop_size', 'crop')):
+        assert ([event.value for event in events.Scalars(tag)
+                 ] == (pytest.approx([record[key] for record in seen]))), tag
     assert len({record['batch'] for record in seen}) > 3  # there are stages
     sampler = runner.train_dataloader.batch_sampler
-    assert [event.step for event in events.Scalars('acc/top1')] == [
-        stage.end for stage in sampler.stages]  # in epochs
+    assert ([event.step for event in events.Scalars('acc/top1')
+             ] == [stage.end for stage in sampler.stages])  # in epochs

@@ -8,35 +8,53 @@ from pathlib import Path
 import pytest
 
 import mmaction_multigrid
-
 from .pages import DOCS, blocks
 
-PAGES = [DOCS / f'{name}.md' for name in ('troubleshooting', 'schedule', 'loading')]
+PAGES = [
+    DOCS / f'{name}.md' for name in ('troubleshooting', 'schedule', 'loading')
+]
 VALUE = re.compile(r'\d+(?:\.\d+)?|\bnan\b|\.\.\.')
 
 
 def shown(page):
     """Lines of text blocks, and the first cells of tables of messages."""
     text = page.read_text()
-    tables = re.findall(r'^\| the message .*\n\|[-|]+\n((?:\|.*\n)+)', text, flags=re.MULTILINE)
-    cells = [re.match(r'\| `(.+?)` \|', line)[1] for rows in tables for line in rows.splitlines()]
-    return [line.strip() for block in blocks(text, 'text') for line in block.splitlines()] + cells
+    tables = re.findall(
+        r'^\| the message .*\n\|[-|]+\n((?:\|.*\n)+)',
+        text,
+        flags=re.MULTILINE)
+    cells = [
+        re.match(r'\| `(.+?)` \|', line)[1] for rows in tables
+        for line in rows.splitlines()
+    ]
+    return [
+        line.strip() for block in blocks(text, 'text')
+        for line in block.splitlines()
+    ] + cells
 
 
 def literal(node):
-    """A string of the source without the values in it; of a plural the plural."""
+    """A string of the source without the values in it; of a plural the
+    plural."""
     if isinstance(node, ast.JoinedStr):
         return ''.join(map(literal, node.values))
     if isinstance(node, ast.FormattedValue):
-        return literal(node.value.body) if isinstance(node.value, ast.IfExp) else ''
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ''
+        return (literal(node.value.body)
+                if isinstance(node.value, ast.IfExp) else '')
+    return (node.value if isinstance(node, ast.Constant)
+            and isinstance(node.value, str) else '')
 
 
 @lru_cache(maxsize=None)
 def strings():
-    nodes = [node for path in Path(mmaction_multigrid.__file__).parent.rglob('*.py')
-             for node in ast.walk(ast.parse(path.read_text()))]
-    return [words(literal(node)) for node in nodes if isinstance(node, (ast.Constant, ast.JoinedStr))]
+    nodes = [
+        node for path in Path(mmaction_multigrid.__file__).parent.rglob('*.py')
+        for node in ast.walk(ast.parse(path.read_text()))
+    ]
+    return [
+        words(literal(node)) for node in nodes
+        if isinstance(node, (ast.Constant, ast.JoinedStr))
+    ]
 
 
 def words(text):
@@ -46,9 +64,14 @@ def words(text):
 def unknown(message):
     """The clauses of a message that no string of the package has."""
     clauses = map(words, re.split(r'[:;] ?(?= |$)', message))
-    return [clause for clause in clauses if len(clause) > 8 and not any(clause in string for string in strings())]
+    return [
+        clause for clause in clauses
+        if len(clause) > 8 and not any(clause in string
+                                       for string in strings())
+    ]
 
 
-@pytest.mark.parametrize('message', [message for page in PAGES for message in shown(page)])
+@pytest.mark.parametrize(
+    'message', [message for page in PAGES for message in shown(page)])
 def test_a_message_is_in_the_code(message):
     assert unknown(message) == []

@@ -5,9 +5,16 @@ from mmaction_multigrid.frame_store.sources import source_of
 from mmaction_multigrid.frame_store.state import store_settings
 
 
-def make_store(folder, store, names, reader='decord', part=(1, 1),
-               sides=(32, 64), **settings):
+def make_store(folder,
+               store,
+               names,
+               reader='decord',
+               part=(1, 1),
+               sides=(32, 64),
+               **settings):
     """Build a store of some videos of a folder; what the build returns."""
-    sources = [source_of(dict(filename=str(folder / name)), str(folder),
-                         reader) for name in names]
+    sources = [
+        source_of(dict(filename=str(folder / name)), str(folder), reader)
+        for name in names
+    ]
     return build(sources, store, store_settings(sides, **settings), part=part)

@@ -12,7 +12,6 @@ import pytest
 from mmaction_multigrid.frame_store import avi, build, index, sources, state
 from mmaction_multigrid.frame_store.index import Index
 from mmaction_multigrid.frame_store.sources import Source
-
 from ..videos import encode
 from .making import make_store
 
@@ -39,8 +38,10 @@ def names_of(keys):
 
 
 def tree(store):
-    return {str(path.relative_to(store)): path.read_bytes()
-            for path in store.rglob('*') if path.is_file()}
+    return {
+        str(path.relative_to(store)): path.read_bytes()
+        for path in store.rglob('*') if path.is_file()
+    }
 
 
 @pytest.fixture(scope='module')
@@ -66,10 +67,10 @@ def in_a_child(function):
     return os.waitpid(child, 0)[1] == 0
 
 
-@pytest.mark.parametrize(('owner', 'name', 'stride'), [
-    (os, 'replace', 1), (os, 'fsync', 1), (build, 'to_line', 1),
-    (state, 'atomic_write', 1), (shutil, 'rmtree', 1),
-    (avi.Writer, 'write', 17)])
+@pytest.mark.parametrize(('owner', 'name', 'stride'),
+                         [(os, 'replace', 1), (os, 'fsync', 1),
+                          (build, 'to_line', 1), (state, 'atomic_write', 1),
+                          (shutil, 'rmtree', 1), (avi.Writer, 'write', 17)])
 def test_a_build_that_is_killed_anywhere(tmp_path, videos, whole, owner, name,
                                          stride):
     """At every call of a function that writes, or at some of them."""
@@ -102,10 +103,12 @@ def test_a_build_that_is_killed_at_some_time(tmp_path, videos, whole):
     """By a signal, with several processes at work."""
     listed, store = tmp_path / 'list.txt', tmp_path / 'store'
     listed.write_text(''.join(f'{name} 0\n' for name in NAMES))
-    process = subprocess.Popen(
-        [sys.executable, '-m', 'mmaction_multigrid', 'store', 'build', listed,
-         store, '--root', videos, '--sides', '16', '32', '--processes', '2'],
-        stdout=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen([
+        sys.executable, '-m', 'mmaction_multigrid', 'store', 'build', listed,
+        store, '--root', videos, '--sides', '16', '32', '--processes', '2'
+    ],
+                               stdout=subprocess.DEVNULL,
+                               start_new_session=True)
     while not list(store.glob('log/*')) and process.poll() is None:
         time.sleep(.05)
     time.sleep(.5)
@@ -129,10 +132,11 @@ def test_only_what_is_missing_is_copied(tmp_path, videos, damage):
     assert len(dict(map(reversed, Index(tmp_path).check()))) == 2
     assert make(videos, tmp_path, NAMES[:5])['videos'] == 5  # two more
     assert lost.read_bytes() == before[str(lost.relative_to(tmp_path))]
-    assert {path for path in times
-            if path.stat().st_mtime_ns != times[path]} == {
-        tmp_path / side / lost.relative_to(tmp_path / '16')
-        for side in ('16', '32')}
+    assert {path
+            for path in times if path.stat().st_mtime_ns != times[path]} == {
+                tmp_path / side / lost.relative_to(tmp_path / '16')
+                for side in ('16', '32')
+            }
     assert not any(answer for _, answer in Index(tmp_path).check())
 
 
@@ -149,8 +153,8 @@ def test_parts_make_the_whole(tmp_path, videos, whole, order):
 def test_one_process_a_part(tmp_path, videos, whole):
     make(videos, tmp_path, part=(1, 2))
     with state.open_log(tmp_path, (2, 2)):
-        with pytest.raises(ValueError, match='another process is building '
-                           'its part 2/2'):
+        with pytest.raises(
+                ValueError, match='another process is building its part 2/2'):
             make(videos, tmp_path, part=(2, 2))
         # The index waits for the other process.
         assert not make(videos, tmp_path)['finished']
@@ -167,11 +171,11 @@ def end_process(source):
 
 def test_a_video_that_ends_its_process_is_listed():
     names = ['fatal.mp4', 'fine.mp4', 'fine too.mp4']
-    results = build.run(end_process, [Source(name, name) for name in names],
-                         2)
+    results = build.run(end_process, [Source(name, name) for name in names], 2)
     assert sorted(video.error for video in results) == [
         'fatal.mp4: crash: it ended the process that read it',
-        'fine too.mp4: tried', 'fine.mp4: tried']
+        'fine too.mp4: tried', 'fine.mp4: tried'
+    ]
 
 
 def test_broken_originals_are_listed_and_tried_again(tmp_path, videos):
@@ -182,8 +186,8 @@ def test_broken_originals_are_listed_and_tried_again(tmp_path, videos):
         assert result['videos'] == 1
         assert names_of(result['failed']) == ['bad.mp4', 'gone.mp4']
         lines = (tmp_path / 'out' / 'failed.txt').read_text().splitlines()
-        assert [line.split('\t')[0] for line in lines] == sorted(
-            result['failed'])
+        assert ([line.split('\t')[0]
+                 for line in lines] == sorted(result['failed']))
         assert f'\t{folder}/bad.mp4: ' in lines[0]
     for name in names:
         encode(folder / name, 8, 64, 48)
@@ -193,8 +197,8 @@ def test_broken_originals_are_listed_and_tried_again(tmp_path, videos):
 
 def test_a_disk_that_gets_full_ends_the_build(tmp_path, videos, whole,
                                               monkeypatch):
-    monkeypatch.setattr(avi, 'open', lambda *args: open(  # noqa: SIM115
-        '/dev/full', 'r+b'), raising=False)
+    monkeypatch.setattr(
+        avi, 'open', lambda *args: open('/dev/full', 'r+b'), raising=False)
     with pytest.raises(OSError, match='No space left'):
         make(videos, tmp_path)
     assert not list(tmp_path.rglob('*.avi*'))
@@ -207,8 +211,10 @@ def test_blocks_of_a_file_tell_it_from_others(tmp_path):
     path, digests = tmp_path / 'a', set()
     for place in (0, 2**18 // 3, 2**18 * 2 // 3 - 10, 2**18 - 1, None):
         path.write_bytes(bytes(i == place for i in range(2**18)))
-        digests |= {sources.digest_of(Source('a', str(path), reader))
-                    for reader in ('decord', 'pyav')}
+        digests |= {
+            sources.digest_of(Source('a', str(path), reader))
+            for reader in ('decord', 'pyav')
+        }
     assert len(digests) == 10
 
 
@@ -226,14 +232,16 @@ def test_what_is_refused(tmp_path, videos, monkeypatch):
                            ('quality', 101), ('frame_stride', 0)):
         with pytest.raises(ValueError, match=setting):
             make(videos, tmp_path / 'new', **{setting: value})
-    monkeypatch.setattr(shutil, 'disk_usage', lambda path:
-                        shutil._ntuple_diskusage(10, 10, 10))
+    monkeypatch.setattr(shutil, 'disk_usage',
+                        lambda path: shutil._ntuple_diskusage(10, 10, 10))
     monkeypatch.setattr(build, 'SAMPLE', 1)
     with pytest.raises(OSError, match='the store does not fit'):
         make(videos, tmp_path / 'full')
     monkeypatch.setitem(sys.modules, 'av', None)
-    with pytest.raises(ImportError, match=r'av is needed.*: pip install '
-                       r"'mmaction_multigrid\[store\]'"):
+    with pytest.raises(
+            ImportError,
+            match=r'av is needed.*: pip install '
+            r"'mmaction_multigrid\[store\]'"):
         make(videos, tmp_path / 'without')
     assert not (tmp_path / 'without').exists()
 
@@ -241,14 +249,16 @@ def test_what_is_refused(tmp_path, videos, monkeypatch):
 def test_the_index_is_sorted_by_name_and_digest(tmp_path):
     keys = [('a', 7), ('a', 2**64 - 1), ('a+2', 1), ('a.b', 3), ('ü', 4)]
     state.prepare(tmp_path, state.store_settings([16]))
-    videos = [index.Video(name, 1, 2, 3, 4., 'pyav', digest, [index.Copy(
-        1, 2, state.np.zeros(number, state.FRAME))])
-        for number, (name, digest) in enumerate(keys, 2)]
+    videos = [
+        index.Video(name, 1, 2, 3, 4., 'pyav', digest,
+                    [index.Copy(1, 2, state.np.zeros(number, state.FRAME))])
+        for number, (name, digest) in enumerate(keys, 2)
+    ]
     state.write_index(tmp_path, videos[::-1])
     found = Index(tmp_path)
-    assert [video[:7] for video in found.all_videos()] == [
-        video[:7] for video in videos]
-    assert [len(found.copy(row, 0).frames) for row in range(5)] == [
-        2, 3, 4, 5, 6]
-    assert [[*found.find(name)] for name in ('a', 'a+2', 'ü', 'b')] == [
-        [0, 1], [2], [4], []]
+    assert ([video[:7] for video in found.all_videos()
+             ] == [video[:7] for video in videos])
+    assert ([len(found.copy(row, 0).frames)
+             for row in range(5)] == [2, 3, 4, 5, 6])
+    assert ([[*found.find(name)]
+             for name in ('a', 'a+2', 'ü', 'b')] == [[0, 1], [2], [4], []])

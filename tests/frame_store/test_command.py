@@ -3,7 +3,6 @@
 import pytest
 
 from mmaction_multigrid.__main__ import main
-
 from ..conftest import ROOT
 from ..small import run, scalars
 from ..videos import encode
@@ -31,8 +30,10 @@ def test_store_build(tmp_path, capsys, small_config, content, options, status,
     (tmp_path / 'bad.mp4').write_bytes(b'no video')
     if content is not None:
         (tmp_path / 'list.txt').write_text(content, encoding='utf-8')
-    command = [tmp_path / 'list.txt', tmp_path / 'store', '--root', tmp_path,
-               '--processes', 1, *options]
+    command = [
+        tmp_path / 'list.txt', tmp_path / 'store', '--root', tmp_path,
+        '--processes', 1, *options
+    ]
     if options[-1] == '--config':
         command.append(small_config)
     assert main(['store', 'build', *map(str, command)]) == status
@@ -46,9 +47,13 @@ def test_training_from_a_store(digits, small_config, trained, tmp_path,
     (tmp_path / 'some.txt').write_text(''.join(
         (digits / 'train.txt').read_text().splitlines(keepends=True)[::3]))
     store, work_dir = tmp_path / 'store', tmp_path / 'run'
-    assert main(['store', 'build', str(tmp_path / 'some.txt'), str(store),
-                 '--root', str(digits), '--config', str(small_config),
-                 '--processes', '1']) == 0
+    assert main([
+        'store', 'build',
+        str(tmp_path / 'some.txt'),
+        str(store), '--root',
+        str(digits), '--config',
+        str(small_config), '--processes', '1'
+    ]) == 0
     assert ('8 of these 8 videos with short sides of 28, 40 pixels'
             in capsys.readouterr().out)
     run(ROOT / 'tools' / 'train.py', small_config, '--work-dir', work_dir,
@@ -59,5 +64,5 @@ def test_training_from_a_store(digits, small_config, trained, tmp_path,
     assert losses[0] != losses[1]
     assert losses[0] == pytest.approx(losses[1], abs=0.3)
     lines = (work_dir / 'bad_videos.txt').read_text().splitlines()
-    assert ['is not in the grid store' in line for line in lines] == [
-        True] * 16
+    assert (['is not in the grid store' in line
+             for line in lines] == [True] * 16)

@@ -12,14 +12,14 @@ from mmengine.config import Config
 
 import mmaction_multigrid as mm
 from mmaction_multigrid.core.dataset import ClipShape, clip_shape
-from mmaction_multigrid.loading.train_data import build_dataset, unwrap_datasets
-from mmaction_multigrid.loading.files import watch_copies
 from mmaction_multigrid.frame_store import GridStoreInit, avi, build, sources
 from mmaction_multigrid.frame_store.index import Index
 from mmaction_multigrid.frame_store.sizes import sides_of
 from mmaction_multigrid.frame_store.sources import Source, sources_of
 from mmaction_multigrid.frame_store.state import store_settings
-
+from mmaction_multigrid.loading.files import watch_copies
+from mmaction_multigrid.loading.train_data import (build_dataset,
+                                                   unwrap_datasets)
 from ..videos import encode, odd_videos
 from .making import make_store
 
@@ -28,15 +28,19 @@ TRANSFORMS.register_module('MyInit', module=DecordInit)
 TRANSFORMS.register_module('MyDecode', module=DecordDecode)
 mm.register_transform_rule('MyInit', opens='decord')
 mm.register_transform_rule('MyDecode', decodes='decord')
-STEPS = [dict(type='SampleFrames', clip_len=8),
-         dict(type='Resize', scale=(-1, 48)),
-         dict(type='RandomCrop', size=40),
-         dict(type='FormatShape', input_format='NCTHW'),
-         dict(type='PackActionInputs')]
-READERS = dict(decord=('DecordInit', 'DecordDecode'),
-               pyav=('PyAVInit', 'PyAVDecode'), own=('MyInit', 'MyDecode'),
-               opencv=('OpenCVInit', 'OpenCVDecode'),
-               frames=('RawFrameDecode', ))
+STEPS = [
+    dict(type='SampleFrames', clip_len=8),
+    dict(type='Resize', scale=(-1, 48)),
+    dict(type='RandomCrop', size=40),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+READERS = dict(
+    decord=('DecordInit', 'DecordDecode'),
+    pyav=('PyAVInit', 'PyAVDecode'),
+    own=('MyInit', 'MyDecode'),
+    opencv=('OpenCVInit', 'OpenCVDecode'),
+    frames=('RawFrameDecode', ))
 
 
 def pipeline(reader):
@@ -45,8 +49,8 @@ def pipeline(reader):
 
 
 def sources_from(dataset, *args):
-    return sources_of(Config(dict(train_dataloader=dict(dataset=dataset))),
-                      *args)
+    return sources_of(
+        Config(dict(train_dataloader=dict(dataset=dataset))), *args)
 
 
 @pytest.fixture(scope='module')
@@ -62,8 +66,8 @@ def made(tmp_path_factory):
         path = encode(folder / part / f'{name}.mp4', 10 + number, grain=8)
         pictures = folder / 'pictures' / part / name
         pictures.mkdir(parents=True)
-        for i, frame in enumerate(sources.open_frames(
-                Source('', str(path)))[2]):
+        for i, frame in enumerate(
+                sources.open_frames(Source('', str(path)))[2]):
             cv2.imwrite(str(pictures / f'{i + 3}.png'), frame)
     for name in ('clip.mkv', 'clip.ts', 'clip.h264'):  # without a count
         encode(folder / 'one' / name, 14, grain=8)
@@ -75,20 +79,29 @@ def videos(made, tmp_path):
     return shutil.copytree(made, tmp_path / 'data')
 
 
-def video(videos, part='one', reader='decord', lines='0.mp4 0\n1.mp4 1\n',
+def video(videos,
+          part='one',
+          reader='decord',
+          lines='0.mp4 0\n1.mp4 1\n',
           **settings):
     listed = videos / f'{hash(lines)}.txt'
     listed.write_text(lines)
-    return dict(dict(
-        type='VideoDataset', ann_file=str(listed), pipeline=pipeline(reader),
-        data_prefix=dict(video=str(videos / part))), **settings)
+    return dict(
+        dict(
+            type='VideoDataset',
+            ann_file=str(listed),
+            pipeline=pipeline(reader),
+            data_prefix=dict(video=str(videos / part))), **settings)
 
 
 def frames(videos, part='one', lines='0 10 0\n1 11 1\n', **settings):
-    return dict(video(videos, reader='frames', lines=lines), start_index=3,
-                type='RawframeDataset', filename_tmpl='{}.png',
-                data_prefix=dict(img=str(videos / 'pictures' / part)),
-                **settings)
+    return dict(
+        video(videos, reader='frames', lines=lines),
+        start_index=3,
+        type='RawframeDataset',
+        filename_tmpl='{}.png',
+        data_prefix=dict(img=str(videos / 'pictures' / part)),
+        **settings)
 
 
 def repeat(dataset):
@@ -107,25 +120,29 @@ def same_names(videos):
 
 
 def absolute(videos):
-    return video(videos, lines=''.join(
-        f'{videos}/{part}/{i}.mp4 0\n' for part in ('one', 'two')
-        for i in range(2)), data_prefix=dict(video=''))
+    return video(
+        videos,
+        lines=''.join(f'{videos}/{part}/{i}.mp4 0\n' for part in ('one', 'two')
+                      for i in range(2)),
+        data_prefix=dict(video=''))
 
 
 def no_count(videos):
-    return video(videos, reader='pyav',
-                 lines='clip.mkv 0\nclip.ts 0\nclip.h264 0\n')
+    return video(
+        videos, reader='pyav', lines='clip.mkv 0\nclip.ts 0\nclip.h264 0\n')
 
 
 DATASETS_OF = dict(
-    same_names=same_names, absolute=absolute, no_count=no_count,
+    same_names=same_names,
+    absolute=absolute,
+    no_count=no_count,
     opencv=lambda videos: video(videos, reader='opencv'),
     own=lambda videos: video(videos, reader='own'),
     no_extension=lambda videos: video(videos, lines='0 0\n1 1\n'),
-    nested=lambda videos: repeat(concat(
-        repeat(video(videos)), video(videos, 'two'))),
-    data_root=lambda videos: video(videos, data_root=str(videos),
-                                   data_prefix=dict(video='one')),
+    nested=lambda videos: repeat(
+        concat(repeat(video(videos)), video(videos, 'two'))),
+    data_root=lambda videos: video(
+        videos, data_root=str(videos), data_prefix=dict(video='one')),
     slashes=lambda videos: video(
         videos, data_prefix=dict(video=f'{videos}/two/../one//')))
 
@@ -133,19 +150,23 @@ DATASETS_OF = dict(
 def with_store(dataset, store):
     """Change the pipelines of a config as ``apply_multigrid`` does."""
     if 'pipeline' in dataset:
-        return dict(dataset, pipeline=GridStoreInit.insert(
-            dataset, str(store)))
-    return {key: with_store(value, store) if key == 'dataset' else
-            [with_store(one, store) for one in value] if key == 'datasets'
-            else value for key, value in dataset.items()}
+        return dict(
+            dataset, pipeline=GridStoreInit.insert(dataset, str(store)))
+    return {
+        key: with_store(value, store) if key == 'dataset' else
+        [with_store(one, store)
+         for one in value] if key == 'datasets' else value
+        for key, value in dataset.items()
+    }
 
 
 def check(dataset, store):
     """Compare each frame of each clip; return the copies that were read."""
     copies = set()
     for leaf in unwrap_datasets(DATASETS.build(with_store(dataset, store))):
-        opener, decoder = (step for step in leaf.pipeline.transforms
-                           if type(step).__name__.startswith('GridStore'))
+        opener, decoder = (
+            step for step in leaf.pipeline.transforms
+            if type(step).__name__.startswith('GridStore'))
         for index in range(len(leaf)):
             copies |= check_clip(leaf.get_data_info(index), opener, decoder)
     return copies
@@ -167,8 +188,10 @@ def check_clip(info, opener, decoder):
     stock = decoder.original(dict(stock, frame_inds=wanted))
     assert ours['img_shape'] == ours['original_shape'] == (24, 36)
     assert set(ours) == set(stock) - {'video_reader', 'new_path'}
-    small = np.stack([cv2.resize(frame, (36, 24), interpolation=cv2.INTER_AREA)
-                      for frame in stock['imgs']]).astype(int)
+    small = np.stack([
+        cv2.resize(frame, (36, 24), interpolation=cv2.INTER_AREA)
+        for frame in stock['imgs']
+    ]).astype(int)
     found = np.stack(ours['imgs']).astype(int)
     distance = np.abs(found[:, None] - small[None]).mean((2, 3, 4))
     assert (distance.argmin(1) == np.arange(total)).all()
@@ -196,15 +219,15 @@ def test_list_after_list(videos, tmp_path):
     for part in ('one', 'two'):
         dataset = repeat(video(videos, data_root='nowhere', lines='none 0\n'))
         (tmp_path / 'list.txt').write_text('0.mp4 0\n1.mp4 1\n')
-        build.build(sources_from(dataset, tmp_path / 'list.txt',
-                                 videos / part),
-                    tmp_path / 'store', store_settings([24]))
+        build.build(
+            sources_from(dataset, tmp_path / 'list.txt', videos / part),
+            tmp_path / 'store', store_settings([24]))
     dataset = concat(video(videos), video(videos, 'two'))
     assert len(check(dataset, tmp_path / 'store')) == 4
     # The name of two files does not tell which of them is gone.
     (videos / 'one' / '0.mp4').unlink()
-    init = TRANSFORMS.build(with_store(video(videos), tmp_path / 'store')[
-        'pipeline'][0])
+    init = TRANSFORMS.build(
+        with_store(video(videos), tmp_path / 'store')['pipeline'][0])
     with clip_shape(ClipShape(4, 20, 8, 40)), watch_copies() as failures, \
             pytest.raises(FileNotFoundError):  # of the original
         init(dict(filename=str(videos / 'one' / '0.mp4')))
@@ -235,16 +258,18 @@ def test_a_missing_count_is_warned_of_once(videos, monkeypatch):
 def test_what_cannot_be_stored(made, tmp_path):
     with pytest.raises(ValueError, match="modality = 'Flow': .* holds RGB"):
         sources_from(frames(made, modality='Flow'))
-    for dataset, message in (
-        (video(made, pipeline=STEPS), 'opens no videos'),
-        (video(made, pipeline=pipeline('decord')[1:]), 'nothing before'),
-        (video(made, type='RepeatAugDataset'), 'RepeatAugDataset opens')):
+    for dataset, message in ((video(made, pipeline=STEPS), 'opens no videos'),
+                             (video(made, pipeline=pipeline('decord')[1:]),
+                              'nothing before'),
+                             (video(made, type='RepeatAugDataset'),
+                              'RepeatAugDataset opens')):
         with pytest.raises(ValueError, match=f'grid_store: .*{message}'):
             GridStoreInit.insert(dataset, 'store')
     (tmp_path / '3.png').write_bytes(b'no picture')
     with pytest.raises(ValueError, match='3.png: is no picture'):
-        next(sources.open_frames(
-            Source('x', str(tmp_path), 'frames', '{}.png', 3, 2))[2])
+        next(
+            sources.open_frames(
+                Source('x', str(tmp_path), 'frames', '{}.png', 3, 2))[2])
 
 
 def test_sides_from_the_videos(made, small_config):
@@ -252,34 +277,43 @@ def test_sides_from_the_videos(made, small_config):
     cfg = Config.fromfile(small_config)
     assert sides_of(cfg, ()) == (28, 40)
     assert sides_of(cfg, (), full=True) == (28, 40, 56)
-    cfg.train_dataloader.dataset = video(made, pipeline=[
-        *pipeline('decord')[:3], dict(type='RandomResizedCrop'),
-        dict(type='Resize', scale=(48, 48), keep_ratio=False)])
+    cfg.train_dataloader.dataset = video(
+        made,
+        pipeline=[
+            *pipeline('decord')[:3],
+            dict(type='RandomResizedCrop'),
+            dict(type='Resize', scale=(48, 48), keep_ratio=False)
+        ])
     assert sides_of(cfg, sources_of(cfg)) == (32, 45)
     assert sides_of(cfg, sources_of(cfg), full=True) == (32, 45, 64)
     with pytest.raises(ValueError, match='none of the videos can be opened'):
         sides_of(cfg, [Source('none.mp4', 'none.mp4')])
-    cfg.train_dataloader.dataset = video(made, pipeline=[
-        step for step in pipeline('decord') if step['type'] != 'Resize'])
+    cfg.train_dataloader.dataset = video(
+        made,
+        pipeline=[
+            step for step in pipeline('decord') if step['type'] != 'Resize'
+        ])
     with pytest.raises(ValueError, match='resizes before it crops'):
         sides_of(cfg, ())
 
 
-@pytest.mark.parametrize(('size', 'side', 'expected'), [
-    ((454, 256), 128, (227, 128)), ((454, 256), 181, (321, 181)),
-    ((128, 97), 64, (84, 64)), ((96, 54), 64, (96, 54))])
+@pytest.mark.parametrize(('size', 'side', 'expected'),
+                         [((454, 256), 128, (227, 128)),
+                          ((454, 256), 181, (321, 181)),
+                          ((128, 97), 64, (84, 64)), ((96, 54), 64, (96, 54))])
 def test_copies_are_as_large_as_resized_frames(size, side, expected):
     assert avi.copy_size(*size, side) == expected
     resize = TRANSFORMS.build(dict(type='Resize', scale=(-1, side)))
-    assert side > min(size) or resize(dict(
-        imgs=[np.zeros((*size[::-1], 3), np.uint8)],
-        img_shape=size[::-1]))['img_shape'][::-1] == expected
+    assert side > min(size) or resize(
+        dict(
+            imgs=[np.zeros((*size[::-1], 3), np.uint8)],
+            img_shape=size[::-1]))['img_shape'][::-1] == expected
 
 
 def test_odd_videos(tmp_path):
     names = odd_videos(tmp_path)
-    assert make_store(tmp_path, tmp_path / 'store', names, sides=[24])[
-        'failed'] == {}
+    assert make_store(
+        tmp_path, tmp_path / 'store', names, sides=[24])['failed'] == {}
     index = Index(tmp_path / 'store')
     for row, info in enumerate(index.all_videos()):
         pictures = index.read(row, 0, np.arange(info.frames))
@@ -293,11 +327,16 @@ def test_odd_videos(tmp_path):
 
 
 @pytest.mark.parametrize(('path', 'root', 'name'), [
-    ('data/a/b.mp4', 'data', 'a/b.mp4'), ('data//b.mp4', 'data/', 'b.mp4'),
-    ('./b.mp4', '.', 'b.mp4'), ('/x/b.mp4', '', 'x/b.mp4'),
-    ('/x/b.mp4', '/x', 'b.mp4'), ('/x/b.mp4', '/', 'x/b.mp4'),
-    ('/x/../y/b.mp4', '/x', 'y/b.mp4'), ('/xy/b.mp4', '/x', 'xy/b.mp4'),
-    ('../b.mp4', '', 'tmp/b.mp4')])
+    ('data/a/b.mp4', 'data', 'a/b.mp4'),
+    ('data//b.mp4', 'data/', 'b.mp4'),
+    ('./b.mp4', '.', 'b.mp4'),
+    ('/x/b.mp4', '', 'x/b.mp4'),
+    ('/x/b.mp4', '/x', 'b.mp4'),
+    ('/x/b.mp4', '/', 'x/b.mp4'),
+    ('/x/../y/b.mp4', '/x', 'y/b.mp4'),
+    ('/xy/b.mp4', '/x', 'xy/b.mp4'),
+    ('../b.mp4', '', 'tmp/b.mp4'),
+])
 def test_a_name_stays_inside(monkeypatch, path, root, name):
     monkeypatch.setattr('os.getcwd', lambda: '/tmp/here')
     assert sources.clip_name(path, root) == name

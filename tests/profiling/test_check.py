@@ -7,9 +7,8 @@ from mmengine.config import Config
 
 from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.__main__ import main
-from mmaction_multigrid.profiling import StepProfile, profile_steps, steps
 from mmaction_multigrid.core.shapes import Shape
-
+from mmaction_multigrid.profiling import StepProfile, profile_steps, steps
 from ..stock_paths.families import FAMILIES
 from ..toy import base_config
 
@@ -39,8 +38,12 @@ def command(capsys, monkeypatch):
 def test_warnings(tmp_path, changed, text):
     schedule, _ = multigrid_schedule(base_config(tmp_path))
     base = StepProfile(Shape(1, 8, 16), 1, loss=0.7, peak_memory=100)
-    coarse = StepProfile(Shape(16, 2, 8), 16, **{
-        'loss': 0.7, 'peak_memory': 114, **changed})
+    coarse = StepProfile(
+        Shape(16, 2, 8), 16, **{
+            'loss': 0.7,
+            'peak_memory': 114,
+            **changed
+        })
     found = steps.shape_warnings(schedule, [base, coarse])
     assert len(found) == bool(text)
     assert not text or text in found[0]
@@ -75,12 +78,13 @@ def test_the_command(small_config, command):
     caps = {row[0]: row for row in rows if len(row) > 5 and row[3][-1] == 'h'}
     assert list(caps) == [
         'None', '8', '4', '2', '1', "'auto': 1, short_cycle = False",
-        'in 1 h: epoch_factor = 4, 4']
+        'in 1 h: epoch_factor = 4, 4'
+    ]
     assert caps['None'][-1] == 'this config'
     # Four epochs of 24 clips each, one clip an iteration under a cap of 1.
     assert caps['1'][1] == '96' and int(caps['None'][1]) < 40
-    assert ('WARNING: the largest batch of all processes, 16 clips, is more '
-            'than a tenth of the data') in out
+    assert ('WARNING: the largest batch of all processes, 16 clips, is '
+            'more than a tenth of the data') in out
     assert "multigrid.max_batch_factor = 'auto' keeps as many" in out
     assert 'loading' in err.splitlines()
 
@@ -91,18 +95,22 @@ def test_the_command_on_other_videos(small_config, digits, tmp_path, command):
     (tmp_path / 'list.txt').write_text('\n'.join(lines) + '\n')
     data = (tmp_path / 'list.txt', '--root', digits)
     store = tmp_path / 'store'
-    main(['store', 'build', *map(str, (*data[:1], store, *data[1:])),
-          '--config', str(small_config), '--processes', '1'])
+    main([
+        'store', 'build', *map(str, (*data[:1], store, *data[1:])), '--config',
+        str(small_config), '--processes', '1'
+    ])
     status, out, _ = command(small_config, '--list', *data, '--store', store)
     assert status == 0 and 'forecast for 12 clips' in out
     status, _, err = command(small_config, '--root', tmp_path)
     assert status == 2 and 'no clip can be loaded' in err
 
 
-def test_the_command_without_the_data_where_a_shape_fails(small_config,
-                                                          command):
-    nowhere = [f'{split}_dataloader.dataset.ann_file=nowhere.txt'
-               for split in ('train', 'val')]
+def test_the_command_without_the_data_where_a_shape_fails(
+        small_config, command):
+    nowhere = [
+        f'{split}_dataloader.dataset.ann_file=nowhere.txt'
+        for split in ('train', 'val')
+    ]
     status, out, _ = command(small_config, '--cfg-options', *nowhere)
     assert status == 0 and 'give --clips' in out
     assert 'left out, and loading, since the data are not here' in out
@@ -131,8 +139,8 @@ def test_every_shape_of_a_stock_config_is_measured(family, tmp_path, command):
 
 def test_a_detector_is_refused_in_a_line(command):
     status, _, err = command(
-        'mmaction::detection/slowfast/slowfast_kinetics400-pretrained-r50_'
-        '8xb8-8x8x1-20e_ava21-rgb.py', '--clips', 64, '--cfg-options',
-        'multigrid.epoch_factor=1.5')
+        'mmaction::detection/slowfast/'
+        'slowfast_kinetics400-pretrained-r50_8xb8-8x8x1-20e_ava21-rgb.py',
+        '--clips', 64, '--cfg-options', 'multigrid.epoch_factor=1.5')
     assert status == 2
     assert "check: model.type = 'FastRCNN': cannot" in err.splitlines()[-1]

@@ -5,56 +5,69 @@ import math
 import pytest
 
 from mmaction_multigrid import MultigridSchedule
-from mmaction_multigrid.profiling import MeasuredTimes, StepProfile
-from mmaction_multigrid.profiling.forecast import (
-    compare_caps,
-    fit_hours,
-    forecast,
-    shapes_to_profile,
-    worker_rows,
-)
 from mmaction_multigrid.config.auto import make_schedule
 from mmaction_multigrid.config.settings import Settings
 from mmaction_multigrid.core.settings import BaseTraining
 from mmaction_multigrid.core.shapes import Shape
+from mmaction_multigrid.profiling import MeasuredTimes, StepProfile
+from mmaction_multigrid.profiling.forecast import (compare_caps, fit_hours,
+                                                   forecast, shapes_to_profile,
+                                                   worker_rows)
 
 COARSE, BASE = Shape(4, 4, 8), Shape(1, 8, 16)
-STAGES = [dict(epochs=2, batch_factor=4, num_frames=4, crop_size=8),
-          dict(epochs=1)]
-STEPS = [StepProfile(COARSE, 8, seconds=2., loss=1.),
-         StepProfile(BASE, 2, seconds=1., loss=1.)]
+STAGES = [
+    dict(epochs=2, batch_factor=4, num_frames=4, crop_size=8),
+    dict(epochs=1)
+]
+STEPS = [
+    StepProfile(COARSE, 8, seconds=2., loss=1.),
+    StepProfile(BASE, 2, seconds=1., loss=1.)
+]
 LOADS = {None: 0.4, COARSE[1:]: 0.5, BASE[1:]: 0.75}
 
 
 def schedule(**settings):
-    return make_schedule(BaseTraining(8, 16, 6), Settings.from_dict({
-        'eval_freq': 1, 'precise_bn': 3, 'stages': STAGES, **settings}))
+    return make_schedule(
+        BaseTraining(8, 16, 6),
+        Settings.from_dict({
+            'eval_freq': 1,
+            'precise_bn': 3,
+            'stages': STAGES,
+            **settings
+        }))
 
 
 def cycles(epochs=60, **settings):
-    return MultigridSchedule(BaseTraining(8, 16, epochs, (20, 40)),
-                             Settings(**settings))
+    return MultigridSchedule(
+        BaseTraining(8, 16, epochs, (20, 40)), Settings(**settings))
 
 
 def measured(*schedules, **changed):
     """Times of all shapes, a second for the base batch of two clips."""
-    steps = [StepProfile(shape, 2 * shape.batch_factor, loss=1.,
-                         seconds=float(shape.batch_factor))
-             for shape in shapes_to_profile(*schedules)]
+    steps = [
+        StepProfile(
+            shape,
+            2 * shape.batch_factor,
+            loss=1.,
+            seconds=float(shape.batch_factor))
+        for shape in shapes_to_profile(*schedules)
+    ]
     return MeasuredTimes(steps, 2, 80, **changed)
 
 
-@pytest.mark.parametrize(('workers', 'waits', 'base_waits', 'precise'), [
-    # 80 clips in batches of 8 and 2: two epochs of 10 steps of 2 s, one of 40
-    # steps of 1 s. Loading takes 40 s an epoch with coarse clips, 60 s with
-    # full ones; 3 + 3 batches of precise BN 9 s, computing 2 s.
-    (1, 2 * (40 - 20) + (60 - 40), 0., 9.),
-    (3, 0., 0., 3.),
-    (0, 2 * 40 + 60, 6 * 32, 2 + 9.),
-])
+@pytest.mark.parametrize(
+    ('workers', 'waits', 'base_waits', 'precise'),
+    [
+        # 80 clips in batches of 8 and 2: two epochs of 10 steps of 2 s, one of
+        # 40 steps of 1 s. Loading takes 40 s an epoch with coarse clips, 60 s
+        # with full ones; 3 + 3 batches of precise BN 9 s, computing 2 s.
+        (1, 2 * (40 - 20) + (60 - 40), 0., 9.),
+        (3, 0., 0., 3.),
+        (0, 2 * 40 + 60, 6 * 32, 2 + 9.),
+    ])
 def test_parts(workers, waits, base_waits, precise):
-    found = forecast(schedule(), MeasuredTimes(
-        STEPS, 2, 80, loads=LOADS, workers=workers))
+    found = forecast(schedule(),
+                     MeasuredTimes(STEPS, 2, 80, loads=LOADS, workers=workers))
     ours, base = ([round(3600 * hours, 6) for hours in part]
                   for part in zip(*found.parts.values()))
     assert ours == [2 * 10 * 2 + 40, waits, precise]
@@ -64,14 +77,18 @@ def test_parts(workers, waits, base_waits, precise):
     assert (found.iterations, found.base_iterations) == (60, 240)
 
 
-@pytest.mark.parametrize(('limit', 'clips', 'processes', 'batches'), [
-    # 32 clips are 16 batches of 2, and 200 before the last evaluation 100.
-    (200, 400, 1, 16 + 100), (200, 80, 8, 2 + 13), (0, 80, 1, 0),
-    (200, 20, 1, 2 * 10),  # never more than there are
-])
+@pytest.mark.parametrize(
+    ('limit', 'clips', 'processes', 'batches'),
+    [
+        # 32 clips are 16 batches of 2, and 200 before the last evaluation 100.
+        (200, 400, 1, 16 + 100),
+        (200, 80, 8, 2 + 13),
+        (0, 80, 1, 0),
+        (200, 20, 1, 2 * 10),  # never more than there are
+    ])
 def test_precise_bn_is_bounded(limit, clips, processes, batches):
-    found = forecast(schedule(precise_bn=limit), MeasuredTimes(
-        STEPS, 2, clips, processes))
+    found = forecast(
+        schedule(precise_bn=limit), MeasuredTimes(STEPS, 2, clips, processes))
     assert found.parts['precise BN'][0] * 3 * 3600 == pytest.approx(batches)
 
 
@@ -85,7 +102,8 @@ def test_workers_that_keep_up():
     # loaded in 1.5 s.
     assert worker_rows(schedule(), MeasuredTimes(STEPS, 2, loads=LOADS)) == [
         ('base', 2., 2.5, 1), ('1-2', 4., 2., 2),
-        ('3-3', 2., pytest.approx(1 / 0.75), 2)]
+        ('3-3', 2., pytest.approx(1 / 0.75), 2)
+    ]
 
 
 def test_steps_at_other_batches():
@@ -93,7 +111,8 @@ def test_steps_at_other_batches():
     times = MeasuredTimes([
         StepProfile(Shape(8, 4, 8), 16, seconds=9., loss=1.),
         StepProfile(Shape(1, 4, 8), 2, seconds=2., loss=1.), *STEPS[1:],
-        StepProfile(Shape(1, 2, 8), 2, error='RuntimeError: no')], 2)
+        StepProfile(Shape(1, 2, 8), 2, error='RuntimeError: no')
+    ], 2)
     assert [times.step(Shape(n, 4, 8)) for n in (1, 4, 8)] == [2., 5., 9.]
     assert times._replace(batch_size=4, views=2).step(BASE) == 4.
     assert math.isnan(times.step(Shape(1, 2, 8)))
@@ -106,8 +125,9 @@ def test_choices(epochs):
     free = cycles(epochs)
     times = measured(made, free)
     caps = compare_caps(free, times)
-    assert list(caps) == ['None', '8', '4', '2', '1',
-                          "'auto': 1, short_cycle = False"]
+    assert list(caps) == [
+        'None', '8', '4', '2', '1', "'auto': 1, short_cycle = False"
+    ]
     updates = [found.iterations for found in caps.values()]
     assert updates == sorted(updates) and updates[0] < updates[-1]
     broken = times._replace(profiles=[])

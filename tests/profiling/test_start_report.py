@@ -6,59 +6,80 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.profiling.start_report import norm_report, plan_lines, plan_warnings
 from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
 from mmaction_multigrid.models.reach import min_feature_size, temporal_kernel
-
+from mmaction_multigrid.profiling.start_report import (norm_report, plan_lines,
+                                                       plan_warnings)
 from ..toy import base_config, new_name
 
 
 def report(tmp_path, about=None, change=lambda cfg: None, **settings):
     """Lines and warnings of a toy run that is not started."""
-    cfg = base_config(tmp_path, num_clips=settings.pop('num_clips', 80), **settings)
+    cfg = base_config(
+        tmp_path, num_clips=settings.pop('num_clips', 80), **settings)
     change(cfg)
     resolved = new_name(apply_multigrid(cfg))
-    hook, = (hook for hook in resolved.custom_hooks if hook['type'] == 'StartReportHook')
+    hook, = (
+        hook for hook in resolved.custom_hooks
+        if hook['type'] == 'StartReportHook')
     runner = Runner.from_cfg(resolved)
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     about = hook['base'] if about is None else about
     return plan_lines(runner, about), plan_warnings(runner, about)
 
 
-STAGES = [dict(epochs=2, batch_factor=4, num_frames=4, crop_size=11), dict(epochs=1)]
+STAGES = [
+    dict(epochs=2, batch_factor=4, num_frames=4, crop_size=11),
+    dict(epochs=1)
+]
 
 
 def test_by_hand(tmp_path):
-    """80 clips in batches of 2: base training 6 epochs of 40; ours 2 of 10 and one of 40, each iteration alike."""
+    """80 clips in batches of 2: base training 6 epochs of 40; ours 2 of 10 and
+    one of 40, each iteration alike."""
     lines, warnings = report(tmp_path, stages=STAGES, eval_freq=1)
     assert lines == [
-        '3 epochs in 2 stages, 60 iterations; base training: 6 epochs, 240 iterations. 25 % of the iterations are left, at '
-        '25 % of the computing',
-        'batches of up to 4 times the base batch (max_batch_factor = None); the lr follows the batch in proportion '
+        '3 epochs in 2 stages, 60 iterations; base training: 6 '
+        'epochs, 240 iterations. 25 % of the iterations are '
+        'left, at 25 % of the computing',
+        'batches of up to 4 times the base batch (max_batch_factor '
+        '= None); the lr follows the batch in proportion '
         "(lr_scaling = 'linear')",
-        f'2 validations; 2 checkpoints, in {tmp_path}']
+        f'2 validations; 2 checkpoints, in {tmp_path}'
+    ]
     assert len(warnings) == 1
-    assert warnings[0].startswith('the schedule has 60 iterations, base training 240: with fewer than 240 ')
+    assert warnings[0].startswith('the schedule has 60 iterations, base '
+                                  'training 240: with fewer than 240 ')
     assert "multigrid.max_batch_factor = 'auto'" in warnings[0]
 
 
 def test_what_auto_and_adam_come_to(tmp_path):
+
     def adam(cfg):
         cfg.optim_wrapper.optimizer = dict(type='AdamW', lr=0.1)
 
-    lines, warnings = report(tmp_path, change=adam, max_batch_factor='auto', max_epochs=60, milestones=(20, 40))
-    assert "(max_batch_factor = 1); the lr follows the batch by its square root (lr_scaling = 'sqrt')" in lines[1]
+    lines, warnings = report(
+        tmp_path,
+        change=adam,
+        max_batch_factor='auto',
+        max_epochs=60,
+        milestones=(20, 40))
+    assert ('(max_batch_factor = 1); the lr follows the batch by its '
+            "square root (lr_scaling = 'sqrt')") in lines[1]
     assert not any('updates' in text for text in warnings)
 
 
 def test_without_validation_and_checkpoints(tmp_path):
+
     def bare(cfg):
         for key in ('val_cfg', 'val_dataloader', 'val_evaluator'):
             cfg[key] = None
         cfg.default_hooks = dict(checkpoint=None)
 
     lines, warnings = report(tmp_path, about={}, change=bare, stages=STAGES)
-    assert lines == ['3 epochs in 2 stages, 60 iterations', 'no validations; no checkpoints']
+    assert lines == [
+        '3 epochs in 2 stages, 60 iterations', 'no validations; no checkpoints'
+    ]
     assert warnings == []  # nobody knows what base training makes
 
 
@@ -67,40 +88,56 @@ def test_it_is_in_the_log(tmp_path):
     Runner.from_cfg(new_name(apply_multigrid(cfg))).train()
     log, = tmp_path.rglob('*.log')
     text = log.read_text()
-    assert 'INFO - Multigrid: 3 epochs in 2 stages, 60 iterations; base training: 6 epochs' in text
+    assert ('INFO - Multigrid: 3 epochs in 2 stages, 60 '
+            'iterations; base training: 6 epochs') in text
     assert 'INFO - mmaction_multigrid: mmengine loads checkpoints by' in text
-    assert 'WARNING - Multigrid: the schedule has 60 iterations, base training 240' in text
+    assert ('WARNING - Multigrid: the schedule has 60 '
+            'iterations, base training 240') in text
 
 
 def test_looking_at_a_network_changes_nothing():
-    model = nn.Sequential(nn.Conv3d(3, 2, (5, 3, 3), stride=(1, 4, 4), padding=(2, 1, 1)), nn.BatchNorm3d(2),
-                          nn.Dropout(0.5))
+    model = nn.Sequential(
+        nn.Conv3d(3, 2, (5, 3, 3), stride=(1, 4, 4), padding=(2, 1, 1)),
+        nn.BatchNorm3d(2), nn.Dropout(0.5))
     model[1].eval()
-    before, state = torch.get_rng_state(), {key: value.clone() for key, value in model.state_dict().items()}
+    before, state = torch.get_rng_state(), {
+        key: value.clone()
+        for key, value in model.state_dict().items()
+    }
     assert min_feature_size(model, 4, 9) == 3
     assert temporal_kernel(model) == 5
     assert torch.equal(torch.get_rng_state(), before)
-    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    assert all(
+        torch.equal(value, state[key])
+        for key, value in model.state_dict().items())
     assert [module.training for module in model] == [True, False, True]
 
 
-@pytest.mark.parametrize('model', [nn.Linear(3, 2), nn.Flatten()], ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize(
+    'model', [nn.Linear(3, 2), nn.Flatten()],
+    ids=lambda model: type(model).__name__)
 def test_a_network_of_another_kind(model):
     assert min_feature_size(model, 4, 9) is None
     assert temporal_kernel(model) == 1
 
 
 def test_clips_too_small_for_the_network(tmp_path):
-    """A crop of 11 pixels after a stride of 8, and two frames under a kernel of three."""
+    """A crop of 11 pixels after a stride of 8, and two frames under a kernel
+    of three."""
+
     def strided(cfg):
         cfg.model.backbone.stride = 8
 
-    stages = [dict(epochs=2, batch_factor=4, num_frames=2, crop_size=11), dict(epochs=1)]
+    stages = [
+        dict(epochs=2, batch_factor=4, num_frames=2, crop_size=11),
+        dict(epochs=1)
+    ]
     _, warnings = report(tmp_path, about={}, change=strided, stages=stages)
     assert [text.split(':')[0] for text in warnings] == [
         'a crop of 11 pixels leaves the head 2 x 2 positions',
-        'clips of 2 frames are shorter than a convolution of the network is in time (3 frames), which then sees padding '
-        'for the most part']
+        'clips of 2 frames are shorter than a convolution of the network is '
+        'in time (3 frames), which then sees padding for the most part'
+    ]
 
 
 def test_the_report_names_what_does_not_follow():
@@ -109,14 +146,19 @@ def test_the_report_names_what_does_not_follow():
     class UsersNorm(nn.BatchNorm3d):
         """Of an unknown class."""
 
-    model = nn.Sequential(nn.BatchNorm3d(5), nn.BatchNorm2d(5), nn.BatchNorm3d(5), UsersNorm(5), SubBatchNorm3D(5))
+    model = nn.Sequential(
+        nn.BatchNorm3d(5), nn.BatchNorm2d(5), nn.BatchNorm3d(5), UsersNorm(5),
+        SubBatchNorm3D(5))
     convert_sub_batch_norm(model)
     model[2].eval()
     report = norm_report(model)
     assert list(report.converted) == ['0', '1']
     assert list(report.frozen) == ['2']
     assert report.unknown == {'3': 'UsersNorm', '4': 'SubBatchNorm3D'}
-    assert str(report) == ('2 of 5 batch norms follow the stages (1 SubBatchNorm3d, 1 SubBatchNorm2d); 1 are frozen, in '
-                           'evaluation mode; 2 are of classes that are not known')
+    assert str(report) == ('2 of 5 batch norms follow the stages '
+                           '(1 SubBatchNorm3d, 1 SubBatchNorm2d); '
+                           '1 are frozen, in evaluation mode; 2 '
+                           'are of classes that are not known')
     assert type(model[4].split_bn) is nn.BatchNorm3d
-    assert str(norm_report(nn.Sequential(nn.Conv3d(1, 1, 1)))) == 'the network has no batch norm'
+    assert str(norm_report(nn.Sequential(nn.Conv3d(
+        1, 1, 1)))) == 'the network has no batch norm'

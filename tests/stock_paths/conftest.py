@@ -40,8 +40,8 @@ def compare_with_record():
     """Hold the weights of a run to those of another version of the code.
 
     ``GOLDEN_RECORD`` names a folder of checksums, one file a run. A run that
-    it lacks is added; another checksum fails. They hold on the machine and
-    the stack that wrote them.
+    it lacks is added; another checksum fails. They hold on the machine and the
+    stack that wrote them.
     """
     path = os.environ.get('GOLDEN_RECORD')
 

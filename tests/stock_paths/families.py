@@ -1,8 +1,8 @@
 """One stock config of each family, narrowed by what a user would override.
 
 Each entry becomes a config file in a folder of its own: it inherits a config
-of the installed MMAction2 through ``mmaction::``, adds the lines of the
-README and overrides data, schedule and the size of network and clips.
+of the installed MMAction2 through ``mmaction::``, adds the lines of the README
+and overrides data, schedule and the size of network and clips.
 """
 
 from typing import NamedTuple
@@ -167,8 +167,8 @@ def resnet(channels: int, **backbone) -> str:
 
 
 # Two of the four stages of a 2D ResNet.
-SMALL_2D = dict(num_stages=2, out_indices=(1, ), strides=(1, 2),
-                dilations=(1, 1))
+SMALL_2D = dict(
+    num_stages=2, out_indices=(1, ), strides=(1, 2), dilations=(1, 1))
 SMALL_PATHWAYS = """
 model = dict(
     backbone=dict(
@@ -236,43 +236,60 @@ FAMILIES = dict(
     slowfast=Family(
         'recognition/slowfast/'
         'slowfast_r50_8xb8-8x8x1-steplr-256e_kinetics400-rgb.py',
-        SMALL_PATHWAYS, frames=32, crop=48, schedule=STEPS, multigrid='',
-        epochs=4, workers=2),
+        SMALL_PATHWAYS,
+        frames=32,
+        crop=48,
+        schedule=STEPS,
+        multigrid='',
+        epochs=4,
+        workers=2),
     slowonly=Family(
         'recognition/slowonly/'
-        'slowonly_r50_8xb16-8x8x1-256e_kinetics400-rgb.py', resnet(64, base_channels=8)),
+        'slowonly_r50_8xb16-8x8x1-256e_kinetics400-rgb.py',
+        resnet(64, base_channels=8)),
     slowonly_frames=Family(
         'recognition/slowonly/'
-        'slowonly_r50_8xb16-8x8x1-256e_kinetics400-rgb.py', resnet(64, base_channels=8),
+        'slowonly_r50_8xb16-8x8x1-256e_kinetics400-rgb.py',
+        resnet(64, base_channels=8),
         data=VIDEOS + FRAMES),
     i3d=Family(
         'recognition/i3d/'
         'i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb.py',
-        resnet(64, base_channels=8, pretrained2d=False, inflate=1), frames=32, schedule=STEPS),
+        resnet(64, base_channels=8, pretrained2d=False, inflate=1),
+        frames=32,
+        schedule=STEPS),
     i3d_16=Family(
         'recognition/i3d/'
         'i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb.py',
-        resnet(64, base_channels=8, pretrained2d=False, inflate=1), frames=16,
+        resnet(64, base_channels=8, pretrained2d=False, inflate=1),
+        frames=16,
         schedule=STEPS,
-        multigrid='eval_freq=1, long_cycle_factors=((.5, .5**.5), (.5, 1), (1, 1))'),
+        multigrid=('eval_freq=1, long_cycle_factors='
+                   '((.5, .5**.5), (.5, 1), (1, 1))')),
     nonlocal_i3d=Family(
         'recognition/i3d/i3d_imagenet-pretrained-r50-nl-dot-product_'
         '8xb8-32x2x1-100e_kinetics400-rgb.py',
-        resnet(64, base_channels=8, pretrained2d=False, inflate=1,
-               non_local=((0, 0), (1, 0), (1, 0), (0, 0))), frames=32),
+        resnet(
+            64,
+            base_channels=8,
+            pretrained2d=False,
+            inflate=1,
+            non_local=((0, 0), (1, 0), (1, 0), (0, 0))),
+        frames=32),
     r2plus1d=Family(
         'recognition/r2plus1d/'
-        'r2plus1d_r34_8xb8-8x8x1-180e_kinetics400-rgb.py', resnet(64, base_channels=8)),
-    csn=Family(
-        'recognition/csn/ircsn_r152_32x2x1-180e_kinetics400-rgb.py',
-        resnet(256, depth=50, base_channels=8)),
+        'r2plus1d_r34_8xb8-8x8x1-180e_kinetics400-rgb.py',
+        resnet(64, base_channels=8)),
+    csn=Family('recognition/csn/ircsn_r152_32x2x1-180e_kinetics400-rgb.py',
+               resnet(256, depth=50, base_channels=8)),
     c2d=Family(
         'recognition/c2d/'
         'c2d_r50-in1k-pre_8xb32-8x8x1-100e_kinetics400-rgb.py',
         resnet(128, **SMALL_2D)),
     tpn=Family(
         'recognition/tpn/tpn-slowonly_r50_8xb8-8x8x1-150e_kinetics400-rgb.py',
-        SMALL_TPN, schedule=STEPS),
+        SMALL_TPN,
+        schedule=STEPS),
     mvit=Family(
         'recognition/mvit/'
         'mvit-small-p244_32xb16-16x4x1-200e_kinetics400-rgb.py', SMALL_MVIT),
@@ -286,17 +303,23 @@ FAMILIES = dict(
     timesformer=Family(
         'recognition/timesformer/'
         'timesformer_divST_8xb8-8x32x1-15e_kinetics400-rgb.py',
-        SMALL_TIMESFORMER, schedule=STEPS),
+        SMALL_TIMESFORMER,
+        schedule=STEPS),
     posec3d=Family(
         'skeleton/posec3d/'
-        'slowonly_r50_8xb16-u48-240e_ntu60-xsub-keypoint.py', SMALL_POSEC3D,
-        frames=16, data=POSES),
+        'slowonly_r50_8xb16-u48-240e_ntu60-xsub-keypoint.py',
+        SMALL_POSEC3D,
+        frames=16,
+        data=POSES),
     tsn=Family(
         'recognition/tsn/tsn_imagenet-pretrained-r50_'
         '8xb32-1x1x3-100e_kinetics400-rgb.py',
-        resnet(128, **SMALL_2D), frames=1,
+        resnet(128, **SMALL_2D),
+        frames=1,
         schedule=STEPS),
     tsm=Family(
         'recognition/tsm/tsm_imagenet-pretrained-r50_'
-        '8xb16-1x1x8-50e_kinetics400-rgb.py', resnet(512, pretrained2d=False), frames=1,
+        '8xb16-1x1x8-50e_kinetics400-rgb.py',
+        resnet(512, pretrained2d=False),
+        frames=1,
         schedule=STEPS))

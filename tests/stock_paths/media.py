@@ -39,8 +39,11 @@ def pose(label: int, seed: int, split_name: str) -> dict:
     points = rng.uniform(10, 50, (1, 1, JOINTS, 2)).repeat(FRAMES, 1)
     points[..., label] += np.arange(FRAMES)[None, :, None]
     return dict(
-        frame_dir=split_name, label=label, img_shape=(HEIGHT, WIDTH),
-        original_shape=(HEIGHT, WIDTH), total_frames=FRAMES,
+        frame_dir=split_name,
+        label=label,
+        img_shape=(HEIGHT, WIDTH),
+        original_shape=(HEIGHT, WIDTH),
+        total_frames=FRAMES,
         keypoint=points.astype(np.float16),
         keypoint_score=np.ones((1, FRAMES, JOINTS), np.float16))
 

@@ -22,8 +22,9 @@ def weights(path):
 
 
 def epochs_saved(work_dir):
-    return sorted(int(CHECKPOINT.fullmatch(path.name)[1])
-                  for path in work_dir.glob('epoch_*.pth'))
+    return sorted(
+        int(CHECKPOINT.fullmatch(path.name)[1])
+        for path in work_dir.glob('epoch_*.pth'))
 
 
 def import_style(family, data, folder):
@@ -32,16 +33,17 @@ def import_style(family, data, folder):
     path.write_text(family.text(data, ours=''))
     stock = dict(Config.fromfile(path).to_dict(), default_scope=None)
     (folder / 'mine.py').write_text(import_types(stock))
-    return re.search(r'```python\n(from mmengine.config import read_base.*?)```',
-                     (ROOT / 'README.md').read_text(), re.DOTALL)[1]
+    return re.search(
+        r'```python\n(from mmengine.config import read_base.*?)```',
+        (ROOT / 'README.md').read_text(), re.DOTALL)[1]
 
 
 @pytest.mark.parametrize('name', [*FAMILIES, 'new_style'])
 def test_walk(name, python, data, tmp_path, compare_with_record):
     family = FAMILIES.get(name, FAMILIES['slowonly'])
     (tmp_path / 'config.py').write_text(
-        family.text(str(data)) if name in FAMILIES else
-        import_style(family, str(data), tmp_path))
+        family.text(str(data)) if name in
+        FAMILIES else import_style(family, str(data), tmp_path))
     shown = python(*COMMAND, 'schedule', 'config.py', cwd=tmp_path)
     assert 'epochs, ' in shown
     shown = python(*COMMAND, 'check', 'config.py', cwd=tmp_path)
@@ -50,8 +52,8 @@ def test_walk(name, python, data, tmp_path, compare_with_record):
     train = STOCK_TOOLS / 'train.py', 'config.py', '--work-dir'
     log = python(*train, 'run', cwd=tmp_path)
     stages = [tuple(map(int, found)) for found in STAGE.findall(log)]
-    assert [stage for stage, *_ in stages] == list(
-        range(1, stages[0][1] + 1)) and len(stages) > 1
+    assert [stage for stage, *_ in stages] == list(range(
+        1, stages[0][1] + 1)) and len(stages) > 1
     assert stages[-1][2:] == (family.frames, family.crop)  # the full grid
     saved = epochs_saved(tmp_path / 'run')
     assert len(saved) > 1 and 'Epoch(val)' in log
@@ -61,11 +63,16 @@ def test_walk(name, python, data, tmp_path, compare_with_record):
     last = f'epoch_{saved[-1]}.pth'
     expected = weights(tmp_path / 'run' / last)
     resumed = weights(tmp_path / 'resumed' / last)
-    assert all(torch.equal(resumed[key], expected[key]) for key in expected
-               if 'new_cls' not in key)  # TPN's, of its first validation
+    assert all(
+        torch.equal(resumed[key], expected[key]) for key in expected
+        if 'new_cls' not in key)  # TPN's, of its first validation
     compare_with_record(name, tmp_path / 'run' / last)
 
-    tested = python(STOCK_TOOLS / 'test.py', 'config.py',
-                    tmp_path / 'run' / last, '--work-dir', 'tested',
-                    cwd=tmp_path)
+    tested = python(
+        STOCK_TOOLS / 'test.py',
+        'config.py',
+        tmp_path / 'run' / last,
+        '--work-dir',
+        'tested',
+        cwd=tmp_path)
     assert 'acc/top1' in tested

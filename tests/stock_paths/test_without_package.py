@@ -25,8 +25,14 @@ def test_a_checkpoint_is_tested_by_the_stock_config_alone(
     family = FAMILIES['slowonly']
     (tmp_path / 'ours.py').write_text(family.text(str(data)))
     (tmp_path / 'stock.py').write_text(family.text(str(data), ours=''))
-    python(STOCK_TOOLS / 'train.py', 'ours.py', '--work-dir', 'run',
-           '--cfg-options', 'multigrid.epoch_factor=0.5', cwd=tmp_path)
+    python(
+        STOCK_TOOLS / 'train.py',
+        'ours.py',
+        '--work-dir',
+        'run',
+        '--cfg-options',
+        'multigrid.epoch_factor=0.5',
+        cwd=tmp_path)
     checkpoint = Path(
         (tmp_path / 'run' / 'last_checkpoint').read_text().strip())
 
@@ -40,5 +46,5 @@ def test_a_checkpoint_is_tested_by_the_stock_config_alone(
     wheel.call(without, 'stand_in.py', cwd=tmp_path)
     monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
     assert 'acc/top1' in wheel.call(*test, cwd=tmp_path)
-    wheel.call(without, '-c', 'import mmaction_multigrid', cwd=tmp_path,
-               status=1)
+    wheel.call(
+        without, '-c', 'import mmaction_multigrid', cwd=tmp_path, status=1)

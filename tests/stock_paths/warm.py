@@ -60,5 +60,4 @@ if __name__ == '__main__':
         process = os.fork()
         if not process:
             child(json.loads(line))
-        print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]),
-              flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)

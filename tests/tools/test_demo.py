@@ -8,7 +8,6 @@ from mmengine.config import Config
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.profiling import Run, read_run
 from mmaction_multigrid.profiling.runs import Point
-
 from ..small import load_tool
 
 
@@ -19,6 +18,7 @@ def demo():
 
 def test_from_videos_to_table(demo, small_config, tmp_path, monkeypatch,
                               capsys):
+
     def load(model, data, multigrid):
         cfg = Config.fromfile(small_config)
         if not multigrid:
@@ -33,8 +33,10 @@ def test_from_videos_to_table(demo, small_config, tmp_path, monkeypatch,
     monkeypatch.setattr(demo.study_configs, 'load', load)
     monkeypatch.setattr(demo.study_configs, 'make_data', make_data)
     monkeypatch.setattr('sys.argv', [
-        'demo.py', '--work-dir', str(tmp_path / 'runs'), '--out',
-        str(tmp_path / 'demo.png')])
+        'demo.py', '--work-dir',
+        str(tmp_path / 'runs'), '--out',
+        str(tmp_path / 'demo.png')
+    ])
     demo.main()
     table = capsys.readouterr().out
     assert re.search(r'baseline +4 +96 +\d+ s +\d+\.\d %', table)
@@ -47,15 +49,19 @@ def test_from_videos_to_table(demo, small_config, tmp_path, monkeypatch,
 
 
 def run_of(name, *points):
-    return Run(name, points=[Point(seconds, 1, 1, score)
-                             for seconds, score in points])
+    return Run(
+        name,
+        points=[Point(seconds, 1, 1, score) for seconds, score in points])
 
 
 def test_the_verdict_by_hand(demo):
     base = run_of('baseline', (10., 50.), (90., 79.5), (100., 80.))
-    assert demo.verdict(base, run_of('multigrid', (20., 79.5), (30., 79.))) == [
-        'to 79.5 %: baseline 90 s, multigrid 20 s, 4.50x faster',
-        'after 30 s: multigrid 79.0 %, baseline 50.0 %']
+    assert demo.verdict(base, run_of(
+        'multigrid', (20., 79.5), (30., 79.))) == [
+            'to 79.5 %: baseline 90 s, multigrid 20 s, 4.50x faster',
+            'after 30 s: multigrid 79.0 %, baseline 50.0 %'
+        ]
     assert demo.verdict(base, run_of('multigrid', (9., 70.))) == [
         'multigrid did not come to 79.5 %, 0.5 below where baseline ends',
-        'after 9 s: multigrid 70.0 %, baseline not yet evaluated']
+        'after 9 s: multigrid 70.0 %, baseline not yet evaluated'
+    ]

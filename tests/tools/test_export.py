@@ -21,11 +21,17 @@ def test_the_copy_stands_by_itself(tmp_path):
     # In the folder of the project, as its README says.
     tests = [f'tests/{name}' for name in tool.TESTS if 'test_' in name]
     tests.remove('tests/test_alone.py')  # is so already
-    done = subprocess.run(
-        [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '-c',
-         os.devnull, '--rootdir', '.', *tests],
-        cwd=project, capture_output=True, text=True,
-        env=dict(os.environ, PYTHONPATH=str(project), OMP_NUM_THREADS='1'))
+    done = subprocess.run([
+        sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '-c',
+        os.devnull, '--rootdir', '.', *tests
+    ],
+                          cwd=project,
+                          capture_output=True,
+                          text=True,
+                          env=dict(
+                              os.environ,
+                              PYTHONPATH=str(project),
+                              OMP_NUM_THREADS='1'))
     assert done.returncode == 0, done.stdout[-2000:]
     assert ' passed' in done.stdout
 

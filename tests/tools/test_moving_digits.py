@@ -15,7 +15,11 @@ def tool():
 
 
 @pytest.mark.parametrize(('name', 'axis', 'sign'), [
-    ('right', 0, 1), ('left', 0, -1), ('down', 1, 1), ('up', 1, -1)])
+    ('right', 0, 1),
+    ('left', 0, -1),
+    ('down', 1, 1),
+    ('up', 1, -1),
+])
 def test_the_class_is_the_motion(tool, name, axis, sign):
     path = tool.poses([name], 24, np.random.default_rng(0))
     steps = np.diff(path, axis=0)
@@ -40,8 +44,10 @@ def test_made_once_and_anew_for_other_settings(tmp_path):
     out = tmp_path / 'data'
     out.mkdir()
     (out / 'notes.txt').write_text('mine')
-    command = [TOOL, out, '--num-train', 1, '--num-val', 1, '--num-frames', 2,
-               '--size', 32]
+    command = [
+        TOOL, out, '--num-train', 1, '--num-val', 1, '--num-frames', 2,
+        '--size', 32
+    ]
     with pytest.raises(AssertionError, match='must be new, an empty folder'):
         run(*command)
     (out / 'notes.txt').unlink()
@@ -50,8 +56,8 @@ def test_made_once_and_anew_for_other_settings(tmp_path):
     assert 'data: made' in run(*command, '--seed', 1)
 
 
-@pytest.mark.parametrize(('key', 'value'), [
-    ('size', 40), ('classes', 17), ('parts', 0)])
+@pytest.mark.parametrize(('key', 'value'), [('size', 40), ('classes', 17),
+                                            ('parts', 0)])
 def test_impossible_settings(tool, key, value):
     with pytest.raises(ValueError, match=f'{key} = {value}'):
         tool.Settings(**{key: value})

@@ -1,4 +1,5 @@
-"""Whole runs as a user starts them: our tools, MMAction2's own, and a process that has never heard of us."""
+"""Whole runs as a user starts them: our tools, MMAction2's own, and a process
+that has never heard of us."""
 
 import pytest
 from mmengine.runner import Runner
@@ -7,8 +8,12 @@ from ..conftest import ROOT
 from ..small import STOCK_TOOLS, load_tool, run, scalars
 
 
-def test_the_stock_train_script_trains_the_same(trained, small_config, tmp_path):
-    run(STOCK_TOOLS / 'train.py', small_config, '--work-dir', tmp_path,
+def test_the_stock_train_script_trains_the_same(trained, small_config,
+                                                tmp_path):
+    run(STOCK_TOOLS / 'train.py',
+        small_config,
+        '--work-dir',
+        tmp_path,
         TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD='1')
     assert scalars(tmp_path) == scalars(trained)
 
@@ -24,8 +29,9 @@ def test_the_resolved_config_trains_the_same_in_the_stock_runner(
 
 def test_resumed_by_flag(trained, small_config, tmp_path):
     """From the first checkpoint on, the rest of the run."""
-    first = min(trained.glob('epoch_*.pth'),
-                key=lambda path: int(path.stem.split('_')[1]))
+    first = min(
+        trained.glob('epoch_*.pth'),
+        key=lambda path: int(path.stem.split('_')[1]))
     run(ROOT / 'tools' / 'train.py', small_config, '--work-dir', tmp_path,
         '--resume', first)
     rest, straight = ([dict(entry, loss=None) for entry in scalars(folder)]
@@ -37,6 +43,7 @@ def test_resumed_by_flag(trained, small_config, tmp_path):
 @pytest.fixture
 def train(tmp_path, monkeypatch, small_config):
     """Start tools/train.py in this process; the config of its runner."""
+
     def call(text, *flags):
         config, seen = tmp_path / 'config.py', []
         config.write_text(f"_base_ = ['{small_config}']\n{text}\n")
@@ -55,14 +62,15 @@ def train(tmp_path, monkeypatch, small_config):
     (('--seed', '0', '--diff-rank-seed'),
      dict(seed=0, deterministic=True, diff_rank_seed=True)),
     (('--deterministic', '--cfg-options', 'randomness.seed=7'),
-     dict(seed=7, deterministic=True))])
+     dict(seed=7, deterministic=True)),
+])
 def test_the_command_lines_seed_wins_over_the_configs(train, flags, expected):
     text = 'randomness = dict(seed=5, deterministic=True)'
     assert train(text, *flags).randomness == expected
 
 
 def test_the_data_is_looked_for_before_the_model_is_built(train):
-    with pytest.raises(FileNotFoundError,
-                       match=r"VideoDataset\.data_prefix = .*'gone'"):
-        train("train_dataloader = dict(dataset=dict("
+    with pytest.raises(
+            FileNotFoundError, match=r"VideoDataset\.data_prefix = .*'gone'"):
+        train('train_dataloader = dict(dataset=dict('
               "data_prefix=dict(video='gone')))")

@@ -24,11 +24,7 @@ from rich.progress import track
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmaction_multigrid.cli.check import add_data, set_data
-from mmaction_multigrid.cli.common import (
-    add_config,
-    load_config,
-    print_table,
-)
+from mmaction_multigrid.cli.common import add_config, load_config, print_table
 from mmaction_multigrid.core.shapes import Shape
 
 STOCK = 'stock', None
@@ -38,8 +34,8 @@ def build_datasets(cfg: Config, store: Optional[str]) -> Dict[str, Any]:
     """Build the train dataset over the originals and over the store."""
     datasets = {}
     for name, folder, full in (('originals', None, False),
-                               ('store', store, False),
-                               ('store, all', store, True)):
+                               ('store', store, False), ('store, all', store,
+                                                         True)):
         cfg.multigrid.update(grid_store=folder, grid_store_full=full)
         try:
             if name == 'originals' or folder:
@@ -57,17 +53,17 @@ def measure(stock: Any, datasets: Dict[str, Any], shapes: List[Shape],
     """Measure CPU and wall-clock seconds, shape (clips, 2), of each item."""
     items = [STOCK, *((name, shape) for shape in shapes for name in datasets)]
     seconds: Dict[tuple, list] = {item: [] for item in items}
-    order = np.random.default_rng(0).permutation(
-        max(clips, len(stock)))[:clips] % len(stock)
+    order = np.random.default_rng(0).permutation(max(
+        clips, len(stock)))[:clips] % len(stock)
     for number, index in enumerate(track(order.tolist(), 'clips')):
         first = number % len(items)  # each is first at times
         for name, shape in items[first:] + items[:first]:
             np.random.seed(number)
             cpu, wall = time.process_time(), time.perf_counter()
-            pseudo_collate([datasets[name][index, shape] if shape
-                            else stock[index]])
-            seconds[name, shape].append((time.process_time() - cpu,
-                                         time.perf_counter() - wall))
+            pseudo_collate(
+                [datasets[name][index, shape] if shape else stock[index]])
+            seconds[name, shape].append(
+                (time.process_time() - cpu, time.perf_counter() - wall))
     return {item: np.array(values) for item, values in seconds.items()}
 
 
@@ -78,17 +74,19 @@ def print_clips(seconds: Dict[tuple, np.ndarray], shapes: Dict[tuple, Shape],
     for size, shape in sorted(shapes.items()):
         found = [seconds[name, shape] for name in names]
         ratios = [values[:, 0] / stock[:, 0] for values in found]
-        rows.append((f'{size[0]} x {size[1]}', *(
-            '{:.2f} ({:.2f} to {:.2f})'.format(
-                values[:, 0].mean() / stock[:, 0].mean(),
-                *np.percentile(ratio, (25, 75)))
-            for values, ratio in zip(found, ratios)), *(
-            f'{1 / values[:, 1].mean():.1f}' for values in found)))
+        rows.append((f'{size[0]} x {size[1]}',
+                     *('{:.2f} ({:.2f} to {:.2f})'.format(
+                         values[:, 0].mean() / stock[:, 0].mean(),
+                         *np.percentile(ratio, (25, 75)))
+                       for values, ratio in zip(found, ratios)),
+                     *(f'{1 / values[:, 1].mean():.1f}' for values in found)))
     print(f'CPU time of a clip; of the stock pipeline at the base shape '
           f'{1e3 * stock[:, 0].mean():.1f} ms, '
           f'{1 / stock[:, 1].mean():.1f} clips a second in one process')
-    print_table(('frames x crop', *(f'{name}: of stock' for name in names),
-                 *(f'{name}: clips a second' for name in names)), rows)
+    print_table(
+        ('frames x crop', *(f'{name}: of stock'
+                            for name in names), *(f'{name}: clips a second'
+                                                  for name in names)), rows)
 
 
 def main() -> None:
@@ -96,30 +94,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_config(parser, clips=False)
     add_data(parser)
-    parser.add_argument('--clips', type=int, default=100,
-                        help='clips to load at each shape; default: 100')
+    parser.add_argument(
+        '--clips',
+        type=int,
+        default=100,
+        help='clips to load at each shape; default: 100')
     args = parser.parse_args()
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     cfg = load_config(args)
     set_data(cfg, args)
     schedule, _ = multigrid_schedule(cfg)
-    shapes = {shape[1:]: shape for stage in schedule.stages
-              for shape in stage.shapes}
+    shapes = {
+        shape[1:]: shape
+        for stage in schedule.stages for shape in stage.shapes
+    }
     datasets = build_datasets(cfg, args.store)
-    seconds = measure(DATASETS.build(cfg.train_dataloader.dataset), datasets,
-                      [shapes[size] for size in sorted(shapes)], args.clips)
+    seconds = measure(
+        DATASETS.build(cfg.train_dataloader.dataset), datasets,
+        [shapes[size] for size in sorted(shapes)], args.clips)
     print_clips(seconds, shapes, list(datasets))
     stock = seconds[STOCK][:, 0].mean()
     for name in datasets:
-        total = sum(
-            stage.epochs / sum(shape.batch_factor for shape in stage.shapes)
-            * sum(shape.batch_factor * seconds[name, shapes[shape[1:]]][:, 0]
-                  .mean() for shape in stage.shapes)
-            for stage in schedule.stages)
+        total = sum(stage.epochs / sum(shape.batch_factor
+                                       for shape in stage.shapes) *
+                    sum(shape.batch_factor *
+                        seconds[name, shapes[shape[1:]]][:, 0].mean()
+                        for shape in stage.shapes)
+                    for stage in schedule.stages)
         total /= schedule.base.max_epochs * stock
-        print(f'all clips of the whole schedule, {name}: {total:.2f} of the '
-              'CPU time of base training')
+        print(f'all clips of the whole schedule, {name}: {total:.2f} of '
+              'the CPU time of base training')
 
 
 if __name__ == '__main__':

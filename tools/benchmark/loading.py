@@ -23,14 +23,12 @@ from torch import nn
 
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.cli.check import add_data, set_data
-from mmaction_multigrid.cli.common import (
-    add_config,
-    load_config,
-    print_table,
-)
+from mmaction_multigrid.cli.common import add_config, load_config, print_table
 
-EVALUATION = [f'{split}_{key}' for split in ('val', 'test')
-              for key in ('cfg', 'dataloader', 'evaluator')]
+EVALUATION = [
+    f'{split}_{key}' for split in ('val', 'test')
+    for key in ('cfg', 'dataloader', 'evaluator')
+]
 
 
 @MODELS.register_module()
@@ -49,21 +47,32 @@ class TinyBackbone(nn.Sequential):
 def shrink(cfg: Config, epochs: int, workers: int, work_dir: str) -> None:
     """Leave a config nothing to do but to load and to train a tiny network."""
     cfg.model = dict(
-        type='Recognizer3D', backbone=dict(type='TinyBackbone'),
+        type='Recognizer3D',
+        backbone=dict(type='TinyBackbone'),
         data_preprocessor=cfg.model.data_preprocessor,
-        cls_head=dict(type='I3DHead', in_channels=8, average_clips='prob',
-                      num_classes=cfg.model.cls_head.num_classes))
-    cfg.train_dataloader.update(batch_size=1, num_workers=workers,
-                                persistent_workers=True)
+        cls_head=dict(
+            type='I3DHead',
+            in_channels=8,
+            average_clips='prob',
+            num_classes=cfg.model.cls_head.num_classes))
+    cfg.train_dataloader.update(
+        batch_size=1, num_workers=workers, persistent_workers=True)
     cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=epochs)
-    cfg.param_scheduler = [dict(
-        type='MultiStepLR', end=epochs,
-        milestones=[epochs * 2 // 5, epochs * 4 // 5])]
+    cfg.param_scheduler = [
+        dict(
+            type='MultiStepLR',
+            end=epochs,
+            milestones=[epochs * 2 // 5, epochs * 4 // 5])
+    ]
     cfg.update(dict.fromkeys(EVALUATION))
-    cfg.default_hooks = dict(logger=dict(type='LoggerHook', interval=10**6),
-                             checkpoint=None)
-    cfg.update(work_dir=work_dir, log_level='ERROR', load_from=None,
-               auto_scale_lr=None, default_scope='mmaction')
+    cfg.default_hooks = dict(
+        logger=dict(type='LoggerHook', interval=10**6), checkpoint=None)
+    cfg.update(
+        work_dir=work_dir,
+        log_level='ERROR',
+        load_from=None,
+        auto_scale_lr=None,
+        default_scope='mmaction')
     cfg.multigrid.precise_bn = 0
 
 
@@ -76,8 +85,8 @@ def compare(cfg: Config, store: str, epochs: int) -> list:
             'multigrid, original files': {},
             'multigrid, grid store': ours,
             'multigrid, grid store for full clips too': full,
-            'baseline, grid store': dict(
-                full, stages=[dict(epochs=epochs)])}.items():
+            'baseline, grid store': dict(full, stages=[dict(epochs=epochs)])
+    }.items():
         run, begin = copy.deepcopy(cfg), time.perf_counter()
         run.experiment_name = name.replace(' ', '_')
         if changes is None:
@@ -99,10 +108,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_config(parser, clips=False)
     add_data(parser)
-    parser.add_argument('--epochs', type=int, default=12,
-                        help='epochs of base training; default: 12')
-    parser.add_argument('--workers', type=int, default=1,
-                        help='of the loader; default: 1')
+    parser.add_argument(
+        '--epochs',
+        type=int,
+        default=12,
+        help='epochs of base training; default: 12')
+    parser.add_argument(
+        '--workers', type=int, default=1, help='of the loader; default: 1')
     args = parser.parse_args()
     torch.set_num_threads(1)
     cfg = load_config(args)
@@ -113,9 +125,10 @@ def main() -> None:
         shrink(cfg, args.epochs, args.workers, work_dir)
         rows = compare(cfg, store, args.epochs)
     print(f'loading workers: {args.workers}')
-    print_table(('run', 'wall-clock', 'iterations', 'times as fast'), [
-        (name, f'{seconds:.1f} s', str(iterations),
-         f'{rows[0][1] / seconds:.2f}') for name, seconds, iterations in rows])
+    print_table(('run', 'wall-clock', 'iterations', 'times as fast'),
+                [(name, f'{seconds:.1f} s', str(iterations),
+                  f'{rows[0][1] / seconds:.2f}')
+                 for name, seconds, iterations in rows])
 
 
 if __name__ == '__main__':

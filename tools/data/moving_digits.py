@@ -57,7 +57,8 @@ def _wave(u, function=np.sin):
 # x and y (in travels, y down), zoom (in octaves) and spin (in radians). A set
 # of N classes takes the first N.
 MOTIONS = {
-    **{name: _line(number) for number, name in enumerate(DIRECTIONS)},
+    **{name: _line(number)
+       for number, name in enumerate(DIRECTIONS)},
     'grow': lambda u: (0, 0, u, 0),
     'shrink': lambda u: (0, 0, -u, 0),
     'spin_cw': lambda u: (0, 0, 0, np.pi * u),
@@ -89,14 +90,15 @@ class Settings:
             raise ValueError(f'classes = {self.classes}: must be at most '
                              f'{most}, with parts = {self.parts}')
         if self.size % SIZE_STEP:
-            raise ValueError(f'size = {self.size}: must be a multiple of '
-                             f'{SIZE_STEP}')
+            raise ValueError(
+                f'size = {self.size}: must be a multiple of {SIZE_STEP}')
 
 
 def classes(settings):
     """List the motions of each class, of as few motions as will do."""
-    few = next(n for n in itertools.count(settings.parts)
-               if math.perm(n, settings.parts) >= settings.classes)
+    few = next(
+        n for n in itertools.count(settings.parts)
+        if math.perm(n, settings.parts) >= settings.classes)
     ways = itertools.permutations(list(MOTIONS)[:few], settings.parts)
     return list(itertools.islice(ways, settings.classes))
 
@@ -107,31 +109,43 @@ def poses(motions, num_frames, rng):
     Several motions meet where a clip is cut into equal parts, or up to a tenth
     of it before or behind, and each begins where the one before it ends.
     """
-    u = rng.uniform(0.8, 1.2) * (
-        np.arange(num_frames) - (num_frames - 1) / 2) / PERIOD
-    paths = [np.stack(np.broadcast_arrays(*MOTIONS[name](
-        u + rng.uniform() if name in CYCLIC else u)), -1) for name in motions]
+    u = rng.uniform(0.8, 1.2) * (np.arange(num_frames) -
+                                 (num_frames - 1) / 2) / PERIOD
+    paths = [
+        np.stack(
+            np.broadcast_arrays(
+                *MOTIONS[name](u + rng.uniform() if name in CYCLIC else u)),
+            -1) for name in motions
+    ]
     if len(paths) == 1:
         return paths[0]
-    cuts = [round(num_frames * (i / len(paths) + rng.uniform(-0.1, 0.1)))
-            for i in range(1, len(paths))]
-    path = np.cumsum(np.concatenate([
-        np.diff(path, axis=0, prepend=path[:1])[begin:end] for path, begin, end
-        in zip(paths, [0, *cuts], [*cuts, num_frames])]), axis=0)
+    cuts = [
+        round(num_frames * (i / len(paths) + rng.uniform(-0.1, 0.1)))
+        for i in range(1, len(paths))
+    ]
+    path = np.cumsum(
+        np.concatenate([
+            np.diff(path, axis=0, prepend=path[:1])[begin:end]
+            for path, begin, end in zip(paths, [0, *cuts], [*cuts, num_frames])
+        ]),
+        axis=0)
     return path - path.mean(axis=0)
 
 
 def background(size, num_frames, rng):
     """Draw a coloured texture that drifts: float32 in 0-255."""
     coarse = rng.uniform(30, 140, (8, 8, 3)).astype(np.float32)
-    texture = cv2.resize(np.tile(coarse, (2, 2, 1)), (2 * size, 2 * size),
-                         interpolation=cv2.INTER_CUBIC)
+    texture = cv2.resize(
+        np.tile(coarse, (2, 2, 1)), (2 * size, 2 * size),
+        interpolation=cv2.INTER_CUBIC)
     middle = slice(size // 2, -size // 2)  # one period: it wraps seamlessly
     speed = rng.uniform(-1.25, 1.25, 2) * size / 64  # pixels a frame
     start = rng.uniform(0, size, 2)
     shifts = np.rint(start + speed * np.arange(num_frames)[:, None])
-    return np.stack([np.roll(texture[middle, middle], shift, axis=(0, 1))
-                     for shift in shifts.astype(int)])
+    return np.stack([
+        np.roll(texture[middle, middle], shift, axis=(0, 1))
+        for shift in shifts.astype(int)
+    ])
 
 
 def paint(frames, digit, motions, size, shake, rng):
@@ -143,15 +157,20 @@ def paint(frames, digit, motions, size, shake, rng):
     centre = side / 2 + side * rng.uniform(-0.15, 0.15, 2)
     tilt = rng.uniform(-0.4, 0.4)
     padded = np.pad(digit, 1)
-    for frame, off, (x, y, zoom, spin) in zip(
-            frames, shake, poses(motions, len(frames), rng)):
+    for frame, off, (x, y, zoom, spin) in zip(frames, shake,
+                                              poses(motions, len(frames),
+                                                    rng)):
         scale, angle = pixel * 2**zoom, tilt + spin
         turn = scale * np.array([[math.cos(angle), -math.sin(angle)],
-                                 [math.sin(angle), math.cos(angle)]])
-        shift = (centre + off + travel * np.array([x, y])
-                 - turn @ np.full(2, (len(padded) - 1) / 2))
-        mask = cv2.warpAffine(padded, np.column_stack([turn, shift]),
-                              (side, side), flags=cv2.INTER_LINEAR)
+                                 [math.sin(angle),
+                                  math.cos(angle)]])
+        shift = (
+            centre + off + travel * np.array([x, y]) -
+            turn @ np.full(2, (len(padded) - 1) / 2))
+        mask = cv2.warpAffine(
+            padded,
+            np.column_stack([turn, shift]), (side, side),
+            flags=cv2.INTER_LINEAR)
         frame += mask[..., None] * (colour - frame)
 
 
@@ -168,17 +187,19 @@ def render(digits, label, settings, rng):
     frames = background(settings.size, settings.num_frames, rng)
     shake = np.zeros((settings.num_frames, 2), int)
     if settings.shake:
-        shake = rng.integers(-settings.shake, settings.shake, shake.shape,
-                             endpoint=True)
-        frames = np.stack([np.roll(frame, tuple(off[::-1]), axis=(0, 1))
-                           for frame, off in zip(frames, shake)])
+        shake = rng.integers(
+            -settings.shake, settings.shake, shake.shape, endpoint=True)
+        frames = np.stack([
+            np.roll(frame, tuple(off[::-1]), axis=(0, 1))
+            for frame, off in zip(frames, shake)
+        ])
     for _ in range(settings.distractors):
         other = rng.choice(digits)
         motions = rng.permutation(list(MOTIONS))[:settings.parts]
         paint(frames, other, motions, 0.5, shake, rng)
     paint(frames, digit, classes(settings)[label], 1., shake, rng)
-    frames += settings.noise * rng.standard_normal(frames.shape,
-                                                   dtype=np.float32)
+    frames += settings.noise * rng.standard_normal(
+        frames.shape, dtype=np.float32)
     return frames.clip(0, 255).astype(np.uint8)
 
 
@@ -192,8 +213,9 @@ def encode(path, frames, fps=25):
         stream.gop_size = KEYFRAME_INTERVAL
         stream.options = dict(preset='ultrafast', tune='fastdecode', crf='24')
         for frame in frames:
-            container.mux(stream.encode(
-                av.VideoFrame.from_ndarray(frame, format='rgb24')))
+            container.mux(
+                stream.encode(
+                    av.VideoFrame.from_ndarray(frame, format='rgb24')))
         container.mux(stream.encode())
 
 
@@ -230,8 +252,11 @@ def make_dataset(out_dir, settings):
         ValueError: The folder holds something else.
     """
     manifest, videos = out_dir / MANIFEST, out_dir / 'videos'
-    state = dict(version=VERSION, **asdict(settings),
-                 motions=classes(settings), finished=True)
+    state = dict(
+        version=VERSION,
+        **asdict(settings),
+        motions=classes(settings),
+        finished=True)
     finished = json.dumps(state, indent=1)
     if manifest.exists() and manifest.read_text() == finished:
         return False
@@ -241,11 +266,14 @@ def make_dataset(out_dir, settings):
                          f'or made by this tool (with {MANIFEST})')
     manifest.write_text('{}')
     shutil.rmtree(videos, ignore_errors=True)
-    work = partial(make_clip, out_dir=out_dir, settings=settings,
-                   digits=split_digits(settings.seed))
+    work = partial(
+        make_clip,
+        out_dir=out_dir,
+        settings=settings,
+        digits=split_digits(settings.seed))
     with multiprocessing.get_context('spawn').Pool() as pool:
-        for split, count in zip(SPLITS, (settings.num_train,
-                                         settings.num_val)):
+        for split, count in zip(SPLITS,
+                                (settings.num_train, settings.num_val)):
             (videos / split).mkdir(parents=True)
             lines = pool.imap(work, [(split, i) for i in range(count)], 32)
             (out_dir / f'{split}.txt').write_text(''.join(
@@ -261,8 +289,11 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('out_dir', type=Path)
     for key, value in asdict(Settings()).items():
-        parser.add_argument(f'--{key.replace("_", "-")}', type=int,
-                            default=value, help=f'default {value}')
+        parser.add_argument(
+            f'--{key.replace("_", "-")}',
+            type=int,
+            default=value,
+            help=f'default {value}')
     args = vars(parser.parse_args())
     out_dir = args.pop('out_dir')
     try:

@@ -39,8 +39,8 @@ def export(clone: Path) -> Path:
         FileNotFoundError: ``clone`` is no clone of MMAction2.
     """
     if not (clone / 'projects').is_dir():
-        raise FileNotFoundError(f'{clone}: has no folder projects; give a '
-                                'clone of MMAction2')
+        raise FileNotFoundError(
+            f'{clone}: has no folder projects; give a clone of MMAction2')
     project = clone / 'projects' / 'multigrid'
     for name, path in project_files().items():
         target = project / name

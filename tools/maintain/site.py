@@ -7,8 +7,8 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parents[2] / 'docs'
 LINK = re.compile(r'\[([^]]+)\]\((?!\w+:|#)([^)#\s]+)[^)]*\)')
 # A Sphinx role in a docstring, as MkDocs renders it.
-ROLE = re.compile(r':(?:attr|class|data|func|meth|mod):<code>\.*(?:\w+\.)*?'
-                  r'(\w+)</code>')
+ROLE = re.compile(r':(?:attr|class|data|func|meth|'
+                  r'mod):<code>\.*(?:\w+\.)*?(\w+)</code>')
 
 
 def on_page_markdown(markdown, page, config, files):

@@ -36,9 +36,9 @@ from torch import nn
 
 from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
-from mmaction_multigrid.profiling.start_report import norm_report
-from mmaction_multigrid.profiling import profile_steps, without_weights
 from mmaction_multigrid.core.shapes import Shape
+from mmaction_multigrid.profiling import profile_steps, without_weights
+from mmaction_multigrid.profiling.start_report import norm_report
 
 ROOT = Path(__file__).resolve().parents[2]
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'configs'
@@ -119,15 +119,19 @@ def survey(name: str, memory: float) -> dict:
     except (TypeError, ValueError) as error:
         return dict(refused=str(error))
     model = without_weights(cfg.model.to_dict())
-    if 'num_classes' in model.get('cls_head', {}) and not (
-            model.get('data_preprocessor') or {}).get('blending'):
+    if ('num_classes' in model.get('cls_head', {})
+            and not (model.get('data_preprocessor') or {}).get('blending')):
         model['cls_head']['num_classes'] = 400  # so that datasets share a run
-    sizes = sorted({shape[1:] for stage in schedule.stages
-                    for shape in stage.shapes})
+    sizes = sorted(
+        {shape[1:]
+         for stage in schedule.stages for shape in stage.shapes})
     return dict(
-        speedup=schedule.predicted_speedup, norms=norm_layers(model), shapes={
+        speedup=schedule.predicted_speedup,
+        norms=norm_layers(model),
+        shapes={
             '{} x {}'.format(*size): run_shape(repr(model), size, memory)
-            for size in sizes})
+            for size in sizes
+        })
 
 
 @lru_cache(maxsize=None)
@@ -145,10 +149,10 @@ def run_shape(model: str, size: tuple, memory: float) -> str:
 
 
 def _run_shape(model: str, size: tuple, memory: float) -> str:
-    resource.setrlimit(resource.RLIMIT_DATA, (int(memory * 2**30),
-                                              resource.RLIM_INFINITY))
-    profile, = profile_steps(literal_eval(model), [Shape(1, *size)],
-                             batch_size=1, repeats=1)
+    resource.setrlimit(resource.RLIMIT_DATA,
+                       (int(memory * 2**30), resource.RLIM_INFINITY))
+    profile, = profile_steps(
+        literal_eval(model), [Shape(1, *size)], batch_size=1, repeats=1)
     return '' if profile.works else profile.error or f'loss = {profile.loss}'
 
 
@@ -171,14 +175,23 @@ def row(name: str, result: dict) -> str:
 def main() -> None:
     """Survey all and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--out', type=Path, help='table to write',
-                        default=ROOT / 'docs' / 'configs.md')
-    parser.add_argument('--cache', type=Path, help='results so far',
-                        default=ROOT / 'work_dirs' / 'survey.json')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        help='table to write',
+        default=ROOT / 'docs' / 'configs.md')
+    parser.add_argument(
+        '--cache',
+        type=Path,
+        help='results so far',
+        default=ROOT / 'work_dirs' / 'survey.json')
     parser.add_argument('--only', default='*', help='pattern of the configs')
     has = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
-    parser.add_argument('--memory', type=float, default=0.7 * has, help='GiB '
-                        'of a step; default: 70 %% of the machine')
+    parser.add_argument(
+        '--memory',
+        type=float,
+        default=0.7 * has,
+        help='GiB of a step; default: 70 %% of the machine')
     args = parser.parse_args()
     init_default_scope('mmaction')
     results = {}
@@ -190,12 +203,18 @@ def main() -> None:
         results[name] = results.get(name) or survey(name, args.memory)
         args.cache.write_text(json.dumps(results, indent=1))
     rows = [row(name, results[name]) for name in names]
-    walked, accepted = (sum(f'| {kind} |' in line for line in rows)
-                        for kind in ('walked', 'accepted'))
-    args.out.write_text(HEADER.format(
-        mmaction=mmaction.__version__, torch=torch.__version__,
-        mmengine=mmengine.__version__, accepted=accepted, walked=walked,
-        total=len(names), memory=args.memory) + '\n'.join(rows) + '\n')
+    walked, accepted = (
+        sum(f'| {kind} |' in line for line in rows)
+        for kind in ('walked', 'accepted'))
+    args.out.write_text(
+        HEADER.format(
+            mmaction=mmaction.__version__,
+            torch=torch.__version__,
+            mmengine=mmengine.__version__,
+            accepted=accepted,
+            walked=walked,
+            total=len(names),
+            memory=args.memory) + '\n'.join(rows) + '\n')
     print(f'{args.out}: {walked} of {len(names)} walked, {accepted} accepted')
 
 

@@ -1,6 +1,7 @@
-"""Write docs/keys.md, the reference of the keys of ``multigrid``: what ``Settings`` says of them, and what it allows.
+"""Write docs/keys.md, the reference of the keys of ``multigrid``: what
+``Settings`` says of them, and what it allows.
 
-    python tools/maintain/write_keys.py
+python tools/maintain/write_keys.py
 """
 
 import ast
@@ -15,9 +16,11 @@ from mmaction_multigrid.core.settings import ScheduleSettings
 OUT = Path(__file__).resolve().parents[2] / 'docs' / 'keys.md'
 HEAD = """# All keys of `multigrid`
 
-Made from `Settings`, which checks them, by `python tools/maintain/write_keys.py`. An unknown key, a wrong type and an
-impossible value are errors that name the key, the value and what is allowed. [Choosing the schedule](schedule.md) says
-what the keys trade, the [method card](multigrid.md#hyperparameters) when to change them.
+Made from the settings' classes by `python tools/maintain/write_keys.py`. An
+unknown key, a wrong type and an impossible value are errors that name the key,
+the value and what is allowed. [Choosing the schedule](schedule.md) says what
+the keys trade, the [method card](multigrid.md#hyperparameters) when to change
+them.
 """
 
 
@@ -39,8 +42,8 @@ def meanings() -> dict:
     found = {}
     for kind in (ScheduleSettings, Settings):
         text = inspect.getdoc(kind).partition('Attributes:\n')[2]
-        for key, said in re.findall(
-                r'^ {4}(\w+) \(.*?\): (.*(?:\n {8}.*)*)', text, re.M):
+        for key, said in re.findall(r'^ {4}(\w+) \(.*?\): (.*(?:\n {8}.*)*)',
+                                    text, re.M):
             said = re.sub(r':\w+:`\.*(?:\w+\.)*(\w+)`', r'`\1`',
                           ' '.join(said.split()))
             found[key] = said.replace('``', '`')
@@ -57,14 +60,16 @@ def allowed(key: str) -> str:
     return f'{text}, or None' if nullable else text
 
 
+def _fill(text: str) -> str:
+    return fill(text, 120, break_long_words=False, break_on_hyphens=False)
+
+
 def page() -> str:
-    """The page."""
-    said = meanings()
-    parts = [HEAD]
+    """Return the page."""
+    said, parts = meanings(), [HEAD]
     for key, default in defaults().items():
-        parts.append(fill(f'Default: `{default}`. Allowed: {allowed(key)}.', 120, break_long_words=False,
-                          break_on_hyphens=False))
-        parts[-1] = f'## {key}\n\n{parts[-1]}\n\n{fill(said[key], 120, break_long_words=False, break_on_hyphens=False)}\n'
+        line = _fill(f'Default: `{default}`. Allowed: {allowed(key)}.')
+        parts.append(f'## {key}\n\n{line}\n\n{_fill(said[key])}\n')
     return '\n'.join(parts)
 
 

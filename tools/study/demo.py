@@ -50,13 +50,17 @@ class ProgressHook(Hook):
         """Add the row of the run."""
         self.task = self.progress.add_task(self.name, total=runner.max_iters)
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None,
+    def after_train_iter(self,
+                         runner,
+                         batch_idx,
+                         data_batch=None,
                          outputs=None) -> None:
         """Update the row."""
         clips = data_batch['inputs']
         shape = f'{len(clips)} x {clips[0].shape[-3]} x {clips[0].shape[-1]}'
         self.progress.update(
-            self.task, advance=1,
+            self.task,
+            advance=1,
             description=f'{self.name} {shape} top-1 {self.score}')
 
     def after_val_epoch(self, runner, metrics=None) -> None:
@@ -64,8 +68,7 @@ class ProgressHook(Hook):
         self.score = f'{100 * metrics["acc/top1"]:.1f} %'
 
 
-def train(name: str, work_dir: Path, workers: int,
-          progress: Progress) -> None:
+def train(name: str, work_dir: Path, workers: int, progress: Progress) -> None:
     """Train one of the two; its log goes to its work dir."""
     cfg = study_configs.load('slowfast', 'noisy', name == 'multigrid')
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
@@ -91,32 +94,39 @@ def verdict(base: Run, ours: Run) -> List[str]:
     goal = base.end.score - NEAR
     times = base.time_to(goal), ours.time_to(goal)
     if times[1] is None:
-        first = (f'{ours.name} did not come to {goal:.1f} %, {NEAR} below '
-                 f'where {base.name} ends')
+        first = (f'{ours.name} did not come to {goal:.1f} %, {NEAR} '
+                 f'below where {base.name} ends')
     else:  # logs count whole seconds
         first = (f'to {goal:.1f} %: {base.name} {times[0]:.0f} s, '
                  f'{ours.name} {times[1]:.0f} s, '
                  f'{times[0] / max(times[1], 1):.2f}x faster')
-    seen = [f'{point.score:.1f} %' for point in base.points
-            if point.seconds <= ours.end.seconds] or ['not yet evaluated']
-    return [first, f'after {ours.end.seconds:.0f} s: {ours.name} '
-                   f'{ours.end.score:.1f} %, {base.name} {seen[-1]}']
+    seen = [
+        f'{point.score:.1f} %'
+        for point in base.points if point.seconds <= ours.end.seconds
+    ] or ['not yet evaluated']
+    return [
+        first, f'after {ours.end.seconds:.0f} s: {ours.name} '
+        f'{ours.end.score:.1f} %, {base.name} {seen[-1]}'
+    ]
 
 
 def main() -> None:
     """Make the data, train both, compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--work-dir', type=Path, help='where the runs go',
-                        default=ROOT / 'work_dirs' / 'demo')
-    parser.add_argument('--out', type=Path, default=ROOT / 'demo.png',
-                        help='plot to write')
+    parser.add_argument(
+        '--work-dir',
+        type=Path,
+        help='where the runs go',
+        default=ROOT / 'work_dirs' / 'demo')
+    parser.add_argument(
+        '--out', type=Path, default=ROOT / 'demo.png', help='plot to write')
     args = parser.parse_args()
     study_configs.make_data('slowfast', 'noisy', ['store'])
     # More threads than cores would only wait for each other.
     half = min(8, max(1, len(os.sched_getaffinity(0)) // 2))
     torch.set_num_threads(half)
-    print(f'training on {half} cores and loading on {half}; logs are in '
-          f'{args.work_dir}')
+    print(f'training on {half} cores and loading on {half}; '
+          f'logs are in {args.work_dir}')
     with Progress(*Progress.get_default_columns(), MofNCompleteColumn(),
                   TimeElapsedColumn()) as progress:
         for name in NAMES:

@@ -42,20 +42,25 @@ class Runs:
         Times of different hours of one machine do not compare. Where some ran
         alone on the machine, only their times are their own.
         """
+
         def seeds(runs: Runs, alone: bool) -> set:
-            return {record['seed'] for record in runs.records
-                    if record.get('alone') or not alone}
+            return {
+                record['seed']
+                for record in runs.records if record.get('alone') or not alone
+            }
 
         alone = bool(seeds(self, True) or seeds(other, True))
         both = seeds(self, alone) & seeds(other, alone)
-        return Runs([record for record in self.records
-                     if record['seed'] in both])
+        return Runs(
+            [record for record in self.records if record['seed'] in both])
 
     def seconds_to(self, top1: float) -> str:
         """Format the mean time to the first validation of an accuracy."""
-        reached = [next((point['seconds'] for point in record['points']
-                         if point['top1'] >= top1), None)
-                   for record in self.records]
+        reached = [
+            next((point['seconds']
+                  for point in record['points'] if point['top1'] >= top1),
+                 None) for record in self.records
+        ]
         return 'not reached' if None in reached else f'{mean(reached):.0f}'
 
 

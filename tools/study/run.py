@@ -54,7 +54,8 @@ class StudyHook(Hook):
         """Restore the clocks."""
         points = self.record['points'] = [
             point for point in self.record['points']
-            if point['iterations'] <= runner.iter]
+            if point['iterations'] <= runner.iter
+        ]
         last = points[-1] if points else {}
         self.times = {key: last.get(key, 0.) for key in CLOCKS}
         self.mark, self.cpu_mark = time.perf_counter(), time.process_time()
@@ -67,7 +68,10 @@ class StudyHook(Hook):
         """End the wait for clips."""
         self._lap('data_seconds')
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None,
+    def after_train_iter(self,
+                         runner,
+                         batch_idx,
+                         data_batch=None,
                          outputs=None) -> None:
         """End an iteration."""
         self._lap('compute_seconds')
@@ -80,15 +84,20 @@ class StudyHook(Hook):
     def after_val_epoch(self, runner, metrics=None) -> None:
         """Record a validation, and start the clocks."""
         point = dict(
-            epoch=runner.epoch, iterations=runner.iter,
-            top1=100 * float(metrics['acc/top1']), **self.times,
+            epoch=runner.epoch,
+            iterations=runner.iter,
+            top1=100 * float(metrics['acc/top1']),
+            **self.times,
             seconds=sum(self.times[key] for key in CLOCKS[:3]))
         self.record['points'].append(
-            {key: round(value, 2) for key, value in point.items()})
+            {key: round(value, 2)
+             for key, value in point.items()})
         self.record['load_average'].append(round(os.getloadavg()[0], 2))
         write(self.path, self.record)
-        print(f'  {point["iterations"]} iterations, {point["seconds"]:.0f} s: '
-              f'{point["top1"]:.1f} %', flush=True)
+        print(
+            f'  {point["iterations"]} iterations, '
+            f'{point["seconds"]:.0f} s: {point["top1"]:.1f} %',
+            flush=True)
         self.mark, self.cpu_mark = time.perf_counter(), time.process_time()
 
     def after_train(self, runner) -> None:
@@ -121,7 +130,9 @@ def train(job: dict, path: Path, work_dir: Path) -> None:
     if path.exists():
         record = json.loads(path.read_text())
     record.update(
-        job, finished=False, gpu=torch.cuda.is_available(),
+        job,
+        finished=False,
+        gpu=torch.cuda.is_available(),
         predicted_speedup=round(schedule.predicted_speedup, 3))
     runner = Runner.from_cfg(cfg)
     runner.register_hook(StudyHook(path, record))
@@ -130,16 +141,20 @@ def train(job: dict, path: Path, work_dir: Path) -> None:
 
 def run_name(job: dict) -> str:
     """Name a run's record."""
-    conditions = ''.join(f'_{key}-{value:g}' for key, value in sorted(
-        job['conditions'].items()))
+    conditions = ''.join(f'_{key}-{value:g}'
+                         for key, value in sorted(job['conditions'].items()))
     return (f'{job["model"]}_{job["data"]}_{job["variant"]}{conditions}'
             f'_seed{job["seed"]}')
 
 
 def pretraining(job: dict) -> dict:
     """Describe the run that a fine-tuned one starts from, at any seed."""
-    return dict(job, data='utd20', variant='baseline',
-                conditions=dict(epochs=35), seed=0)
+    return dict(
+        job,
+        data='utd20',
+        variant='baseline',
+        conditions=dict(epochs=35),
+        seed=0)
 
 
 def main() -> int:
@@ -147,35 +162,50 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add, out = parser.add_argument, ROOT / 'work_dirs' / 'study'
     add('model', choices=sorted({model for model, _ in study_configs.CONFIGS}))
-    add('--data', choices=[*study_configs.FOLDERS, 'utd7'], default='digits',
+    add('--data',
+        choices=[*study_configs.FOLDERS, 'utd7'],
+        default='digits',
         help='default: digits')
     add('--seeds', type=int, nargs='+', default=[0, 1], help='default: 0 1')
-    add('--variants', nargs='+',
+    add('--variants',
+        nargs='+',
         default=['baseline', 'multigrid', 'baseline-short'],
         help='of tools/study/variants.py; default: %(default)s')
-    add('--set', action=DictAction, nargs='+', default={},
+    add('--set',
+        action=DictAction,
+        nargs='+',
+        default={},
         metavar='KEY=NUMBER',
         help='other conditions: clips, epochs, lr, stride, batch')
     add('--workers', type=int, help="of the loaders; default: the config's")
-    add('--alone', action='store_true',
-        help='nothing else runs on this machine: reports compare the times of '
-        'such runs only, if any')
+    add('--alone',
+        action='store_true',
+        help='nothing else runs on this machine: reports compare the '
+        'times of such runs only, if any')
     add('--out', type=Path, default=out / 'runs', help='for the records')
     add('--work-dir', type=Path, default=out, help='for the checkpoints')
     args = parser.parse_args()
     os.environ['OMP_NUM_THREADS'] = '1'
     study_configs.make_data(args.model, args.data, args.variants)
     args.out.mkdir(parents=True, exist_ok=True)
-    jobs = [dict(model=args.model, data=args.data, variant=variant,
-                 conditions=args.set, seed=seed, workers=args.workers,
-                 alone=args.alone)
-            for seed in args.seeds for variant in args.variants]
+    jobs = [
+        dict(
+            model=args.model,
+            data=args.data,
+            variant=variant,
+            conditions=args.set,
+            seed=seed,
+            workers=args.workers,
+            alone=args.alone) for seed in args.seeds
+        for variant in args.variants
+    ]
     if args.data == 'utd7':
         jobs.insert(0, pretraining(jobs[0]))
     failed = sum(run(job, args.out, args.work_dir) for job in jobs)
-    print(report.variant_table(
-        records.read(args.out), args.model, args.data, args.variants,
-        tuple(sorted(args.set.items()))))
+    print(
+        report.variant_table(
+            records.read(args.out), args.model, args.data, args.variants,
+            tuple(sorted(args.set.items()))))
     return failed
 
 

@@ -24,38 +24,47 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
         ('noisy', '1xb4-16x1x1-steplr-32e_noisy-digits30-rgb',
          '1xb4-16x1x1-steplr-48e_noisy-digits30-rgb'),
         ('utd', '1xb4-16x4x1-steplr-70e_utd-mhad-depth-rgb',
-         '1xb4-16x4x1-steplr-105e_utd-mhad-depth-rgb'))
-    for model, name in (('slowfast', 'slowfast/slowfast-tiny'),
-                        ('i3d', 'i3d/i3d-tiny'),
-                        ('i3d-nl', 'i3d/i3d-tiny-nl-dot-product'))}
-CONFIGS.update({(model, 'digits'): (
-    f'{model}/{model}-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py',
-    f'{model}/{model}-tiny-multigrid_1xb8-16x1x1-15e_moving-digits16-rgb.py')
-    for model in ('timesformer', 'mvit')})
+         '1xb4-16x4x1-steplr-105e_utd-mhad-depth-rgb'),
+    ) for model, name in (('slowfast',
+                           'slowfast/slowfast-tiny'), ('i3d', 'i3d/i3d-tiny'),
+                          ('i3d-nl', 'i3d/i3d-tiny-nl-dot-product'))
+}
+CONFIGS.update({
+    (model, 'digits'):
+    (f'{model}/{model}-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py',
+     f'{model}/{model}-tiny-multigrid_1xb8-16x1x1-15e_moving-digits16-rgb.py')
+    for model in ('timesformer', 'mvit')
+})
 # Full-size networks on a small dataset, for a GPU: with the pipelines of their
 # Kinetics-400 configs.
 FULL_SIZE = {
     'slowfast-r50': 'slowfast/slowfast_r50-multigrid_8xb8-8x8x1-steplr-'
-                    '358e_kinetics400-rgb.py',
-    'i3d-r50': 'i3d/i3d_r50-multigrid_8xb8-32x2x1-150e_kinetics400-rgb.py'}
+    '358e_kinetics400-rgb.py',
+    'i3d-r50': 'i3d/i3d_r50-multigrid_8xb8-32x2x1-150e_kinetics400-rgb.py'
+}
 CONFIGS.update({(model, 'utd'): (name, name)
                 for model, name in FULL_SIZE.items()})
-FOLDERS = {data: Path('data') / name for data, name in (
-    ('digits', 'moving_digits16'), ('ordered', 'moving_digits30'),
-    ('noisy', 'noisy_digits30'), ('utd', 'utd_mhad_depth27'))}
+FOLDERS = {
+    data: Path('data') / name
+    for data, name in (('digits', 'moving_digits16'), ('ordered',
+                                                       'moving_digits30'),
+                       ('noisy', 'noisy_digits30'), ('utd',
+                                                     'utd_mhad_depth27'))
+}
 # Arguments of tools/data/moving_digits.py for each set.
 MADE = dict(
     digits='--classes 16 --num-train 5000 --num-val 1000 --num-frames 16',
     ordered='--classes 30 --parts 2 --distractors 1 --shake 1 '
-            '--num-train 2500 --num-val 1000 --num-frames 16',
+    '--num-train 2500 --num-val 1000 --num-frames 16',
     noisy='--classes 30 --parts 2 --shake 1 --noise 80 --num-train 750 '
-          '--num-val 900 --num-frames 16')
+    '--num-val 900 --num-frames 16')
 PARTS = Path('data/utd_mhad_depth27_parts')
 # UTD-MHAD's actions in two parts, drawn once: to train on 20 of them, and to
 # fine-tune on the other 7.
 FINE_TUNED = sorted(random.Random(0).sample(range(27), 7))
-ACTIONS = dict(utd20=[label for label in range(27) if label not in FINE_TUNED],
-               utd7=FINE_TUNED)
+ACTIONS = dict(
+    utd20=[label for label in range(27) if label not in FINE_TUNED],
+    utd7=FINE_TUNED)
 
 
 def write_lists(data: str) -> None:
@@ -74,8 +83,11 @@ def make_data(model: str, data: str, names: list) -> None:
     folder = FOLDERS.get(data, FOLDERS['utd'])
     sides = ('80', '114')
     if data in MADE:
-        subprocess.run([sys.executable, ROOT / 'tools/data/moving_digits.py',
-                        folder, *MADE[data].split()], check=True)
+        subprocess.run([
+            sys.executable, ROOT / 'tools/data/moving_digits.py', folder,
+            *MADE[data].split()
+        ],
+                       check=True)
         sides = ('28', '40')
     elif not (folder / 'train.txt').exists():
         sys.exit(f'{folder} is not there: get UTD-MHAD from its authors')
@@ -85,8 +97,11 @@ def make_data(model: str, data: str, names: list) -> None:
     if model in FULL_SIZE:
         sides = ('128', '181')
     if any(name.startswith('store') for name in names):
-        command(['store', 'build', f'{folder}/train.txt', f'{folder}_store',
-                 '--root', str(folder), '--sides', *sides])
+        command([
+            'store', 'build', f'{folder}/train.txt', f'{folder}_store',
+            '--root',
+            str(folder), '--sides', *sides
+        ])
 
 
 def load(model: str, data: str, multigrid: bool) -> Config:
@@ -99,15 +114,16 @@ def load(model: str, data: str, multigrid: bool) -> Config:
         if not multigrid:
             cfg.pop('multigrid')
             cfg.pop('runner_type')
-    train, val = (cfg[f'{split}_dataloader'].dataset
-                  for split in ('train', 'val'))
+    train, val = (
+        cfg[f'{split}_dataloader'].dataset for split in ('train', 'val'))
     if data == 'ordered':
         cfg.model.cls_head.num_classes = 30
         train_epochs(cfg, 10)
         folder = str(FOLDERS[data])
         for dataset, part in ((train, 'train'), (val, 'val')):
-            dataset.update(ann_file=f'{folder}/{part}.txt',
-                           data_prefix=dict(video=folder))
+            dataset.update(
+                ann_file=f'{folder}/{part}.txt',
+                data_prefix=dict(video=folder))
     if data in ACTIONS:
         cfg.model.cls_head.num_classes = len(ACTIONS[data])
         train.ann_file = str(PARTS / f'{data}_train.txt')
@@ -121,8 +137,8 @@ def use_utd_mhad(cfg: Config) -> None:
     cfg.model.cls_head.num_classes = small.model.cls_head.num_classes
     for loader in ('train_dataloader', 'val_dataloader'):
         theirs = small[loader].dataset
-        cfg[loader].dataset.update(ann_file=theirs.ann_file,
-                                   data_prefix=theirs.data_prefix)
+        cfg[loader].dataset.update(
+            ann_file=theirs.ann_file, data_prefix=theirs.data_prefix)
     for scheduler in cfg.param_scheduler[:-1]:
         scheduler.end = 2
     cfg.train_cfg.update(val_begin=4, val_interval=4)
@@ -135,8 +151,9 @@ def train_epochs(cfg: Config, epochs: int) -> None:
     """
     main, loop = cfg.param_scheduler[-1], cfg.train_cfg
     if 'milestones' in main:
-        main.milestones = [round(step * epochs / loop.max_epochs)
-                           for step in main.milestones]
+        main.milestones = [
+            round(step * epochs / loop.max_epochs) for step in main.milestones
+        ]
     else:
         main.T_max = epochs
     loop.max_epochs = main.end = epochs

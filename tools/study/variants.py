@@ -9,12 +9,8 @@ from typing import Callable, Dict, Tuple
 from mmengine.config import Config
 from study_configs import load, train_epochs
 
-from mmaction_multigrid import (
-    MultigridSchedule,
-    apply_multigrid,
-    multigrid_schedule,
-    register_transform_rule,
-)
+from mmaction_multigrid import (MultigridSchedule, apply_multigrid,
+                                multigrid_schedule, register_transform_rule)
 from mmaction_multigrid.config.describe import count_iterations
 
 CONDITIONS = ('clips', 'epochs', 'lr', 'stride', 'batch')
@@ -31,18 +27,22 @@ def resize_only(cfg: Config) -> None:
     base, epochs = schedule.base, schedule.base.max_epochs
     decay = round((base.milestones or (0.8 * epochs, ))[-1])
     edges = [0, decay // 3, 2 * decay // 3, decay, epochs]
-    crops = [schedule.grid.scale((1., factor)).crop_size
-             for factor in (0.5, 0.5**0.5, 1., 1.)]
+    crops = [
+        schedule.grid.scale((1., factor)).crop_size
+        for factor in (0.5, 0.5**0.5, 1., 1.)
+    ]
     # A curve is followed as it is; a step's place would be rounded.
     factors = [{}] * 4
     if base.milestones:
-        factors = [dict(lr_factor=factor)
-                   for factor in (1., 1., 1., base.decay(1))]
+        factors = [
+            dict(lr_factor=factor) for factor in (1., 1., 1., base.decay(1))
+        ]
     cfg.multigrid.pop('cycle_ends', None)
     cfg.multigrid.stages = [
         dict(epochs=end - begin, batch_factor=1, crop_size=size, **factor)
         for begin, end, size, factor in zip(edges, edges[1:], crops, factors)
-        if end > begin]
+        if end > begin
+    ]
 
 
 def end_decayed(cfg: Config, gamma: float) -> Config:
@@ -65,8 +65,10 @@ def option(**settings) -> Callable[[Config], None]:
 
 def from_store(**settings) -> Callable[[Config], None]:
     """Change settings of ``multigrid``, with clips from a grid store."""
-    return lambda cfg: cfg.multigrid.update(settings, grid_store=cfg.
-        train_dataloader.dataset.data_prefix.video.rstrip('/') + '_store')
+    return lambda cfg: cfg.multigrid.update(
+        settings,
+        grid_store=cfg.train_dataloader.dataset.data_prefix.video.rstrip('/') +
+        '_store')
 
 
 # Name: (change of the multigrid config, name in the tables).
@@ -78,29 +80,31 @@ VARIANTS: Dict[str, tuple] = {
     'store-bn-8': (from_store(bn_base_size=8), 'the same, bn_base_size 8'),
     'store-auto-bn-8': (from_store(max_batch_factor='auto', bn_base_size=8),
                         'the same, bn_base_size 8'),
-    'store-auto': (from_store(max_batch_factor='auto'),
-                   "max_batch_factor 'auto'"),
+    'store-auto':
+    (from_store(max_batch_factor='auto'), "max_batch_factor 'auto'"),
     'store-cap-2': (from_store(max_batch_factor=2), 'max_batch_factor 2'),
     'store-cap-1': (from_store(max_batch_factor=1), 'max_batch_factor 1'),
-    'store-cap-1-epochs-1.85': (
-        from_store(max_batch_factor=1, epoch_factor=1.85),
-        'the same, epoch_factor 1.85'),
-    'store-cap-1-short': (
-        from_store(max_batch_factor=1, long_cycle=False, epoch_factor=1.25),
-        'max_batch_factor 1, short cycle only, epoch_factor 1.25'),
+    'store-cap-1-epochs-1.85':
+    (from_store(max_batch_factor=1,
+                epoch_factor=1.85), 'the same, epoch_factor 1.85'),
+    'store-cap-1-short':
+    (from_store(max_batch_factor=1, long_cycle=False, epoch_factor=1.25),
+     'max_batch_factor 1, short cycle only, epoch_factor 1.25'),
     'auto': (option(max_batch_factor='auto'), "max_batch_factor 'auto'"),
     'uncapped': (option(max_batch_factor=None), 'without a cap'),
-    'uncapped-no-lr-scaling': (
-        option(max_batch_factor=None, lr_scaling='none'),
-        "the same, lr_scaling 'none'"),
-    **{f'cap-{cap}': (option(max_batch_factor=cap), f'max_batch_factor {cap}')
-       for cap in (4, 2, 1)},
+    'uncapped-no-lr-scaling':
+    (option(max_batch_factor=None,
+            lr_scaling='none'), "the same, lr_scaling 'none'"),
+    **{
+        f'cap-{cap}': (option(max_batch_factor=cap), f'max_batch_factor {cap}')
+        for cap in (4, 2, 1)
+    },
     'cap-2-long': (option(max_batch_factor=2, short_cycle=False),
                    'max_batch_factor 2, long cycle only'),
     'bn-8': (option(bn_base_size=8), 'from videos, bn_base_size 8'),
-    'bn-batch': (lambda cfg: cfg.multigrid.update(
-        bn_base_size=cfg.train_dataloader.batch_size),
-        'bn_base_size as large as the base batch'),
+    'bn-batch': (lambda cfg: cfg.multigrid.update(bn_base_size=cfg.
+                                                  train_dataloader.batch_size),
+                 'bn_base_size as large as the base batch'),
     'long': (option(short_cycle=False), 'long cycle only'),
     'short': (option(long_cycle=False), 'short cycle only'),
     'stage': (option(short_cycle_reference='stage'),
@@ -108,8 +112,9 @@ VARIANTS: Dict[str, tuple] = {
     'resize': (resize_only, 'progressive resizing of the crop only'),
     'plain-bn': (option(bn_base_size=10**6), 'plain BN over the whole batch'),
     'no-precise-bn': (option(precise_bn=0), 'no precise BN'),
-    'fixed-interval': (lambda cfg: register_transform_rule(
-        'SampleFrames', frames=['clip_len']), 'fixed frame interval'),
+    'fixed-interval':
+    (lambda cfg: register_transform_rule('SampleFrames', frames=['clip_len']),
+     'fixed frame interval'),
     'no-lr-scaling': (option(lr_scaling='none'), 'no linear lr scaling'),
     'epochs-1': (option(epoch_factor=1.), 'epoch_factor 1'),
     'epochs-2': (option(epoch_factor=2.), 'epoch_factor 2'),
@@ -120,8 +125,8 @@ def set_conditions(cfg: Config, conditions: Dict[str, float]) -> None:
     """Change the conditions that both runs of a pair share."""
     loader, optimizer = cfg.train_dataloader, cfg.optim_wrapper.optimizer
     if unknown := set(conditions) - {*CONDITIONS}:
-        raise ValueError(f'condition {min(unknown)!r}: allowed are '
-                         f'{", ".join(CONDITIONS)}')
+        raise ValueError(f'condition {min(unknown)!r}: allowed '
+                         f'are {", ".join(CONDITIONS)}')
     if 'clips' in conditions:
         loader.dataset.indices = int(conditions['clips'])
     if 'epochs' in conditions:
@@ -133,29 +138,32 @@ def set_conditions(cfg: Config, conditions: Dict[str, float]) -> None:
     if 'stride' in conditions:
         pool, last = STRIDES[int(conditions['stride'])]
         net = cfg.model.backbone
-        for path in [net.slow_pathway, net.fast_pathway] if (
-                'slow_pathway' in net) else [net]:
+        for path in ([net.slow_pathway, net.fast_pathway] if
+                     ('slow_pathway' in net) else [net]):
             path.update(pool1_stride_s=pool, spatial_strides=(2, 2, last))
 
 
 def stop_at(cfg: Config, iterations: int) -> None:
     """Squeeze the lr schedule of a baseline into fewer iterations."""
     share = iterations / cfg.train_cfg.max_epochs
-    cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations,
-                         val_interval=-(-iterations // 4))
+    cfg.train_cfg = dict(
+        type='IterBasedTrainLoop',
+        max_iters=iterations,
+        val_interval=-(-iterations // 4))
     warmup, main = cfg.param_scheduler
     for scheduler in (warmup, main):
         scheduler.pop('convert_to_iter_based', None)
         scheduler.update(
-            by_epoch=False, begin=round(scheduler.get('begin', 0) * share),
+            by_epoch=False,
+            begin=round(scheduler.get('begin', 0) * share),
             end=max(1, round(scheduler.get('end', 0) * share)))
     if 'milestones' in main:
         main.milestones = [round(step * share) for step in main.milestones]
     else:
         main.T_max = iterations - main.begin
     cfg.train_dataloader.sampler = dict(type='InfiniteSampler', shuffle=True)
-    cfg.default_hooks.checkpoint.update(by_epoch=False,
-                                        interval=cfg.train_cfg.val_interval)
+    cfg.default_hooks.checkpoint.update(
+        by_epoch=False, interval=cfg.train_cfg.val_interval)
     cfg.log_processor = dict(by_epoch=False)
 
 
@@ -166,8 +174,8 @@ def count_clips(cfg: Config) -> int:
         Path(dataset.ann_file).read_text().splitlines())
 
 
-def build(model: str, data: str, variant: str, conditions: Dict[str, float]
-          ) -> Tuple[Config, MultigridSchedule]:
+def build(model: str, data: str, variant: str,
+          conditions: Dict[str, float]) -> Tuple[Config, MultigridSchedule]:
     """Build the config of a run.
 
     Returns:
@@ -194,6 +202,8 @@ def build(model: str, data: str, variant: str, conditions: Dict[str, float]
     cfg = load(model, data, False)
     set_conditions(cfg, conditions)
     if variant == 'baseline-short':
-        stop_at(cfg, count_iterations(
-            schedule, cfg.train_dataloader.batch_size, count_clips(cfg)))
+        stop_at(
+            cfg,
+            count_iterations(schedule, cfg.train_dataloader.batch_size,
+                             count_clips(cfg)))
     return cfg, schedule

@@ -1,4 +1,5 @@
-# Charades, 157 classes, several per clip: 64 frames, every second one. The authors' own files (Charades_v1_480 videos).
+# Charades, 157 classes, several per clip: 64 frames, every second one. The
+# authors' own files (Charades_v1_480 videos).
 dataset_type = 'CharadesDataset'
 data_root = 'data/charades/'
 data_prefix = dict(video=data_root + 'Charades_v1_480')
@@ -13,25 +14,35 @@ train_pipeline = [
     dict(type='RandomCrop', size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 val_pipeline = [
     dict(type='DecordInit', **file_client_args),
-    dict(type='SampleFrames', clip_len=64, frame_interval=2, num_clips=1, test_mode=True),
+    dict(
+        type='SampleFrames',
+        clip_len=64,
+        frame_interval=2,
+        num_clips=1,
+        test_mode=True),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 test_pipeline = [  # 30 views
     dict(type='DecordInit', **file_client_args),
-    dict(type='SampleFrames', clip_len=64, frame_interval=2, num_clips=10, test_mode=True),
+    dict(
+        type='SampleFrames',
+        clip_len=64,
+        frame_interval=2,
+        num_clips=10,
+        test_mode=True),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(-1, 256)),
     dict(type='ThreeCrop', crop_size=256),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 
 train_dataloader = dict(

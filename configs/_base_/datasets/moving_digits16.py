@@ -1,5 +1,6 @@
 # 16 motions, 5,000 clips of 16 frames to train on, 1,000 to validate on:
-# python tools/data/moving_digits.py data/moving_digits16 --classes 16 --num-train 5000 --num-val 1000 --num-frames 16
+# python tools/data/moving_digits.py data/moving_digits16 --classes 16 \
+#     --num-train 5000 --num-val 1000 --num-frames 16
 dataset_type = 'VideoDataset'
 data_root = 'data/moving_digits16/'
 
@@ -8,18 +9,24 @@ train_pipeline = [
     dict(type='SampleFrames', clip_len=16, frame_interval=1, num_clips=1),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(-1, 56)),
-    dict(type='RandomCrop', size=48),  # and no Flip: it would turn one class into another
+    # and no Flip: it would turn one class into another
+    dict(type='RandomCrop', size=48),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 val_pipeline = [
     dict(type='DecordInit'),
-    dict(type='SampleFrames', clip_len=16, frame_interval=1, num_clips=1, test_mode=True),
+    dict(
+        type='SampleFrames',
+        clip_len=16,
+        frame_interval=1,
+        num_clips=1,
+        test_mode=True),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(-1, 56)),
     dict(type='CenterCrop', crop_size=48),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 test_pipeline = val_pipeline
 

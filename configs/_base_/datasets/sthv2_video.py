@@ -1,5 +1,7 @@
-# Something-Something V2, 174 classes, as the method's reference trains on it: 64 frames, one from each of 64 segments of
-# the whole video, and no flip, which would turn some classes into others. MMAction2's lists (tools/data/sthv2).
+# Something-Something V2, 174 classes, as the method's reference trains
+# on it: 64 frames, one from each of 64 segments of the whole video,
+# and no flip, which would turn some classes into others. MMAction2's
+# lists (tools/data/sthv2).
 dataset_type = 'VideoDataset'
 data_root = 'data/sthv2/videos'
 ann_file_train = 'data/sthv2/sthv2_train_list_videos.txt'
@@ -13,7 +15,7 @@ train_pipeline = [
     dict(type='RandomRescale', scale_range=(256, 320)),
     dict(type='RandomCrop', size=224),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 val_pipeline = [
     dict(type='DecordInit', **file_client_args),
@@ -22,7 +24,7 @@ val_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 test_pipeline = val_pipeline  # one view
 
@@ -32,7 +34,10 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type=dataset_type, ann_file=ann_file_train, data_prefix=dict(video=data_root), pipeline=train_pipeline))
+        type=dataset_type,
+        ann_file=ann_file_train,
+        data_prefix=dict(video=data_root),
+        pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=2,
     num_workers=8,

@@ -1,4 +1,5 @@
-# I3D of three stages with one block each. Its spatial stride is 8: of crops of 24 x 24 it leaves 3 x 3 positions.
+# I3D of three stages with one block each. Its spatial stride is 8: of crops of
+# 24 x 24 it leaves 3 x 3 positions.
 model = dict(
     type='Recognizer3D',
     backbone=dict(
@@ -20,7 +21,12 @@ model = dict(
         inflate=(1, 1, 1),
         norm_eval=False),
     cls_head=dict(
-        type='I3DHead', in_channels=32, num_classes=16, spatial_type='avg', dropout_ratio=0., average_clips='prob'),
+        type='I3DHead',
+        in_channels=32,
+        num_classes=16,
+        spatial_type='avg',
+        dropout_ratio=0.,
+        average_clips='prob'),
     data_preprocessor=dict(
         type='ActionDataPreprocessor',
         mean=[123.675, 116.28, 103.53],

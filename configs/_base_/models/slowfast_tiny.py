@@ -1,4 +1,5 @@
-# SlowFast of three stages with one block each. Its spatial stride is 8: of crops of 24 x 24 it leaves 3 x 3 positions.
+# SlowFast of three stages with one block each. Its spatial stride is 8: of
+# crops of 24 x 24 it leaves 3 x 3 positions.
 pathway = dict(  # a ResNet-3D of 3 stages of one block each
     type='resnet3d',
     depth=18,
@@ -29,7 +30,12 @@ model = dict(
             lateral=True,
             lateral_activate=(1, 1, 1),
             **pathway),
-        fast_pathway=dict(base_channels=4, conv1_kernel=(3, 5, 5), inflate=(1, 1, 1), lateral=False, **pathway)),
+        fast_pathway=dict(
+            base_channels=4,
+            conv1_kernel=(3, 5, 5),
+            inflate=(1, 1, 1),
+            lateral=False,
+            **pathway)),
     cls_head=dict(
         type='SlowFastHead',
         in_channels=48,  # 32 of the slow pathway, 16 of the fast one

@@ -1,2 +1,6 @@
-_base_ = ['i3d-tiny-nl-dot-product_1xb8-16x1x1-steplr-4e_moving-digits16-rgb.py', '../../_base_/multigrid.py']
-multigrid = dict(eval_freq=1, precise_bn=25)  # a short run: as many validations as the baseline has
+_base_ = [
+    'i3d-tiny-nl-dot-product_1xb8-16x1x1-steplr-4e_moving-digits16-rgb.py',
+    '../../_base_/multigrid.py'
+]
+# a short run: as many validations as the baseline has
+multigrid = dict(eval_freq=1, precise_bn=25)

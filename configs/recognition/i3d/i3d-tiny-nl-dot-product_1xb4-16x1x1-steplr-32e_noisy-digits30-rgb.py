@@ -4,4 +4,7 @@ model = dict(
     backbone=dict(
         non_local=((0, ), (1, ), (0, )),
         non_local_cfg=dict(
-            sub_sample=True, use_scale=False, norm_cfg=dict(type='BN3d', requires_grad=True), mode='dot_product')))
+            sub_sample=True,
+            use_scale=False,
+            norm_cfg=dict(type='BN3d', requires_grad=True),
+            mode='dot_product')))

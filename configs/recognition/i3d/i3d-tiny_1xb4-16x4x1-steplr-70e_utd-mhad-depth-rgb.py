@@ -1,10 +1,12 @@
 _base_ = [
-    'mmaction::_base_/default_runtime.py', '../../_base_/datasets/utd_mhad_depth.py',
+    'mmaction::_base_/default_runtime.py',
+    '../../_base_/datasets/utd_mhad_depth.py',
     '../../_base_/schedules/sgd_tiny_70e.py'
 ]
 
-# I3D with one basic block in each of three stages and a total spatial stride of 8, so that a crop of
-# 28x28 (half of 56x56, the smallest that multigrid takes) still leaves 4x4 positions
+# I3D with one basic block in each of three stages and a total spatial stride
+# of 8, so that a crop of 28x28 (half of 56x56, the smallest that multigrid
+# takes) still leaves 4x4 positions
 model = dict(
     type='Recognizer3D',
     backbone=dict(
@@ -37,5 +39,6 @@ model = dict(
         std=[48.4, 48.4, 48.4],
         format_shape='NCTHW'))
 
-default_hooks = dict(checkpoint=dict(interval=7, max_keep_ckpts=1), logger=dict(interval=20))
+default_hooks = dict(
+    checkpoint=dict(interval=7, max_keep_ckpts=1), logger=dict(interval=20))
 randomness = dict(seed=0)

@@ -1,4 +1,4 @@
 _base_ = [
-    'mmaction::recognition/i3d/i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb.py',
+    'mmaction::recognition/i3d/i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb.py',  # noqa: E501
     '../../_base_/multigrid.py'
 ]

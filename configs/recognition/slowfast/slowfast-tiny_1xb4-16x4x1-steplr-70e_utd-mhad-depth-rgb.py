@@ -1,10 +1,12 @@
 _base_ = [
-    'mmaction::_base_/default_runtime.py', '../../_base_/datasets/utd_mhad_depth.py',
+    'mmaction::_base_/default_runtime.py',
+    '../../_base_/datasets/utd_mhad_depth.py',
     '../../_base_/schedules/sgd_tiny_70e.py'
 ]
 
-# SlowFast with one basic block in each of three stages and a total spatial stride of 8, so that a crop of
-# 28x28 (half of 56x56, the smallest that multigrid takes) still leaves 4x4 positions
+# SlowFast with one basic block in each of three stages and a total spatial
+# stride of 8, so that a crop of 28x28 (half of 56x56, the smallest that
+# multigrid takes) still leaves 4x4 positions
 num_stages = 3
 pathway = dict(
     type='resnet3d',
@@ -31,10 +33,19 @@ model = dict(
         speed_ratio=4,
         channel_ratio=4,
         slow_pathway=dict(
-            **pathway, lateral=True, lateral_norm=True, fusion_kernel=5, base_channels=32, conv1_kernel=(1, 5, 5),
+            **pathway,
+            lateral=True,
+            lateral_norm=True,
+            fusion_kernel=5,
+            base_channels=32,
+            conv1_kernel=(1, 5, 5),
             inflate=(0, 1, 1)),
         fast_pathway=dict(
-            **pathway, lateral=False, base_channels=8, conv1_kernel=(3, 5, 5), inflate=(1, 1, 1))),
+            **pathway,
+            lateral=False,
+            base_channels=8,
+            conv1_kernel=(3, 5, 5),
+            inflate=(1, 1, 1))),
     cls_head=dict(
         type='SlowFastHead',
         in_channels=160,  # 128 of the slow pathway, 32 of the fast one
@@ -48,5 +59,6 @@ model = dict(
         std=[48.4, 48.4, 48.4],
         format_shape='NCTHW'))
 
-default_hooks = dict(checkpoint=dict(interval=7, max_keep_ckpts=1), logger=dict(interval=20))
+default_hooks = dict(
+    checkpoint=dict(interval=7, max_keep_ckpts=1), logger=dict(interval=20))
 randomness = dict(seed=0)

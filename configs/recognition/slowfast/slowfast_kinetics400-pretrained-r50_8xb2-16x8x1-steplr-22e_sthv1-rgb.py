@@ -1,6 +1,8 @@
 _base_ = [
-    '../../_base_/models/slowfast_r50_16x8.py', '../../_base_/datasets/sthv1_rawframes.py',
-    '../../_base_/schedules/sgd_sthv2_22e.py', 'mmaction::_base_/default_runtime.py'
+    '../../_base_/models/slowfast_r50_16x8.py',
+    '../../_base_/datasets/sthv1_rawframes.py',
+    '../../_base_/schedules/sgd_sthv2_22e.py',
+    'mmaction::_base_/default_runtime.py'
 ]
 model = dict(cls_head=dict(num_classes=174))
 default_hooks = dict(checkpoint=dict(interval=2, max_keep_ckpts=3))

@@ -1,12 +1,16 @@
-# The method's reference for Charades: lr 0.0375 for 16 clips, a tenth at epochs 41 and 49 of 57.
+# The method's reference for Charades: lr 0.0375 for 16 clips, a tenth at
+# epochs 41 and 49 of 57.
 _base_ = [
-    '../../_base_/models/slowfast_r50_16x8.py', '../../_base_/datasets/charades_video.py',
+    '../../_base_/models/slowfast_r50_16x8.py',
+    '../../_base_/datasets/charades_video.py',
     'mmaction::_base_/default_runtime.py'
 ]
-custom_imports = dict(imports=['mmaction_multigrid.charades'], allow_failed_imports=False)
+custom_imports = dict(
+    imports=['mmaction_multigrid.charades'], allow_failed_imports=False)
 model = dict(cls_head=dict(type='MultiLabelSlowFastHead', num_classes=157))
 
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=57, val_begin=1, val_interval=6)
+train_cfg = dict(
+    type='EpochBasedTrainLoop', max_epochs=57, val_begin=1, val_interval=6)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
@@ -15,8 +19,20 @@ optim_wrapper = dict(
     paramwise_cfg=dict(norm_decay_mult=0.),
     clip_grad=dict(max_norm=40, norm_type=2))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=1 / 375, by_epoch=True, begin=0, end=4, convert_to_iter_based=True),
-    dict(type='MultiStepLR', begin=0, end=57, by_epoch=True, milestones=[41, 49], gamma=0.1)
+    dict(
+        type='LinearLR',
+        start_factor=1 / 375,
+        by_epoch=True,
+        begin=0,
+        end=4,
+        convert_to_iter_based=True),
+    dict(
+        type='MultiStepLR',
+        begin=0,
+        end=57,
+        by_epoch=True,
+        milestones=[41, 49],
+        gamma=0.1)
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=16)
 

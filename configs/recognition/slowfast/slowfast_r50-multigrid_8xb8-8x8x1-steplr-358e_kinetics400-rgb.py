@@ -1,5 +1,6 @@
 _base_ = [
-    'mmaction::recognition/slowfast/slowfast_r50_8xb8-8x8x1-steplr-256e_kinetics400-rgb.py',
+    'mmaction::recognition/slowfast/slowfast_r50_8xb8-8x8x1-steplr-256e_kinetics400-rgb.py',  # noqa: E501
     '../../_base_/multigrid.py'
 ]
-train_cfg = dict(max_epochs=239)  # the reference's base; multigrid makes 358 epochs of it
+# the reference's base; multigrid makes 358 epochs of it
+train_cfg = dict(max_epochs=239)

@@ -1,4 +1,7 @@
-_base_ = ['timesformer-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py', '../../_base_/multigrid.py']
-# One long cycle: ten epochs are too few to be cut into three. A cap of 4 is what 'auto' makes of 5,000 clips;
-# without one 1,641 updates would be left.
+_base_ = [
+    'timesformer-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py',
+    '../../_base_/multigrid.py'
+]
+# One long cycle: ten epochs are too few to be cut into three. A cap of 4 is
+# what 'auto' makes of 5,000 clips; without one 1,641 updates would be left.
 multigrid = dict(cycle_ends=[5 / 6], eval_freq=2, max_batch_factor=4)

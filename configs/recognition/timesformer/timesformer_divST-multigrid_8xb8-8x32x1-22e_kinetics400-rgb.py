@@ -1,4 +1,4 @@
 _base_ = [
-    'mmaction::recognition/timesformer/timesformer_divST_8xb8-8x32x1-15e_kinetics400-rgb.py',
+    'mmaction::recognition/timesformer/timesformer_divST_8xb8-8x32x1-15e_kinetics400-rgb.py',  # noqa: E501
     '../../_base_/multigrid.py'
 ]
