@@ -25,6 +25,8 @@ AS_THEY_STAND = {
     'docs/distributed.md': 'tests/tools/test_distributed.py'
 }
 # How commands begin that another test runs.
+INSTALLS = ('pip install .', 'pip install dist/', 'python -m build',
+            'mmaction-multigrid')
 ELSEWHERE = {
     'make demo':
     'tests/tools/test_demo.py',
@@ -32,7 +34,7 @@ ELSEWHERE = {
     'tests/stock_paths/test_without_package.py',
     'make test':
     '.ci/run',
-    **dict.fromkeys(('pip install .', 'pip install dist/', 'python -m build', 'mmaction-multigrid'), 'tests/cli/test_installed.py'),
+    **dict.fromkeys(INSTALLS, 'tests/cli/test_installed.py'),
     'tools/dist_train.sh CONFIG 8':
     'tests/tools/test_distributed.py',
     'python tools/study/run.py i3d':
