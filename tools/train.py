@@ -35,7 +35,7 @@ def main() -> None:
         **(cfg.get('randomness') or {}),
         **{
             key: value
-            for key, value in given.items() if value not in (None, False)
+            for key, value in given.items() if value is not None and value is not False
         }
     }
     cfg = stock['merge_args'](cfg, args)
