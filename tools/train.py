@@ -30,14 +30,10 @@ def main() -> None:
     args = stock['parse_args']()
     cfg = Config.fromfile(args.config)
     given = {key: getattr(args, key) for key in SEEDS}
-    cfg.randomness = {
-        'seed': None,
-        **(cfg.get('randomness') or {}),
-        **{
-            key: value
-            for key, value in given.items() if value is not None and value is not False
-        }
-    }
+    cfg.randomness = {'seed': None, **(cfg.get('randomness') or {})}
+    for key, value in given.items():
+        if value is not None and value is not False:
+            cfg.randomness[key] = value
     cfg = stock['merge_args'](cfg, args)
     if type_name(cfg.get('runner_type')) == 'MultigridRunner':
         cfg = apply_multigrid(cfg)
