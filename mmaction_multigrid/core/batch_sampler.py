@@ -1,5 +1,6 @@
 """Batch sampler that gives every batch its clip shape."""
 
+from itertools import cycle, islice
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -119,9 +120,8 @@ class MultigridBatchSampler(Sampler):
 
         They have the first clips of the epoch.
         """
-        size = self.batch_size * shape.batch_factor
-        self._precise_bn[epoch] = (shape,
-                                   max(1, min(limit, self.num_clips // size)))
+        most = self.num_clips // (self.batch_size * shape.batch_factor)
+        self._precise_bn[epoch] = shape, max(1, min(limit, most))
 
     def num_batches(self, epoch: int) -> int:
         """Count the batches of training in an epoch."""
@@ -130,15 +130,19 @@ class MultigridBatchSampler(Sampler):
 
     def batches(self, epoch: int) -> List[RunBatch]:
         """List the batches of an epoch, those of precise BN last."""
-        shapes = find_stage(self.stages, epoch).shapes
-        order = [(TRAIN, shapes[i % len(shapes)])
-                 for i in range(self.num_batches(epoch))]
-        shape, count = self._precise_bn.get(epoch, (None, 0))
-        order += [(PRECISE_BN, shape)] * count
+        count = self.num_batches(epoch)
+        shape, more = self._precise_bn.get(epoch, (None, 0))
+        order = [
+            *islice(cycle(find_stage(self.stages, epoch).shapes), count),
+            *[shape] * more
+        ]
+        sizes = {
+            shape: min(self.batch_size * shape.batch_factor, self.num_clips)
+            for shape in set(order)
+        }
         return [
-            RunBatch(epoch, number, purpose, shape,
-                     min(self.batch_size * shape.batch_factor, self.num_clips))
-            for number, (purpose, shape) in enumerate(order)
+            RunBatch(epoch, i, TRAIN if i < count else PRECISE_BN, shape,
+                     sizes[shape]) for i, shape in enumerate(order)
         ]
 
     def start_run(self, epoch: int, number: int = 0) -> None:
@@ -181,9 +185,9 @@ class MultigridBatchSampler(Sampler):
         if not hasattr(self.sampler, 'set_epoch'):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed + epoch)
-                return list(self.sampler)[:self.num_clips]
+                return list(islice(self.sampler, self.num_clips))
         try:
             self.sampler.set_epoch(epoch)
-            return list(self.sampler)[:self.num_clips]
+            return list(islice(self.sampler, self.num_clips))
         finally:
             self.sampler.set_epoch(self.epoch)

@@ -86,11 +86,12 @@ class MultigridHook(Hook):
                           data_batch=None) -> None:
         """Log the batch's shape as scalars ``multigrid/...``."""
         sampler = runner.train_loop.batch_sampler
-        shape = sampler.stage.shapes[batch_idx % len(sampler.stage.shapes)]
-        batch_size = sampler.batch_size * shape.batch_factor
-        for name, value in (('num_frames', shape.num_frames),
-                            ('crop_size', shape.crop_size), ('batch_size',
-                                                             batch_size)):
+        shapes = sampler.stage.shapes
+        shape = shapes[batch_idx % len(shapes)]
+        for name, value in (('num_frames',
+                             shape.num_frames), ('crop_size', shape.crop_size),
+                            ('batch_size',
+                             sampler.batch_size * shape.batch_factor)):
             runner.message_hub.update_scalar(f'train/multigrid/{name}', value)
 
     def _set_splits(self, base_batch: int, stage: Stage) -> str:

@@ -49,15 +49,16 @@ class RunBatches:
         batches = self.sampler.batches(epoch)
         for batch in batches:
             if batch.purpose == purpose:
-                yield self._take_one(batch)
+                data = self._take_one(batch)
+                if batch is batches[-1]:
+                    self._next = (epoch + 1, 0)
+                yield data
 
     def _take_one(self, batch: RunBatch) -> Any:
         if self._next != batch[:2]:
             self._start(batch)
         data = self._load(batch)
-        last = batch.number + 1 == len(self.sampler.batches(batch.epoch))
-        self._next = (batch.epoch + 1, 0) if last else (batch.epoch,
-                                                        batch.number + 1)
+        self._next = (batch.epoch, batch.number + 1)
         return data
 
     def _start(self, batch: RunBatch) -> None:
@@ -186,7 +187,7 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
         """
         seed, rank = self.runner.seed, get_rank()
         torch.manual_seed(seed + 1000003 * self._epoch + rank)
-        state = np.random.SeedSequence((seed, self._epoch, rank, 1))
-        numbers = state.generate_state(2).tolist()
+        numbers = np.random.SeedSequence(
+            (seed, self._epoch, rank, 1)).generate_state(2).tolist()
         random.seed(numbers[0])
         np.random.seed(numbers[1])

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from mmaction.registry import PARAM_SCHEDULERS
@@ -29,9 +30,8 @@ class EpochSpan(NamedTuple):
 
     def epoch(self, base_epoch: float) -> float:
         """Map an epoch of base training to one of multigrid training."""
-        share = (base_epoch - self.base_begin) / (
-            self.base_end - self.base_begin)
-        return self.begin + (self.end - self.begin) * share
+        return self.begin + (self.end - self.begin) * (
+            (base_epoch - self.base_begin) / (self.base_end - self.base_begin))
 
 
 def last_points(points: Sequence[Tuple[float, float]],
@@ -75,8 +75,8 @@ class PiecewiseLR:
 
     def without_warmup(self, epoch: float) -> float:
         """Compute the factor at an epoch as if there were no warm-up."""
-        epochs = [point[0] for point in self.points]
-        return self.points[max(0, bisect_right(epochs, epoch) - 1)][1]
+        i = bisect_right([point[0] for point in self.points], epoch)
+        return self.points[max(0, i - 1)][1]
 
 
 @PARAM_SCHEDULERS.register_module()
@@ -119,7 +119,7 @@ class MultigridLR(_ParamScheduler):
         self._epoch_at: Optional[Callable[[int], float]] = None
         super().__init__(optimizer, 'lr', last_step=last_step, by_epoch=False)
 
-    @property
+    @cached_property
     def schedules(self) -> List[PiecewiseLR]:
         """list[PiecewiseLR]: The schedule of each parameter group."""
         schedule = PiecewiseLR(self.points, **self.warmup)

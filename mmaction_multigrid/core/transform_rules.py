@@ -48,8 +48,6 @@ class TransformRule:
     decodes: Optional[str] = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.reads, bool):
-            raise TypeError(f'reads = {self.reads!r}: must be True or False')
         for key, known in (('opens', (*VIDEO_READERS, 'pims')),
                            ('decodes', (*READERS, 'images'))):
             value = getattr(self, key)
