@@ -42,9 +42,7 @@ def wrapped(dataset=None, extra=()):
 
 WRAPPERS = dict(
     plain=None,
-    repeat=lambda toy: dict(type='RepeatDataset', dataset=toy, times=3),
-    concat=lambda toy: dict(type='ConcatDataset', datasets=[toy, toy]),
-    balanced=lambda toy: dict(type='RepeatDataset', dataset=dict(type='ConcatDataset', datasets=[toy, toy]), times=2))
+    nested=lambda toy: dict(type='RepeatDataset', dataset=dict(type='ConcatDataset', datasets=[toy, toy]), times=2))
 
 
 @pytest.mark.parametrize('kind', WRAPPERS)
@@ -72,28 +70,44 @@ def test_everything_else_is_the_wrapped_data_sets():
         data.no_such_thing  # noqa: B018
 
 
-@pytest.mark.parametrize('base_shape', [(8, ), (8, 0), (8., 16), (True, 16)])
+@pytest.mark.parametrize('base_shape', [(8, ), (8, 0), (8., 16)])
 def test_an_impossible_base_shape(base_shape):
     with pytest.raises(ValueError, match='base_shape'):
         MultigridDataset(dict(type='ToyDataset'), base_shape)
 
 
-@pytest.mark.parametrize('context', ['fork', 'spawn'])
-def test_persistent_workers_follow_the_stages(context):
-    """The same two processes serve every stage."""
+def test_a_worker_follows_stages_and_epochs():
+    """The same process serves every stage; a spawned one has a copy."""
     data = wrapped()
-    sampler = MultigridBatchSampler(DefaultSampler(data, seed=0), 1,
-                                    [dict(epochs=1, shapes=[COARSE, (2, 8, 16)]), dict(epochs=1, shapes=[BASE])])
-    loader = DataLoader(data, batch_sampler=sampler, num_workers=2, persistent_workers=True,
-                        multiprocessing_context=context, collate_fn=pseudo_collate)
-    pids = set()
-    for epoch, expected in ((0, [(8, 2, 8), (2, 8, 16), (8, 2, 8), (2, 8, 16)]), (1, [(1, 8, 16)] * 24)):
-        sampler.set_epoch(epoch)
+    sampler = MultigridBatchSampler(
+        DefaultSampler(data, shuffle=False), 1, [
+            dict(epochs=2, shapes=[COARSE, (2, 8, 16)]),
+            dict(epochs=1, shapes=[BASE])
+        ])
+    loader = DataLoader(
+        data,
+        batch_sampler=sampler,
+        num_workers=1,
+        persistent_workers=True,
+        multiprocessing_context='spawn',
+        collate_fn=pseudo_collate)
+
+    def epoch(number, key):
+        sampler.set_epoch(number)
+        data.set_epoch(0, key)
         batches = [batch['inputs'] for batch in loader]
-        assert [(len(b), b[0].shape[-3], b[0].shape[-1]) for b in batches] == expected
-        assert all(clip.shape == batch[0].shape for batch in batches for clip in batch)
-        pids |= {worker.pid for worker in loader._iterator._workers}
-    assert len(pids) == 2
+        shapes = [(len(b), b[0].shape[-3], b[0].shape[-1]) for b in batches]
+        assert all(clip.shape == batch[0].shape for batch in batches
+                   for clip in batch)
+        sums = [float(clip.float().sum()) for batch in batches
+                for clip in batch]
+        return shapes, sums, loader._iterator._workers[0].pid
+
+    shapes, first, pid = epoch(0, 0)
+    assert shapes == 2 * [COARSE, (2, 8, 16)]
+    assert epoch(1, 1)[1] != first
+    assert epoch(1, 0)[1] == first
+    assert epoch(2, 2)[::2] == ([BASE] * 24, pid)
 
 
 def frames_seen(data, *items):
@@ -130,19 +144,3 @@ def test_the_code_around_draws_what_it_would_have_drawn():
     first = draw()
     data[(0, COARSE)]
     assert (first, draw()) == expected
-
-
-def test_running_workers_see_the_epoch():
-    data = wrapped()
-    sampler = MultigridBatchSampler(DefaultSampler(data, shuffle=False), 1,
-                                    [dict(epochs=9, shapes=[tuple(COARSE)])])
-    loader = DataLoader(data, batch_sampler=sampler, num_workers=2, persistent_workers=True,
-                        collate_fn=pseudo_collate)
-
-    def epoch(number):
-        data.set_epoch(0, number)
-        return [float(clip.float().sum()) for batch in loader for clip in batch['inputs']]
-
-    first, second = epoch(0), epoch(1)
-    assert first != second
-    assert epoch(0) == first

@@ -61,11 +61,6 @@ def test_multi_scale_crop_takes_the_same_share_of_the_image():
     assert sizes == {(158, 158), (126, 126)}
 
 
-def test_random_resized_crop_is_relative_and_left_alone():
-    step = dict(type='RandomResizedCrop')
-    assert wrap(step) is step
-
-
 KINETICS = [
     dict(type='SampleFrames', clip_len=32, frame_interval=2, num_clips=1), dict(type='RawFrameDecode'),
     dict(type='Resize', scale=(-1, 256)), dict(type='RandomResizedCrop'),
@@ -121,7 +116,7 @@ def test_cropped_first_is_the_same_clip(pipeline, grid):
     steps = wrap_pipeline([dict(type='RawFrameDecode'), *pipeline])[1:]
     assert steps[-1 if 'Flip' not in str(steps) else -2]['type'] == 'FuseOnGrid'
     with clip_shape(grid or BASE):
-        for seed in range(6):
+        for seed in range(3):
             outcomes = []
             for chain in (steps, [wrap(step) for step in pipeline]):
                 np.random.seed(seed), random.seed(seed)
@@ -203,15 +198,6 @@ def test_coarse_crops_cover_the_same_share_of_the_image():
     assert np.min(corners, axis=0).tolist() == [0, 0]
 
 
-def test_built_once_per_shape():
-    transform = MultigridTransform(dict(type='Resize', scale=(-1, 256)))
-    for grid in (COARSE, BASE, COARSE):
-        with clip_shape(grid):
-            transform(frames_of())
-    assert set(transform._built) == {COARSE, BASE}
-    assert transform._built[BASE] == [transform.base]
-
-
 @TRANSFORMS.register_module()
 class UserBlur(BaseTransform):
     """A transform of a user's, in pixels."""
@@ -223,14 +209,11 @@ class UserBlur(BaseTransform):
         return dict(results, radius=self.radius)
 
 
-def test_an_unknown_transform_is_an_error_that_names_it():
-    with pytest.raises(ValueError, match=r"'UserBlur'.*register_transform_rule"):
-        MultigridTransform(dict(type='UserBlur', radius=8))
-    with pytest.raises(ValueError, match='UserBlur'):
-        wrap(dict(type='UserBlur', radius=8))
-
-
-def test_one_registered_rule_brings_it_in():
+def test_an_unknown_transform_needs_a_rule():
+    for build in (MultigridTransform, wrap):
+        with pytest.raises(
+                ValueError, match="'UserBlur'.*register_transform_rule"):
+            build(dict(type='UserBlur', radius=8))
     try:
         register_transform_rule('UserBlur', pixels=['radius'])
         assert apply(dict(type='UserBlur', radius=8), ClipShape(8, 112, 32, 224), {})['radius'] == 4

@@ -22,7 +22,7 @@ def test_a_rule_must_make_sense(args, error):
 
 
 @pytest.mark.parametrize('name', [
-    'Flip', 'ColorJitter', 'FormatShape', 'PackActionInputs', 'DecordInit', 'DecordDecode', 'PyAVInit', 'PyAVDecode',
+    'Flip', 'RandomResizedCrop', 'ColorJitter', 'FormatShape', 'PackActionInputs', 'DecordInit', 'DecordDecode', 'PyAVInit', 'PyAVDecode',
     'OpenCVInit', 'OpenCVDecode', 'RawFrameDecode'])
 def test_transforms_without_a_shape_stay_what_they_are(name):
     assert not find_rule(dict(type=name)).depends_on_shape
