@@ -3,7 +3,6 @@
 import copy
 
 import pytest
-from mmengine.config import Config
 
 from mmaction_multigrid import MultigridRunner, apply_multigrid
 
@@ -42,27 +41,11 @@ def test_everything_is_explicit(cfg):
     assert scheduler.points[-1][1] == pytest.approx(0.01)
 
 
-def test_validation_and_test_are_untouched(cfg):
+def test_the_argument_is_left_alone_and_applying_again_too(cfg):
+    before = cfg.pretty_text
     resolved = apply_multigrid(cfg)
-    for key in ('val_dataloader', 'val_evaluator', 'val_cfg', 'model', 'optim_wrapper', 'randomness', 'work_dir'):
-        assert resolved[key] == cfg[key]
-
-
-def test_the_argument_is_left_alone(cfg):
-    before = copy.deepcopy(cfg)
-    apply_multigrid(cfg)
-    assert cfg.pretty_text == before.pretty_text
-
-
-def test_applying_again_changes_nothing(cfg):
-    resolved = apply_multigrid(cfg)
+    assert cfg.pretty_text == before
     assert apply_multigrid(resolved).pretty_text == resolved.pretty_text
-
-
-def test_a_dumped_resolved_config_is_the_same_one(cfg, tmp_path):
-    resolved = apply_multigrid(cfg)
-    resolved.dump(str(tmp_path / 'resolved.py'))
-    assert Config.fromfile(str(tmp_path / 'resolved.py')).to_dict() == resolved.to_dict()
 
 
 def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, monkeypatch):
@@ -84,18 +67,6 @@ def test_stages_that_are_rounded_away_are_told(cfg, monkeypatch):
     cfg.param_scheduler[1].milestones = [30, 50]
     assert len(apply_multigrid(cfg).train_dataloader.batch_sampler.stages) == 9
     assert said == []
-
-
-@pytest.mark.parametrize(('setting', 'stages', 'last_shapes'), [
-    (dict(long_cycle=False), 3, 3), (dict(short_cycle=False), 9, 1), (dict(), 9, 3),
-    (dict(stages=[dict(epochs=1, crop_size=8), dict(epochs=1)]), 2, 1)])
-def test_cycles(cfg, setting, stages, last_shapes):
-    cfg.multigrid = setting
-    cfg.train_cfg.max_epochs = 60
-    cfg.param_scheduler[1].update(milestones=[20, 40], end=60)
-    found = apply_multigrid(cfg).train_dataloader.batch_sampler.stages
-    assert len(found) == stages
-    assert len(found[-1].shapes) == last_shapes
 
 
 def test_settings_reach_their_place(cfg):
@@ -149,26 +120,18 @@ def change(path, value):
 
 @pytest.mark.parametrize(('modify', 'error', 'message'), [
     (change('multigrid.epochs', 3), ValueError, "no key 'epochs'"),
-    (change('multigrid.long_cycle', 'on'), TypeError, r"multigrid\.long_cycle = 'on'"),
     (change('multigrid', 'default'), TypeError, "multigrid = 'default'"),
-    (change('multigrid.eval_freq', 0), ValueError, r'multigrid\.eval_freq = 0'),
     (change('train_cfg', dict(type='IterBasedTrainLoop', max_iters=10)), ValueError, "'IterBasedTrainLoop'.*epochs"),
     (change('train_cfg', dict(by_epoch=False, max_iters=10)), ValueError, 'IterBasedTrainLoop'),
     (change('train_cfg', None), ValueError, 'train_cfg = None'),
     (change('train_cfg.max_epochs', 0), ValueError, r'train_cfg\.max_epochs = 0'),
     (change('train_dataloader', None), ValueError, 'train_dataloader is of type NoneType'),
-    (change('train_dataloader', [dict(batch_size=2)]), ValueError, 'train_dataloader is of type list'),
-    (change('model.backbone.type', 'C3D'), ValueError, r"model\.backbone\.type = 'C3D': its first"),
-    (change('model.backbone.type', 'C3D'), ValueError, "'C3D': its first fully connected layer"),
+    (change('model.backbone.type', 'C3D'), ValueError, r"model\.backbone\.type = 'C3D': its first fully connected layer"),
     (change('train_dataloader.dataset.pipeline', None), ValueError, 'no pipeline'),
-    (change('train_dataloader.dataset.pipeline', []), ValueError, 'no pipeline'),
     (change('train_dataloader.dataset.pipeline.2.type', 'PixelMagic'), ValueError, "'PixelMagic'"),
     (change('train_dataloader.batch_sampler', dict(type='Other')), ValueError, r'train_dataloader\.batch_sampler'),
     (change('train_dataloader.batch_size', 0), ValueError, r'train_dataloader\.batch_size = 0'),
-    (change('train_dataloader.batch_size', None), ValueError, r'train_dataloader\.batch_size = None'),
     (change('param_scheduler.1.type', 'OneCycleLR'), ValueError, 'mmengine cannot follow it'),
-    (change('param_scheduler.1.type', 'ReduceOnPlateauLR'), ValueError, 'cannot follow ReduceOnPlateauLR'),
-    (change('param_scheduler.1.type', 'CosineAnnealingMomentum'), ValueError, 'cannot follow CosineAnnealingMomentum'),
     (change('param_scheduler.1.type', 'NoSuchLR'), ValueError, 'cannot follow NoSuchLR'),
     (change('param_scheduler.1.gamma', -1), ValueError, 'the lr is -1.0 at epoch 3'),
     (change('param_scheduler.0.by_epoch', False), ValueError, 'LinearLR counts iterations'),

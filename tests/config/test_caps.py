@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmaction_multigrid.config.auto import auto_settings, make_schedule
-from mmaction_multigrid.config.describe import count_base_iterations, count_iterations, describe
+from mmaction_multigrid.config.describe import count_base_iterations, count_iterations
 from mmaction_multigrid.config.settings import Settings
 from mmaction_multigrid.core.settings import BaseTraining
 
@@ -59,15 +59,6 @@ def test_explicit_stages_are_capped_too():
     assert ours.predicted_speedup == pytest.approx(239 / (2 / 8 + 1))
 
 
-def test_json_tells_updates_and_cost():
-    info = describe(schedule(max_batch_factor=1), 8, 2, 80)
-    assert (info['updates'], info['base_updates']) == (358 * 10, 239 * 10)
-    assert info['relative_cost'] == pytest.approx(1 / info['predicted_speedup'], abs=1e-4)
-    assert [stage['bn_splits'] for stage in info['stages']] == [1] * 13
-    unknown = describe(schedule(), 8)
-    assert (unknown['updates'], unknown['base_updates']) == (None, None)
-
-
 def test_a_schedule_takes_no_auto():
     with pytest.raises(ValueError, match="max_batch_factor = 'auto'"):
         schedule(max_batch_factor='auto')
@@ -103,19 +94,6 @@ def test_every_cap(cap, batch_size, reference, short_cycle, rule, frames, crop, 
 
 
 UTD = BaseTraining(16, 56, 70, (28, 47, 58), 0.1)
-
-
-@pytest.mark.parametrize(('clips', 'cap'), [
-    (431, None),  # 2,112 updates without a cap
-    (108, 1),  # base training makes 1,890; more than those only in base batches
-])
-def test_auto_by_hand(clips, cap):
-    settings = auto_settings(UTD, Settings(), 4, clips)
-    assert settings.max_batch_factor == cap
-    assert settings.short_cycle == (cap != 1)
-    enough = min(2000, 70 * -(-clips // 4))
-    updates = {key: count_iterations(schedule(UTD, max_batch_factor=key), 4, clips) for key in (None, 8, 4, 2, 1)}
-    assert cap == next((key for key, count in updates.items() if count >= enough), 1)
 
 
 def test_auto_keeps_a_short_cycle_that_is_asked_for_beside_stages():

@@ -24,17 +24,6 @@ def test_every_stock_config():
         assert max(found) < 1e-6, name
 
 
-@pytest.mark.parametrize(('name', 'share'), [
-    ('recognition/mvit/mvit-small-p244_32xb16-16x4x1-200e_kinetics400-rgb.py', 0.064),
-    ('recognition/mvit/mvit-base-p244_32x3x1_kinetics400-rgb.py', 0.064),
-    ('recognition/mvit/mvit-small-p244_k400-pre_16xb16-u16-100e_sthv2-rgb.py', 0.214)])
-def test_a_curve_that_its_end_cuts_off_is_cut_off(name, share):
-    """These begin their cosine of 200 (100) epochs at 30, and are over before it is."""
-    cfg = accepted_configs()[name]
-    schedule, _ = multigrid_schedule(cfg)
-    assert schedule.lr(schedule.max_epochs) == pytest.approx(share, abs=1e-3)
-
-
 epochs = st.integers(0, 12)
 starts = st.floats(0.05, 1.)
 
@@ -86,13 +75,6 @@ def test_any_stack_of_schedulers(warmup, stack, epoch_length, lr, multigrid):
         assume(schedule.base.milestones and 'cycle_ends' not in multigrid and 'stages' not in multigrid)
         assume(not schedule.dropped)
     assert max(tool.differences(cfg, epoch_length, lr), default=0.) < 1e-6
-
-
-def test_a_decay_at_the_start():
-    cfg = base_config('nowhere', max_epochs=12)
-    cfg.param_scheduler = [dict(type='MultiStepLR', milestones=[0, 8], gamma=0.5)]
-    cfg.multigrid = dict()
-    assert max(tool.differences(cfg, 5, 0.1)) < 1e-6
 
 
 def test_decays_come_beside_cycle_ends():

@@ -1,6 +1,5 @@
 """Every wrong setting is one clear error."""
 
-import re
 
 import pytest
 from hypothesis import given
@@ -27,34 +26,21 @@ def test_defaults_are_the_papers():
     (dict(default_s=(224, 224)), ValueError,
      r'multigrid\.default_s = \(224, 224\) is a key of MMAction2 0\.x; leave it out'),
     (dict(long_cycle=1), TypeError, r'multigrid\.long_cycle = 1: must be True or False'),
-    (dict(short_cycle='yes'), TypeError, r"multigrid\.short_cycle = 'yes'"),
     (dict(epoch_factor=0), ValueError, r'multigrid\.epoch_factor = 0: must be a number above 0'),
-    (dict(epoch_factor='1'), TypeError, r'multigrid\.epoch_factor'),
-    (dict(epoch_factor=True), TypeError, r'multigrid\.epoch_factor'),
     (dict(epoch_factor=float('nan')), ValueError, r'multigrid\.epoch_factor'),
     (dict(long_cycle_factors=[]), ValueError, r'multigrid\.long_cycle_factors = \[\]'),
     (dict(long_cycle_factors=[1, 1]), TypeError, r'multigrid\.long_cycle_factors'),
     (dict(long_cycle_factors=[(1, 2)]), ValueError, r'multigrid\.long_cycle_factors = 2: .* at most 1'),
-    (dict(long_cycle_factors=[(1, 1, 1)]), ValueError, r'multigrid\.long_cycle_factors'),
-    (dict(short_cycle_factors=0.5), TypeError, r'multigrid\.short_cycle_factors'),
     (dict(short_cycle_factors=(0, )), ValueError, r'multigrid\.short_cycle_factors'),
     (dict(short_cycle_reference='base'), ValueError, r"multigrid\.short_cycle_reference = 'base'.*'default' or 'stage'"),
-    (dict(short_cycle_reference=1), TypeError, r'multigrid\.short_cycle_reference'),
     (dict(bn_base_size=0), ValueError, r'multigrid\.bn_base_size = 0: must be an integer of at least 1'),
-    (dict(bn_base_size=8.), TypeError, r'multigrid\.bn_base_size'),
     (dict(max_batch_factor=0), ValueError,
      r"multigrid\.max_batch_factor = 0: must be None, an integer of at least 1, or 'auto'"),
-    (dict(max_batch_factor=1.5), TypeError, r'multigrid\.max_batch_factor = 1\.5'),
     (dict(max_batch_factor='Auto'), ValueError, r"multigrid\.max_batch_factor = 'Auto': .*or 'auto'"),
-    (dict(max_batch_factor=True), TypeError, r'multigrid\.max_batch_factor = True'),
     (dict(lr_scaling='root'), ValueError, r"multigrid\.lr_scaling = 'root': must be 'linear', 'sqrt' or 'none'"),
-    (dict(lr_scaling=0.5), TypeError, r'multigrid\.lr_scaling = 0\.5'),
     (dict(eval_freq=0), ValueError, r'multigrid\.eval_freq'),
     (dict(precise_bn=-1), ValueError, r'multigrid\.precise_bn'),
-    (dict(precise_bn=None), TypeError, r'multigrid\.precise_bn'),
     (dict(cycle_ends=(0.5, 0.2)), ValueError, r'multigrid\.cycle_ends'),
-    (dict(cycle_ends=(1, )), ValueError, r'multigrid\.cycle_ends'),
-    (dict(stages=[]), ValueError, r'multigrid\.stages'),
     (dict(stages=[3]), TypeError, r'multigrid\.stages\[0\] = 3'),
     (dict(stages=[dict(epochs=1, frames=2)]), ValueError, r"multigrid\.stages\[0\].*unknown key 'frames'"),
     (dict(stages=[dict(num_frames=2)]), ValueError, r'multigrid\.stages\[0\].*epochs is missing'),
@@ -64,12 +50,6 @@ def test_defaults_are_the_papers():
 ])
 def test_one_clear_error(values, error, message):
     with pytest.raises(error, match=message):
-        Settings.from_dict(values)
-
-
-@pytest.mark.parametrize('values', [None, True, 3, 'default', [1]])
-def test_not_a_dict(values):
-    with pytest.raises(TypeError, match=re.escape(f'multigrid = {values!r}')):
         Settings.from_dict(values)
 
 
@@ -84,10 +64,3 @@ def test_junk_is_accepted_or_refused_by_name(key, value):
         Settings.from_dict({key: value})
     except (TypeError, ValueError) as error:
         assert f'multigrid.{key}' in str(error)
-
-
-@pytest.mark.parametrize(('values', 'active'), [
-    (dict(long_cycle=False, short_cycle=False), False), (dict(long_cycle=False), True), (dict(short_cycle=False), True),
-    (dict(long_cycle=False, stages=[dict(epochs=1)]), True)])
-def test_active(values, active):
-    assert Settings.from_dict(values).active is active

@@ -5,30 +5,18 @@ import random
 import numpy as np
 import pytest
 import torch
-from mmcv.transforms import TRANSFORMS, BaseTransform
 from mmengine.dataset import DefaultSampler, pseudo_collate
 from torch.utils.data import DataLoader
 
 from mmaction_multigrid.config.pipeline import wrap
 from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
 from mmaction_multigrid.core.dataset import MultigridDataset
-from mmaction_multigrid.core.transform_rules import register_transform_rule
 from mmaction_multigrid.core.shapes import Shape
 
 from ..toy import pipeline
 
 COARSE, BASE = Shape(8, 2, 8), Shape(1, 8, 16)
 
-
-@TRANSFORMS.register_module()
-class FailOnOdd(BaseTransform):
-    """Fails on every odd clip, as a broken video does."""
-
-    def transform(self, results):
-        return None if results['clip'] % 2 else results
-
-
-register_transform_rule('FailOnOdd')
 
 
 def wrapped(dataset=None, extra=()):
@@ -52,22 +40,6 @@ def test_shapes_go_through_wrappers(kind):
     assert data[(last, COARSE)]['inputs'].shape == (1, 3, 2, 8, 8)
     assert data[(last, BASE)]['inputs'].shape == (1, 3, 8, 16, 16)
     assert data[last]['inputs'].shape == (1, 3, 8, 16, 16)
-
-
-def test_a_replacement_of_a_broken_clip_has_the_same_shape():
-    data = wrapped(extra=[dict(type='FailOnOdd')])
-    np.random.seed(0)
-    for index in range(24):
-        assert data[(index, COARSE)]['inputs'].shape == (1, 3, 2, 8, 8)
-
-
-def test_everything_else_is_the_wrapped_data_sets():
-    data = wrapped()
-    assert len(data) == 24
-    assert data.metainfo == data.dataset.metainfo
-    assert data.get_data_info(3)['clip'] == 3
-    with pytest.raises(AttributeError, match='no_such_thing'):
-        data.no_such_thing  # noqa: B018
 
 
 @pytest.mark.parametrize('base_shape', [(8, ), (8, 0), (8., 16)])

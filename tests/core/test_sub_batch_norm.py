@@ -5,8 +5,7 @@ import torch
 from mmengine.model.utils import _BatchNormXd
 from torch import nn
 
-from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm, set_bn_splits
-from mmaction_multigrid.core import batch_norm
+from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
 
 from .batches import seeded_batches
 
@@ -119,22 +118,3 @@ def test_one_split_is_each_kind_bit_for_bit(layer):
     for ours.num_splits in (1, 2):
         with pytest.raises(ValueError, match='expected'):
             ours(batch[None, None, None])
-
-
-def test_on_a_gpu_torch_s_own_kernels_synchronise(monkeypatch):
-    """What they are given; that they run needs a GPU (tests/test_gpu.py)."""
-    class OnGPU(torch.Tensor):
-        is_cuda = True
-
-    seen = []
-    monkeypatch.setattr(batch_norm.sync_batch_norm, 'apply', lambda *args: seen.append(args))
-    monkeypatch.setattr(batch_norm.dist, 'get_world_size', lambda group: {'group': 4}[group])
-    layer = nn.BatchNorm3d(5, momentum=0.3)
-    set_bn_splits(convert_sub_batch_norm(layer), 1, 'group')
-    batch = torch.zeros(2, 5, 1, 2, 2).as_subclass(OnGPU)
-    layer(batch)
-    ((given, *rest), ) = seen
-    assert given is batch
-    assert rest[:4] == [layer.weight, layer.bias, layer.running_mean, layer.running_var]
-    assert rest[4:] == [1e-5, 0.3, 'group', 4]
-    assert layer.num_batches_tracked == 1

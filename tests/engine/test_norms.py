@@ -18,6 +18,7 @@ from ..small import load_tool
 from ..stock import accepted_configs
 from ..core.batches import seeded_batches
 from ..toy import SplitsHook, base_config, new_name
+from .test_training import log_of
 
 
 @MODELS.register_module(force=True)
@@ -33,7 +34,7 @@ def run(tmp_path, norm, **multigrid):
     SplitsHook.seen.clear()
     runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
     runner.train()
-    return next(tmp_path.glob('*/*.log')).read_text(), dict(SplitsHook.seen), runner.model.backbone.bn
+    return log_of(tmp_path), SplitsHook.seen, runner.model.backbone.bn
 
 
 def test_plain_layers_have_the_paper_s_base_size(tmp_path):
@@ -41,6 +42,8 @@ def test_plain_layers_have_the_paper_s_base_size(tmp_path):
     assert splits == {8: 4, 4: 2, 2: 1, 1: 1}  # of base batches of 2 clips
     assert '1 of 1 batch norms follow the stages (1 SubBatchNorm3d)' in log
     assert '4 BN splits of 4 clips' in log
+    # The last stage has 2 clips.
+    assert 'no other process to share with: plain BN' in log
 
 
 def test_synchronised_layers_have_base_training_s_batch(tmp_path):
@@ -53,7 +56,7 @@ def test_synchronised_layers_have_base_training_s_batch(tmp_path):
 def test_an_unknown_class_is_a_warning_that_names_it(tmp_path):
     with pytest.raises(AttributeError, match='num_splits'):  # the toy hook's, which reads what is not there
         run(tmp_path, 'UsersNorm')
-    log = next(tmp_path.glob('*/*.log')).read_text()
+    log = log_of(tmp_path)
     assert '0 of 1 batch norms follow the stages; 1 are of classes that are not known' in log
     assert 'WARNING' in log
     assert 'their classes are not known: backbone.bn (UsersNorm)' in log

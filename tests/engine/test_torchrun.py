@@ -53,10 +53,10 @@ def start(folder, nodes, processes, dies, restarts):
     cfg = base_config(folder / 'run', num_clips=128)
     cfg.custom_imports.imports.append('tests.gloo')
     cfg.model.cls_head.dropout_ratio = 0.5
-    # With more than two processes the order of a sum depends on where a gradient lies in DDP's buckets, which it
-    # rearranges after a run's first iteration unless it looks for unused parameters.
-    cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
-                                 find_unused_parameters=True)
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False)
     if dies:
         cfg.custom_hooks.append(dict(type='DieHook'))
     cfg.dump(folder / 'config.py')
@@ -87,15 +87,15 @@ def errors_of(log):
 
 @pytest.fixture(scope='module')
 def one_node(tmp_path_factory):
-    """The work dir of a job of four processes on one node."""
+    """The work dir of a job of two processes on one node."""
     folder = tmp_path_factory.mktemp('job') / 'one'
-    codes, log = job(folder, 1, 4)
+    codes, log = job(folder, 1, 2)
     assert codes == [0], errors_of(log)
     return folder / 'run'
 
 
 def test_two_nodes_are_one_of_as_many_processes(tmp_path, one_node):
-    codes, log = job(tmp_path / 'two', 2, 2)
+    codes, log = job(tmp_path / 'two', 2, 1)
     assert codes == [0, 0], errors_of(log)
     assert_equal_weights(one_node, tmp_path / 'two' / 'run')
 
@@ -103,7 +103,7 @@ def test_two_nodes_are_one_of_as_many_processes(tmp_path, one_node):
 @pytest.mark.long
 def test_a_job_whose_process_dies_starts_anew_by_itself(tmp_path, one_node):
     """Resumed from the last checkpoint, it ends with the weights of the undisturbed one."""
-    codes, log = job(tmp_path / 'dying', 2, 2, dies=True, restarts=1)
+    codes, log = job(tmp_path / 'dying', 2, 1, dies=True, restarts=1)
     assert codes == [0, 0], errors_of(log)
     assert (tmp_path / 'dying' / 'run' / 'happened').exists()
     assert re.findall(r'resumed epoch: (\d+)', log) == ['4'], errors_of(log)

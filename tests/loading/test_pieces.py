@@ -69,7 +69,7 @@ class WorkersHook(Hook):
 @pytest.fixture
 def cfg(tmp_path):
     WorkersHook.seen.clear()
-    cfg = base_config(tmp_path, workers=2)
+    cfg = base_config(tmp_path, workers=2, max_epochs=3, milestones=(2, ))
     cfg.train_dataloader.dataset.pipeline.insert(-1, dict(type='TellWorker'))
     cfg.custom_hooks.append(dict(type='WorkersHook'))
     return cfg

@@ -1,7 +1,5 @@
 """Real video files and frames through every decoder that MMAction2 has, at a coarse and at the base shape."""
 
-
-import av
 import cv2
 import mmaction.datasets  # noqa: F401
 import numpy as np
@@ -13,6 +11,7 @@ from mmaction_multigrid.core.dataset import MultigridDataset
 from mmaction_multigrid.core.shapes import Shape
 
 from ..toy import label_of
+from ..videos import encode_colours
 
 COARSE, BASE = Shape(8, 4, 28), Shape(1, 16, 40)
 DECODERS = dict(
@@ -26,15 +25,12 @@ DECODERS = dict(
 def clips(tmp_path_factory):
     """One video of 24 frames that get brighter, as a file and as frames, and its annotation lists."""
     folder = tmp_path_factory.mktemp('video')
+    colours = [(40 + 6 * i, ) * 3 for i in range(24)]
+    encode_colours(folder / 'clip.mp4', colours, 96, 64)
     (folder / 'clip').mkdir()
-    with av.open(str(folder / 'clip.mp4'), 'w') as container:
-        stream = container.add_stream('libx264', rate=25)
-        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 96, 64, 'yuv420p', 8
-        for i in range(24):
-            frame = np.full((64, 96, 3), 40 + 6 * i, dtype=np.uint8)
-            cv2.imwrite(str(folder / 'clip' / f'img_{i + 1:05d}.jpg'), frame)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
-        container.mux(stream.encode())
+    for i, colour in enumerate(colours):
+        frame = np.full((64, 96, 3), colour, dtype=np.uint8)
+        cv2.imwrite(str(folder / 'clip' / f'img_{i + 1:05d}.jpg'), frame)
     (folder / 'videos.txt').write_text('clip.mp4 3\n')
     (folder / 'frames.txt').write_text('clip 24 3\n')
     return folder

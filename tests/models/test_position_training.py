@@ -1,18 +1,13 @@
-"""Runs of a transformer: resumed, in two processes, compiled, in mixed precision, and loaded without this package."""
+"""Runs of a transformer, compiled too."""
 
 import pytest
 import torch
-import torch.distributed as dist
-from mmaction.registry import MODELS
-from mmengine.runner import Runner
 
-from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.models.positions import InterpolatedPosEmbed
 
-from ..toy import RecordHook, base_config
+from ..toy import base_config
 from .test_compile import _clean_dynamo, calls, compiled  # noqa: F401  registers the backend 'counted'
 from ..engine.test_training import last_weights, train
-from ..engine.test_two_processes import in_two_processes
 
 
 def transformer(work_dir, **settings):
@@ -36,25 +31,6 @@ def test_every_shape_is_of_whole_patches(tmp_path):
     assert 'by its square root' in log
 
 
-def run_in_a_process(rank, folder):
-    RecordHook.records.clear()
-    cfg = transformer(folder / 'run', max_epochs=4, milestones=(2, 3))
-    cfg.launcher, cfg.model_wrapper_cfg = 'pytorch', dict(type='MMDistributedDataParallel', device_ids=None,
-                                                          broadcast_buffers=False)
-    runner = Runner.from_cfg(apply_multigrid(cfg))
-    runner.train()
-    dist.barrier()
-    shapes = [(record['frames'], record['crop'], record['batch']) for record in RecordHook.records]
-    return shapes, runner.model.module.state_dict()
-
-
-def test_two_processes_have_the_same_shapes_and_weights(tmp_path):
-    (shapes, weights), (other_shapes, other_weights) = in_two_processes(run_in_a_process, tmp_path)
-    assert shapes == other_shapes and len(set(shapes)) > 5
-    for name, value in weights.items():
-        assert torch.equal(value, other_weights[name]), name
-
-
 @pytest.mark.filterwarnings('ignore:The .grad attribute')  # of dynamo, where mmcv's loop over layers breaks a graph
 @pytest.mark.usefixtures('_clean_dynamo')
 def test_compiled(tmp_path):
@@ -69,23 +45,3 @@ def test_compiled(tmp_path):
     eager, ours = last_weights(tmp_path / 'eager'), last_weights(tmp_path / 'compiled')
     for name, value in eager.items():
         torch.testing.assert_close(ours[name], value, rtol=1e-4, atol=1e-5)
-
-
-def test_an_embedding_without_a_rule_is_refused_by_name(tmp_path):
-    cfg = base_config(tmp_path)
-    cfg.model.backbone = dict(type='Embedded')
-    with pytest.raises(ValueError, match=r'backbone\.pos_embed of Embedded: .*register_position_rule'):
-        train(cfg)
-
-
-@MODELS.register_module()
-class Embedded(torch.nn.Module):
-    """A backbone of a user's own, for one grid."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = torch.nn.Conv3d(3, 4, 1)
-        self.pos_embed = torch.nn.Parameter(torch.zeros(1, 4, 8, 16, 16))
-
-    def forward(self, x):
-        return self.conv(x) + self.pos_embed

@@ -9,7 +9,6 @@ from mmaction.models.backbones.swin import SwinTransformerBlock3D, WindowAttenti
 from mmengine.registry import init_default_scope
 
 from mmaction_multigrid.models.positions import interpolate_pos_embeds
-from mmaction_multigrid.models.windows import WindowSizeMixin
 
 from ..transformers import BASE, build, noise
 
@@ -66,29 +65,33 @@ def test_it_is_the_stock_network_where_windows_are_full_or_only_shorter():
     ours.load_state_dict(stock.state_dict(), strict=True)
 
 
-def test_a_coarse_shape_is_as_with_a_window_of_that_size():
-    """A native block of a smaller window that has the biases of its offsets."""
+@pytest.mark.parametrize('with_cp', [False, True])
+def test_a_coarse_shape_is_as_with_a_window_of_that_size(with_cp):
+    """A native block of a smaller window that has the biases of its offsets.
+
+    Gradients reach the offsets that occur and no others, with activation
+    checkpointing too, which runs the block again when it goes back.
+    """
     torch.manual_seed(0)
-    ours, full, window = SwinTransformerBlock3D(8, 2, (4, 7, 7)), (4, 7, 7), (4, 5, 5)
+    full, window = (4, 7, 7), (4, 5, 5)
+    ours = SwinTransformerBlock3D(8, 2, full, with_cp=with_cp)
     native = SwinTransformerBlock3D(8, 2, window)
     state = ours.state_dict()
-    rows = {offset: row for row, offset in enumerate(offsets_of(range(7 * 13 * 13), full))}
+    rows = {
+        offset: row
+        for row, offset in enumerate(offsets_of(range(7 * 13 * 13), full))
+    }
     kept = [rows[offset] for offset in offsets_of(range(7 * 9 * 9), window)]
-    state['attn.relative_position_bias_table'] = state['attn.relative_position_bias_table'][kept]
-    state['attn.relative_position_index'] = native.attn.relative_position_index
+    table = 'attn.relative_position_bias_table'
+    state[table] = state[table][kept]
+    index = 'attn.relative_position_index'
+    state[index] = native.state_dict()[index]
     native.load_state_dict(state)
     interpolate_pos_embeds(ours)
-    x = torch.randn(2, *window, 8)
-    torch.testing.assert_close(ours.eval()(x, None), native.eval()(x, None), rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize('with_cp', [False, True])
-def test_gradients_reach_the_offsets_that_occur_and_no_others(with_cp):
-    """With activation checkpointing too, which runs the block again when it goes back."""
-    block = SwinTransformerBlock3D(8, 2, (4, 7, 7), with_cp=with_cp)
-    interpolate_pos_embeds(block)
-    assert isinstance(block, WindowSizeMixin)
-    x = torch.randn(2, 4, 5, 5, 8, requires_grad=True)
-    block(x, None).square().sum().backward()
-    rows = block.attn.relative_position_bias_table.grad.abs().sum(1).nonzero().flatten().tolist()
-    assert set(offsets_of(rows, (4, 7, 7))) == set(pairs_of((4, 5, 5)))
+    x = torch.randn(2, *window, 8, requires_grad=True)
+    output = ours(x, None)
+    torch.testing.assert_close(output, native(x, None), rtol=1e-5, atol=1e-5)
+    output.square().sum().backward()
+    used = ours.attn.relative_position_bias_table.grad.abs().sum(1).nonzero()
+    assert set(offsets_of(used.flatten().tolist(),
+                          full)) == set(pairs_of(window))
