@@ -7,7 +7,6 @@ from mmaction.evaluation import AccMetric
 from mmengine.config import Config
 
 from mmaction_multigrid import apply_multigrid
-
 from ..small import run
 from ..stock import import_types
 

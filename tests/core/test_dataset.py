@@ -1,10 +1,7 @@
-"""A clip has its batch's shape, whatever the data set does to find it, in every worker."""
+"""A clip has its batch's shape, whatever the data set does to find it, in
+every worker."""
 
-import random
-
-import numpy as np
 import pytest
-import torch
 from mmengine.dataset import DefaultSampler, pseudo_collate
 from torch.utils.data import DataLoader
 
@@ -12,16 +9,17 @@ from mmaction_multigrid.config.pipeline import wrap
 from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
 from mmaction_multigrid.core.dataset import MultigridDataset
 from mmaction_multigrid.core.shapes import Shape
-
 from ..toy import pipeline
 
 COARSE, BASE = Shape(8, 2, 8), Shape(1, 8, 16)
 
 
-
 def wrapped(dataset=None, extra=()):
     steps = pipeline(extra=extra)
-    toy = dict(type='ToyDataset', num_clips=24, pipeline=[wrap(step) for step in steps])
+    toy = dict(
+        type='ToyDataset',
+        num_clips=24,
+        pipeline=[wrap(step) for step in steps])
     config = dataset(toy) if dataset else toy
     data = MultigridDataset(config, (8, 16))
     data.full_init()
@@ -30,7 +28,10 @@ def wrapped(dataset=None, extra=()):
 
 WRAPPERS = dict(
     plain=None,
-    nested=lambda toy: dict(type='RepeatDataset', dataset=dict(type='ConcatDataset', datasets=[toy, toy]), times=2))
+    nested=lambda toy: dict(
+        type='RepeatDataset',
+        dataset=dict(type='ConcatDataset', datasets=[toy, toy]),
+        times=2))
 
 
 @pytest.mark.parametrize('kind', WRAPPERS)
@@ -71,8 +72,9 @@ def test_a_worker_follows_stages_and_epochs():
         shapes = [(len(b), b[0].shape[-3], b[0].shape[-1]) for b in batches]
         assert all(clip.shape == batch[0].shape for batch in batches
                    for clip in batch)
-        sums = [float(clip.float().sum()) for batch in batches
-                for clip in batch]
+        sums = [
+            float(clip.float().sum()) for batch in batches for clip in batch
+        ]
         return shapes, sums, loader._iterator._workers[0].pid
 
     shapes, first, pid = epoch(0, 0)
@@ -97,22 +99,3 @@ def test_random_numbers_follow_from_seed_epoch_and_index():
         assert frames_seen(data, *items) != first
     data.set_epoch(7, 3)
     assert frames_seen(data, *items) == first
-
-
-def test_the_code_around_draws_what_it_would_have_drawn():
-    data = wrapped()
-    data.set_epoch(0, 0)
-
-    def draw():
-        return random.random(), np.random.rand(), float(torch.rand(()))
-
-    for generator in (random, np.random):
-        generator.seed(5)
-    torch.manual_seed(5)
-    expected = draw(), draw()
-    for generator in (random, np.random):
-        generator.seed(5)
-    torch.manual_seed(5)
-    first = draw()
-    data[(0, COARSE)]
-    assert (first, draw()) == expected

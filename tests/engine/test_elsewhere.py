@@ -6,7 +6,6 @@ import torch
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
-
 from ..toy import base_config, new_name
 from .test_training import train, undisturbed  # noqa: F401
 from .test_two_processes import in_two_processes, on_two_processes

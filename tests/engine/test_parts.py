@@ -1,17 +1,14 @@
 """Loop, lr and hooks refuse what cannot work, and say why."""
 
-
 import pytest
 import torch
 from mmaction.registry import MODELS
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.core.hook import MultigridHook
+from mmaction_multigrid.core.hook import MultigridHook, group_ranks
 from mmaction_multigrid.core.lr import MultigridLR
 from mmaction_multigrid.core.precise_bn import PreciseBNHook
-from mmaction_multigrid.core.hook import group_ranks
-
 from ..toy import base_config, new_name
 
 
@@ -40,8 +37,7 @@ def stock_loop_without_hooks(cfg):
 @pytest.mark.parametrize(
     ('change', 'error', 'message'),
     [(no_stages, TypeError, 'MultigridBatchSampler'),
-     (other_epochs, ValueError,
-      r'train_cfg\.max_epochs = 5: .* 9 epochs'),
+     (other_epochs, ValueError, r'train_cfg\.max_epochs = 5: .* 9 epochs'),
      (no_evaluations, ValueError, r'train_cfg\.eval_freq = 0'),
      (stock_loop, TypeError, 'MultigridTrainLoop'),
      (stock_loop_without_hooks, RuntimeError, 'MultigridTrainLoop')])
@@ -53,10 +49,16 @@ def test_a_resolved_config_that_cannot_work(tmp_path, change, error, message):
 
 
 def optimizer():
-    return torch.optim.SGD([dict(params=[torch.zeros(1)], lr=0.1), dict(params=[torch.zeros(1)], lr=0.02)])
+    return torch.optim.SGD([
+        dict(params=[torch.zeros(1)], lr=0.1),
+        dict(params=[torch.zeros(1)], lr=0.02)
+    ])
 
 
-@pytest.mark.parametrize('points', [[], [(1, 1.)], [(0, 1.), (0, 2.)], [(0, 1.), (3, 1.), (2, 1.)]])
+@pytest.mark.parametrize('points',
+                         [[], [(1, 1.)], [(0, 1.),
+                                          (0, 2.)], [(0, 1.), (3, 1.),
+                                                     (2, 1.)]])
 def test_points_must_rise_from_zero(points):
     with pytest.raises(ValueError, match='points'):
         MultigridLR(optimizer(), points=points)
@@ -87,6 +89,8 @@ class Unpadded(torch.nn.Conv3d):
 def test_a_network_that_cannot_take_the_smallest_clips(tmp_path):
     cfg = base_config(tmp_path)
     cfg.model.backbone = dict(type='Unpadded')
-    with pytest.raises(ValueError, match='clips of 2 frames x 8 pixels are '
-                       'too small for backbone .* 4 frames are enough'):
+    with pytest.raises(
+            ValueError,
+            match='clips of 2 frames x 8 pixels are '
+            'too small for backbone .* 4 frames are enough'):
         Runner.from_cfg(new_name(apply_multigrid(cfg))).train()

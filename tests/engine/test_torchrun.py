@@ -1,4 +1,5 @@
-"""Jobs that tools/dist_train.sh starts: on two machines as on one, and started anew by themselves after a death."""
+"""Jobs that tools/dist_train.sh starts: on two machines as on one, and started
+anew by themselves after a death."""
 
 import os
 import re
@@ -27,7 +28,8 @@ def children(pid):
 
 
 def end(process):
-    """End a launcher and its processes, which are in process groups of their own."""
+    """End a launcher and its processes, which are in process groups of their
+    own."""
     if process.poll() is None:
         for pid in (*children(process.pid), process.pid):
             os.kill(pid, signal.SIGKILL)
@@ -35,14 +37,18 @@ def end(process):
 
 
 def job(folder, nodes, processes, dies=False, restarts=0):
-    """Start a job's launchers, one a node, and wait for all; exit codes and what they and their processes printed.
+    """Start a job's launchers, one a node, and wait for all; exit codes and
+    what they and their processes printed.
 
-    On a loaded machine torch aborts a process now and then that is at its end, with a thread that nobody waits for; what
-    it was to write is written by then. Such a job has to be run once more: with ``--resume`` that is its end only.
+    On a loaded machine torch aborts a process now and then that is at its end,
+    with a thread that nobody waits for; what
+    it was to write is written by then. Such a job has to be run once more:
+    with ``--resume`` that is its end only.
     """
     for _ in range(3):
         codes, log = start(folder, nodes, processes, dies, restarts)
-        if not (any(codes) and 'terminate called without an active exception' in log):
+        if not (any(codes)
+                and 'terminate called without an active exception' in log):
             break
     return codes, log
 
@@ -63,26 +69,40 @@ def start(folder, nodes, processes, dies, restarts):
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    env = dict(os.environ, PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}', PYTHONPATH=str(ROOT),
-               PYTHONWARNINGS='ignore', OMP_NUM_THREADS='1', NNODES=str(nodes), MASTER_ADDR='127.0.0.1', PORT=str(port),
-               RESTARTS=str(restarts))
+    env = dict(
+        os.environ,
+        PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
+        PYTHONPATH=str(ROOT),
+        PYTHONWARNINGS='ignore',
+        OMP_NUM_THREADS='1',
+        NNODES=str(nodes),
+        MASTER_ADDR='127.0.0.1',
+        PORT=str(port),
+        RESTARTS=str(restarts))
     started = []
     try:
         for node in range(nodes):
             with open(folder / f'node{node}.log', 'w') as log:
-                started.append(subprocess.Popen(
-                    [ROOT / 'tools' / 'dist_train.sh', folder / 'config.py', str(processes), '--resume'],
-                    env=dict(env, NODE_RANK=str(node)), stdout=log, stderr=log))
+                started.append(
+                    subprocess.Popen([
+                        ROOT / 'tools' / 'dist_train.sh', folder / 'config.py',
+                        str(processes), '--resume'
+                    ],
+                                     env=dict(env, NODE_RANK=str(node)),
+                                     stdout=log,
+                                     stderr=log))
         codes = [process.wait(TIMEOUT) for process in started]
     finally:
         for process in started:
             end(process)
-    return codes, ''.join(path.read_text() for path in sorted(folder.glob('node*.log')))
+    return codes, ''.join(path.read_text()
+                          for path in sorted(folder.glob('node*.log')))
 
 
 def errors_of(log):
     """The end of a log without the reports of training."""
-    return '\n'.join([line for line in log.splitlines() if ' - INFO - ' not in line][-200:])
+    return '\n'.join(
+        [line for line in log.splitlines() if ' - INFO - ' not in line][-200:])
 
 
 @pytest.fixture(scope='module')
@@ -102,7 +122,8 @@ def test_two_nodes_are_one_of_as_many_processes(tmp_path, one_node):
 
 @pytest.mark.long
 def test_a_job_whose_process_dies_starts_anew_by_itself(tmp_path, one_node):
-    """Resumed from the last checkpoint, it ends with the weights of the undisturbed one."""
+    """Resumed from the last checkpoint, it ends with the weights of the
+    undisturbed one."""
     codes, log = job(tmp_path / 'dying', 2, 1, dies=True, restarts=1)
     assert codes == [0, 0], errors_of(log)
     assert (tmp_path / 'dying' / 'run' / 'happened').exists()

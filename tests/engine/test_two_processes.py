@@ -1,4 +1,5 @@
-"""Two gloo processes on this machine: the same shapes, the same weights, one batch norm."""
+"""Two gloo processes on this machine: the same shapes, the same weights, one
+batch norm."""
 
 import os
 import socket
@@ -13,9 +14,9 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.core.batch_norm import SubSyncBatchNorm, convert_sub_batch_norm, set_bn_splits
-from mmaction_multigrid.core.batch_norm import SUB_CLASSES
-
+from mmaction_multigrid.core.batch_norm import (SUB_CLASSES, SubSyncBatchNorm,
+                                                convert_sub_batch_norm,
+                                                set_bn_splits)
 from ..core.batches import seeded_batches
 from ..toy import RecordHook, SplitsHook, base_config
 
@@ -23,8 +24,12 @@ WORLD = 2
 
 
 def _enter(rank, port, function, folder):
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), RANK=str(rank), LOCAL_RANK=str(rank),
-                      WORLD_SIZE=str(WORLD))
+    os.environ.update(
+        MASTER_ADDR='127.0.0.1',
+        MASTER_PORT=str(port),
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE=str(WORLD))
     torch.set_num_threads(1)
     dist.init_process_group('gloo', rank=rank, world_size=WORLD)
     try:
@@ -34,12 +39,17 @@ def _enter(rank, port, function, folder):
 
 
 def in_two_processes(function, folder):
-    """Call ``function(rank, folder)`` in two processes; what they returned, rank 0's first."""
+    """Call ``function(rank, folder)`` in two processes; what they returned,
+    rank 0's first."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    mp.start_processes(_enter, (port, function, folder), nprocs=WORLD, start_method='spawn')
-    return [torch.load(folder / f'rank{rank}.pt', weights_only=False) for rank in range(WORLD)]
+    mp.start_processes(
+        _enter, (port, function, folder), nprocs=WORLD, start_method='spawn')
+    return [
+        torch.load(folder / f'rank{rank}.pt', weights_only=False)
+        for rank in range(WORLD)
+    ]
 
 
 def on_two_processes(work_dir, **settings):
@@ -60,12 +70,14 @@ def joint_clips():
 def layer(affine=True):
     norm = nn.BatchNorm3d(4, affine=affine)
     if affine:
-        norm.weight.data, norm.bias.data = torch.tensor([1., .5, 2., -1.]), torch.tensor([0., 1., -1., 2.])
+        norm.weight.data, norm.bias.data = torch.tensor(
+            [1., .5, 2., -1.]), torch.tensor([0., 1., -1., 2.])
     return norm
 
 
 def synchronised(rank):
-    """Three of six clips through a layer that shares its statistics with the other process, twice."""
+    """Three of six clips through a layer that shares its statistics with the
+    other process, twice."""
     results = {}
     for affine in (True, False):
         norm = layer(affine)
@@ -95,14 +107,16 @@ def test_synchronised_batch_norm_is_one_process_on_the_joint_batch(ranks):
             (output * weights).sum().backward()
         found = [rank['layer'][affine] for rank in ranks]
         close = dict(rtol=1e-5, atol=1e-5)
-        for key, expected in dict(output=output.detach(),
-                                  input_grad=clips.grad,
-                                  evaluated=stock.eval()(clips).detach()
-                                  ).items():
+        for key, expected in dict(
+                output=output.detach(),
+                input_grad=clips.grad,
+                evaluated=stock.eval()(clips).detach()).items():
             torch.testing.assert_close(
                 torch.cat([f[key] for f in found]), expected, **close)
-        # Data-parallel training averages the ranks' parameter gradients; here their sum is the joint batch's.
-        for parameter, *grads in zip(stock.parameters(), *(f['grads'] for f in found)):
+        # Data-parallel training averages the ranks' parameter gradients;
+        # here their sum is the joint batch's.
+        for parameter, *grads in zip(stock.parameters(),
+                                     *(f['grads'] for f in found)):
             torch.testing.assert_close(sum(grads), parameter.grad, **close)
         for f in found:
             torch.testing.assert_close(f['state'], stock.state_dict(), **close)

@@ -1,4 +1,5 @@
-"""Odd and broken video files: a clip of the right shape, or another in its place."""
+"""Odd and broken video files: a clip of the right shape, or another in its
+place."""
 
 import random
 from collections import Counter
@@ -6,46 +7,61 @@ from collections import Counter
 import pytest
 from mmaction.registry import DATASETS
 
-from mmaction_multigrid.config.pipeline import wrap
 from mmaction_multigrid.__main__ import main
+from mmaction_multigrid.config.pipeline import wrap
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.loading import videos
-
 from ..engine.test_training import train
 from ..toy import base_config, tolerant_dataset
 from ..videos import KINDS, broken_videos, encode, mutate, odd_videos
 
 COARSE, BASE = Shape(8, 4, 28), Shape(1, 8, 40)
-STEPS = [dict(type='DecordInit'), dict(type='SampleFrames', clip_len=8, frame_interval=2, num_clips=1),
-         dict(type='DecordDecode'), dict(type='Resize', scale=(-1, 44)), dict(type='RandomCrop', size=40),
-         dict(type='FormatShape', input_format='NCTHW'), dict(type='PackActionInputs', meta_keys=('sample_idx', ))]
+STEPS = [
+    dict(type='DecordInit'),
+    dict(type='SampleFrames', clip_len=8, frame_interval=2, num_clips=1),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 44)),
+    dict(type='RandomCrop', size=40),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs', meta_keys=('sample_idx', ))
+]
 
 
 def write_list(folder, names):
-    (folder / 'list.txt').write_text(''.join(f'{name}|{i % 2}\n' for i, name in enumerate(names)), encoding='utf-8')
+    (folder / 'list.txt').write_text(
+        ''.join(f'{name}|{i % 2}\n' for i, name in enumerate(names)),
+        encoding='utf-8')
 
 
 def video_dataset(folder, names, steps=STEPS):
     write_list(folder, names)
-    return dict(type='VideoDataset', ann_file=str(folder / 'list.txt'), data_prefix=dict(video=str(folder)),
-                delimiter='|', pipeline=steps)
+    return dict(
+        type='VideoDataset',
+        ann_file=str(folder / 'list.txt'),
+        data_prefix=dict(video=str(folder)),
+        delimiter='|',
+        pipeline=steps)
 
 
 def multigrid_dataset(folder, names):
     steps = [wrap(step) for step in STEPS]
-    return tolerant_dataset(DATASETS.build(video_dataset(folder, names, steps)), (8, 40))
+    return tolerant_dataset(
+        DATASETS.build(video_dataset(folder, names, steps)), (8, 40))
 
 
 def load_all(data, report, damaged=False):
-    """Whether every clip comes out in its shape; what the report lists. A damaged one may be grey: decoders conceal."""
+    """Whether every clip comes out in its shape; what the report lists. A
+    damaged one may be grey: decoders conceal."""
     data.watch(report=str(report))
     data.set_epoch(0, 0)
     for index in range(len(data)):
         for shape in (COARSE, BASE):
             clip = data[(index, shape)]['inputs']
-            assert clip.shape == (1, 3, shape.num_frames, shape.crop_size, shape.crop_size)
+            assert clip.shape == (1, 3, shape.num_frames, shape.crop_size,
+                                  shape.crop_size)
             assert damaged or clip.float().std() > 1  # a picture
-    return report.read_text(encoding='utf-8').splitlines() if report.exists() else []
+    return report.read_text(
+        encoding='utf-8').splitlines() if report.exists() else []
 
 
 def test_odd_videos_are_read(tmp_path):
@@ -53,7 +69,8 @@ def test_odd_videos_are_read(tmp_path):
     folder.mkdir()
     names = odd_videos(folder)
     assert len(names) == 12
-    assert load_all(multigrid_dataset(folder, names), tmp_path / 'report') == []
+    assert load_all(multigrid_dataset(folder, names),
+                    tmp_path / 'report') == []
 
 
 def train_on(folder, names, work_dir):
@@ -65,7 +82,10 @@ def train_on(folder, names, work_dir):
     runner, records = train(cfg)
     # The model refuses clips of two shapes.
     assert len(records) == runner.max_iters
-    lines = [line.split('\t') for line in (work_dir / 'bad_videos.txt').read_text().splitlines()]
+    lines = [
+        line.split('\t')
+        for line in (work_dir / 'bad_videos.txt').read_text().splitlines()
+    ]
     assert all(int(count) >= 1 and error for count, _, error in lines)
     log = next(work_dir.rglob('*.log')).read_text()
     named = [log.count(f'cannot load {name} ') for _, name, _ in lines]
@@ -86,12 +106,19 @@ def test_a_run_over_a_fifth_of_broken_videos(tmp_path):
 
 
 def damaged_videos(folder, count):
-    """Mutations, in turn of every kind, of five clips in four containers and four codecs; seeded."""
-    sources = [encode(folder / 'a.mp4'), encode(folder / 'b.avi', codec='mpeg4'), encode(folder / 'c.mkv'),
-               encode(folder / 'd.mp4', codec='libx265'), encode(folder / 'e.mov', pix_fmt='yuv420p10le')]
+    """Mutations, in turn of every kind, of five clips in four containers and
+    four codecs; seeded."""
+    sources = [
+        encode(folder / 'a.mp4'),
+        encode(folder / 'b.avi', codec='mpeg4'),
+        encode(folder / 'c.mkv'),
+        encode(folder / 'd.mp4', codec='libx265'),
+        encode(folder / 'e.mov', pix_fmt='yuv420p10le')
+    ]
     generator = random.Random(0)
     for i in range(count):
-        source, kind = sources[i % len(sources)], KINDS[i // len(sources) % len(KINDS)]
+        source, kind = sources[i % len(sources)], KINDS[i // len(sources) %
+                                                        len(KINDS)]
         path = folder / f'{i}_{kind}{source.suffix}'
         path.write_bytes(mutate(source.read_bytes(), kind, generator))
         yield path.name
@@ -100,17 +127,30 @@ def damaged_videos(folder, count):
 def check_fuzz(tmp_path, count):
     """What becomes of damaged files, one by one and in a training run."""
     names = list(damaged_videos(tmp_path, count))
-    answers = dict(videos.check_videos([str(tmp_path / name) for name in names], timeout=20))
-    left = [name for name in names if not answers[str(tmp_path / name)].startswith(('crash', 'hang'))]
-    lines = load_all(multigrid_dataset(tmp_path, ['a.mp4', *left]), tmp_path / 'report', damaged=True)
+    answers = dict(
+        videos.check_videos([str(tmp_path / name) for name in names],
+                            timeout=20))
+    left = [
+        name for name in names
+        if not answers[str(tmp_path / name)].startswith(('crash', 'hang'))
+    ]
+    lines = load_all(
+        multigrid_dataset(tmp_path, ['a.mp4', *left]),
+        tmp_path / 'report',
+        damaged=True)
     replaced = {line.split('\t')[0].rsplit('/', 1)[1] for line in lines}
-    kinds = Counter('replaced' if name in replaced else 'read' for name in left)
-    kinds.update(answers[str(tmp_path / name)].split(':')[0] for name in names if name not in left)
+    kinds = Counter('replaced' if name in replaced else 'read'
+                    for name in left)
+    kinds.update(answers[str(tmp_path / name)].split(':')[0] for name in names
+                 if name not in left)
     run = Counter(train_on(tmp_path, names, tmp_path / 'run').values())
     ended = run['CrashedFile: ended the process that opened it']
-    print(f'{count} damaged files: {dict(kinds)}; wrong shapes 0; a training run finished: {sum(run.values())} replaced, '
-          f'{ended} of them since they had ended their worker')
-    assert ended >= kinds['crash'] / 2  # others need other frames than were drawn
+    print(
+        f'{count} damaged files: {dict(kinds)}; wrong shapes 0; a training '
+        f'run finished: {sum(run.values())} replaced, '
+        f'{ended} of them since they had ended their worker')
+    assert ended >= kinds[
+        'crash'] / 2  # others need other frames than were drawn
     return kinds
 
 
@@ -121,7 +161,8 @@ def test_damaged_files(tmp_path):
 
 @pytest.mark.long
 def test_four_hundred_damaged_files(tmp_path):
-    """No file has a wrong shape or ends the run, those that end their reader among them."""
+    """No file has a wrong shape or ends the run, those that end their reader
+    among them."""
     kinds = check_fuzz(tmp_path, 400)
     assert sum(kinds.values()) == 400
     assert kinds['replaced'] >= 100 and kinds['read'] >= 100
@@ -132,8 +173,12 @@ def test_the_command_videos(tmp_path, capsys):
     encode(tmp_path / 'fine one.mp4')
     write_list(tmp_path, names)
     clean = tmp_path / 'clean.txt'
-    assert main(['videos', str(tmp_path / 'list.txt'), '--root', str(tmp_path), '--delimiter', '|', '--out', str(clean),
-                 '--processes', '2']) == 1
+    assert main([
+        'videos',
+        str(tmp_path / 'list.txt'), '--root',
+        str(tmp_path), '--delimiter', '|', '--out',
+        str(clean), '--processes', '2'
+    ]) == 1
     assert clean.read_text() == 'fine one.mp4|0\n'
     printed = capsys.readouterr().out
     assert all(f'{tmp_path / name}\t' in printed for name in names[:-1])
@@ -141,11 +186,15 @@ def test_the_command_videos(tmp_path, capsys):
 
 
 def test_checking_videos_survives_its_readers(monkeypatch):
-    monkeypatch.setattr(videos, 'READER', (
-        'import os, signal, sys, time\nfor line in sys.stdin:\n'
-        '    if "crash" in line: os.kill(os.getpid(), signal.SIGSEGV)\n'
-        '    if "hang" in line: time.sleep(60)\n'
-        '    print("fine", flush=True)\n'))
+    monkeypatch.setattr(
+        videos, 'READER',
+        ('import os, signal, sys, time\nfor line in sys.stdin:\n'
+         '    if "crash" in line: os.kill(os.getpid(), signal.SIGSEGV)\n'
+         '    if "hang" in line: time.sleep(60)\n'
+         '    print("fine", flush=True)\n'))
     names = ['a', 'crash', 'b', 'hang', 'c', 'x\ny']
-    assert list(videos.check_videos(names, timeout=2, processes=3)) == list(zip(names, [
-        'fine', 'crash: SIGSEGV', 'fine', 'hang: ended after 2 s', 'fine', 'ValueError: a line break in the name']))
+    assert list(videos.check_videos(names, timeout=2, processes=3)) == list(
+        zip(names, [
+            'fine', 'crash: SIGSEGV', 'fine', 'hang: ended after 2 s', 'fine',
+            'ValueError: a line break in the name'
+        ]))

@@ -11,7 +11,6 @@ from mmcv.transforms import BaseTransform
 
 from mmaction_multigrid import register_transform_rule
 from mmaction_multigrid.loading.bad_videos_hook import BadVideosHook
-
 from ..engine.test_training import (assert_equal_weights, interrupted, log_of,
                                     train)
 from ..toy import RecordHook, base_config
@@ -50,8 +49,7 @@ def test_too_many_broken_files_end_the_run(tmp_path):
             RuntimeError,
             match=r'^1\d of [4-9]\d clips .* \(\d\d\.\d %\), .*'
             'max_share = 0.05:') as raised:
-        train(
-            with_broken_files(tmp_path, every=5, num_clips=512, workers=2))
+        train(with_broken_files(tmp_path, every=5, num_clips=512, workers=2))
     assert len(RecordHook.records) < 6
     text = str(raised.value)
     assert re.search(r'clip \d+ \(OSError: no decoder opens clip \d+\)', text)
@@ -80,17 +78,18 @@ def test_a_list_without_any_clip_ends_the_run(tmp_path):
         train(with_broken_files(tmp_path, every=1))
 
 
-@pytest.mark.parametrize(('tried', 'failed', 'ends'),
-                         [(11, 11, True), (10, 10, False), (200, 11, True),
-                          (220, 11, False), (219, 11, True)])
+@pytest.mark.parametrize(('tried', 'failed', 'ends'), [(11, 11, True),
+                                                       (10, 10, False),
+                                                       (200, 11, True),
+                                                       (220, 11, False),
+                                                       (219, 11, True)])
 def test_the_share_to_the_clip(tmp_path, tried, failed, ends):
     """Where all of them ended their worker there is no report yet."""
     loader = SimpleNamespace(dataset=SimpleNamespace(tries=(tried, failed)))
     runner = SimpleNamespace(
         work_dir=tmp_path, train_loop=SimpleNamespace(dataloader=loader))
     message = f'^{failed} of {tried} clips'
-    with pytest.raises(
-            RuntimeError, match=message) if ends else nullcontext():
+    with pytest.raises(RuntimeError, match=message) if ends else nullcontext():
         BadVideosHook().after_train_iter(runner, 0)
 
 
@@ -128,8 +127,9 @@ def test_broken_files_are_replaced_listed_and_counted(half):
     folder, runner, records = half
     assert len(records) == runner.max_iters
     lines = listed_files(folder)
-    assert {name for _, name, _ in lines
-            } == {f'clip {i}' for i in range(0, 64, 2)}
+    assert {name
+            for _, name, _ in lines} == {f'clip {i}'
+                                         for i in range(0, 64, 2)}
     assert all(
         error.startswith('OSError: no decoder opens clip')
         for _, _, error in lines)
@@ -158,10 +158,10 @@ def test_a_resumed_run_goes_on_with_its_reports(half, tmp_path):
 def test_reports_of_an_earlier_run_are_not_taken_for_this_ones(tmp_path):
     """Nor are its crashes: a new run opens every file."""
     for rank in (0, 3):
-        (tmp_path / f'bad_videos.rank{rank}.txt').write_text(
-            'old.mp4\tOSError: gone\tanother clip took its place\n')
-        (tmp_path / f'crashed_videos.rank{rank}.txt').write_text(
-            ''.join(f'0\tclip {i}\n' for i in range(64)))
+        (tmp_path / f'bad_videos.rank{rank}.txt'
+         ).write_text('old.mp4\tOSError: gone\tanother clip took its place\n')
+        (tmp_path / f'crashed_videos.rank{rank}.txt').write_text(''.join(
+            f'0\tclip {i}\n' for i in range(64)))
     (tmp_path / 'bad_videos.txt').write_text('1\told.mp4\tOSError: gone\n')
     train(base_config(tmp_path, stages=[dict(epochs=1)]))
     assert not list(tmp_path.glob('*_videos*'))

@@ -60,14 +60,12 @@ def listed(folder='videos'):
 
 
 def config(file=None, **dataset):
-    return Config(
-        dict(train_dataloader=dict(dataset=dataset)), filename=file)
+    return Config(dict(train_dataloader=dict(dataset=dataset)), filename=file)
 
 
 @pytest.mark.parametrize('dataset', [
     listed(),
-    SimpleNamespace(
-        dataset=SimpleNamespace(datasets=[listed(), None]))
+    SimpleNamespace(dataset=SimpleNamespace(datasets=[listed(), None]))
 ])
 def test_the_command_names_list_folder_and_config(dataset):
     assert store_command(config(__file__), dataset) == (
@@ -76,8 +74,8 @@ def test_the_command_names_list_folder_and_config(dataset):
 
 
 def test_the_command_where_less_is_known():
-    assert store_command(
-        config(), listed('')).endswith('STORE --root . --config CONFIG')
+    assert store_command(config(),
+                         listed('')).endswith('STORE --root . --config CONFIG')
 
 
 def test_no_command_beside_a_store_and_for_clips_without_files():

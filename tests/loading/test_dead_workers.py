@@ -1,4 +1,5 @@
-"""Files that end the data worker that opens them: the run goes on, as if they could not be read."""
+"""Files that end the data worker that opens them: the run goes on, as if they
+could not be read."""
 
 import gc
 import os
@@ -18,19 +19,21 @@ from mmaction_multigrid import register_transform_rule
 from mmaction_multigrid.core.dataset import current_shape
 from mmaction_multigrid.loading import prefetch, workers
 from mmaction_multigrid.loading.workers import CrashedFiles
-
 from ..engine.test_training import (assert_equal_weights, interrupted, log_of,
                                     train)
 from ..toy import base_config
 
 BAD = (5, 17, 40)
-# The signal may break off torch while it takes a clip over from the worker: its socket is left to the garbage collector.
-pytestmark = pytest.mark.filterwarnings('ignore:unclosed <socket:ResourceWarning')
+# The signal may break off torch while it takes a clip over from the worker:
+# its socket is left to the garbage collector.
+pytestmark = pytest.mark.filterwarnings(
+    'ignore:unclosed <socket:ResourceWarning')
 
 
 @TRANSFORMS.register_module()
 class Crash(BaseTransform):
-    """Ends the worker on some clips, as a native decoder does, and notes that in a file."""
+    """Ends the worker on some clips, as a native decoder does, and notes that
+    in a file."""
 
     def __init__(self,
                  clips,
@@ -43,7 +46,8 @@ class Crash(BaseTransform):
         self.raises = raises
 
     def transform(self, results):
-        if results['clip'] not in self.clips or (self.frames and current_shape().num_frames != self.frames):
+        if results['clip'] not in self.clips or (
+                self.frames and current_shape().num_frames != self.frames):
             return results
         if self.raises:
             raise OSError('no decoder opens this')
@@ -61,14 +65,20 @@ register_transform_rule('Crash', reads=True)
 def crashing(work_dir, **settings):
     cfg = base_config(work_dir, workers=settings.pop('workers', 2))
     cfg.model.cls_head.dropout_ratio = 0.5
-    step = dict(type='Crash', clips=settings.pop('clips', BAD), log=str(work_dir) + '.crashes', **settings)
+    step = dict(
+        type='Crash',
+        clips=settings.pop('clips', BAD),
+        log=str(work_dir) + '.crashes',
+        **settings)
     cfg.train_dataloader.dataset.pipeline.insert(0, step)
     cfg.custom_hooks.append(dict(type='BadVideosHook', max_share=1))
     return cfg
 
 
 def crashes(work_dir):
-    return sorted(int(line) for line in Path(str(work_dir) + '.crashes').read_text().splitlines())
+    return sorted(
+        int(line)
+        for line in Path(str(work_dir) + '.crashes').read_text().splitlines())
 
 
 @pytest.fixture(scope='module')
@@ -141,6 +151,7 @@ register_transform_rule('Kill')
 
 
 class Sleepers(torch.utils.data.Dataset):
+
     def __len__(self):
         return 100
 
@@ -150,7 +161,8 @@ class Sleepers(torch.utils.data.Dataset):
 
 
 def kill(pid):
-    """Kill a worker and wait until it is dead, without asking for its exit code: torch's handler does that."""
+    """Kill a worker and wait until it is dead, without asking for its exit
+    code: torch's handler does that."""
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     time.sleep(0.1)
@@ -187,7 +199,8 @@ def test_a_death_after_the_last_batch(sleepers, in_step, raised):
 
 
 def test_no_garbage_is_collected_while_a_death_would_be_raised():
-    """Python swallows an error that is raised in a callback of its garbage collector."""
+    """Python swallows an error that is raised in a callback of its garbage
+    collector."""
     waits = []
 
     def callback(phase, info):
@@ -242,5 +255,6 @@ def test_crashes_are_kept_with_their_epoch(tmp_path):
         file.write('3\tcut off')  # by a kill
     crashed.add('\udcff.mp4', 5)  # a name that is not UTF-8
     for kept in (crashed, CrashedFiles(str(path))):
-        assert [kept.holds('fine.mp4', epoch) for epoch in (3, 4)] == [False, True]
+        assert [kept.holds('fine.mp4', epoch)
+                for epoch in (3, 4)] == [False, True]
     assert CrashedFiles(str(path)).holds('a b\tc.mp4', 3)

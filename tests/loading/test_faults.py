@@ -1,4 +1,5 @@
-"""Killed, out of disk, damaged, unreadable: the right training, or one clear error."""
+"""Killed, out of disk, damaged, unreadable: the right training, or one clear
+error."""
 
 import os
 import random
@@ -15,19 +16,17 @@ from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.checkpoints.checkpoint_hook import is_complete
-
 from ..conftest import ROOT
-from ..engine.test_training import (  # noqa: F401
-    assert_equal_weights, log_of, train, undisturbed, with_dropout)
+from ..engine.test_training import (assert_equal_weights, log_of,  # noqa: F401
+                                    train, undisturbed, with_dropout)
 from ..toy import base_config, new_name
-
-
 
 
 def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(tmp_path):
     """A limit on file sizes lets the first checkpoint through only."""
     script = tmp_path / 'run.py'
-    script.write_text(textwrap.dedent(f"""
+    script.write_text(
+        textwrap.dedent(f"""
         import resource, signal
         import mmaction_multigrid
         from mmengine.hooks import Hook
@@ -39,17 +38,22 @@ def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(tmp_path):
             def before_train_epoch(self, runner):
                 if runner.epoch == 2:
                     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-                    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, -1))
 
         cfg = apply_multigrid(base_config({str(tmp_path / "run")!r}))
         cfg.default_hooks.checkpoint.max_keep_ckpts = 1
         runner = Runner.from_cfg(cfg)
-        runner.logger.handlers = runner.logger.handlers[:1]  # the log must not be what fails
+        # the log must not be what fails
+        runner.logger.handlers = runner.logger.handlers[:1]
         runner.visualizer._vis_backends = {{}}
         runner.register_hook(Quota())
         runner.train()
     """))
-    result = subprocess.run([sys.executable, '-W', 'ignore', str(script)], cwd=ROOT, capture_output=True, text=True,
+    result = subprocess.run([sys.executable, '-W', 'ignore',
+                             str(script)],
+                            cwd=ROOT,
+                            capture_output=True,
+                            text=True,
                             env=dict(os.environ, PYTHONPATH=str(ROOT)))
     assert result.returncode != 0
     assert 'File too large' in result.stderr
@@ -137,13 +141,21 @@ Runner.from_cfg(apply_multigrid(cfg)).train()
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_killed_at_random_moments(tmp_path):
-    """SIGKILL twenty times, at any moment; the end is that of an undisturbed run, bit for bit."""
+    """SIGKILL twenty times, at any moment; the end is that of an undisturbed
+    run, bit for bit."""
     (tmp_path / 'run.py').write_text(RUN)
 
     def start(folder):
         with open(tmp_path / 'log.txt', 'w') as log:
-            return subprocess.Popen([sys.executable, '-W', 'ignore', str(tmp_path / 'run.py'), str(tmp_path / folder)],
-                                    cwd=ROOT, env=dict(os.environ, PYTHONPATH=str(ROOT)), stdout=log, stderr=log,
+            return subprocess.Popen([
+                sys.executable, '-W', 'ignore',
+                str(tmp_path / 'run.py'),
+                str(tmp_path / folder)
+            ],
+                                    cwd=ROOT,
+                                    env=dict(os.environ, PYTHONPATH=str(ROOT)),
+                                    stdout=log,
+                                    stderr=log,
                                     start_new_session=True)
 
     def check_end(process):

@@ -9,7 +9,6 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader, default_collate
 
 from mmaction_multigrid.loading.packing import PackedCollate
-
 from ..toy import label_of
 
 Views = namedtuple('Views', 'slow fast')
@@ -44,8 +43,7 @@ def plain(i):
 def special(i):
     return dict(
         plain(i),
-        sizes=dict(
-            inputs=clip(i, 2, 3 + i % 2), other=[i, f'clip {i}', None]),
+        sizes=dict(inputs=clip(i, 2, 3 + i % 2), other=[i, f'clip {i}', None]),
         layout=clip(i, 2, 3, 4, 5).to(memory_format=torch.channels_last),
         permuted=clip(i, 4, 5, 6, 3).permute(3, 0, 1, 2)[None],
         gaps=clip(i, 4, 6)[:, ::2],

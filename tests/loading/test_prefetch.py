@@ -1,4 +1,5 @@
-"""One stream of batches: workers load ahead across epochs, stages, precise BN and validation."""
+"""One stream of batches: workers load ahead across epochs, stages, precise BN
+and validation."""
 
 import multiprocessing
 import signal
@@ -12,14 +13,15 @@ from mmengine.hooks import Hook
 from torch.utils.data import DataLoader
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.core.batch_sampler import PRECISE_BN, TRAIN, MultigridBatchSampler
+from mmaction_multigrid.core.batch_sampler import (PRECISE_BN, TRAIN,
+                                                   MultigridBatchSampler)
 from mmaction_multigrid.core.dataset import MultigridDataset
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.loading.broken import ReplaceBrokenClips
 from mmaction_multigrid.loading.prefetch import PrefetchLoader
-
-from ..engine.test_training import (  # noqa: F401
-    assert_equal_weights, interrupted, train, undisturbed, with_dropout)
+from ..engine.test_training import (assert_equal_weights,  # noqa: F401
+                                    interrupted, train, undisturbed,
+                                    with_dropout)
 from ..toy import RecordHook, base_config
 from .test_dead_workers import crashes, crashing
 
@@ -56,7 +58,8 @@ class AheadHook(Hook):
 
     def after_train_epoch(self, runner):
         loop = runner.train_loop
-        self.taken += sum(record['batch'] for record in RecordHook.records if record['epoch'] == runner.epoch)
+        self.taken += sum(record['batch'] for record in RecordHook.records
+                          if record['epoch'] == runner.epoch)
         self.taken += self.precise_clips * loop.is_eval_epoch(runner.epoch + 1)
         if runner.epoch + 1 < runner.max_epochs:
             wait_for(lambda: loop.dataloader.dataset.tries[0] > self.taken)
@@ -133,9 +136,11 @@ class ValidateBesideCrashHook(Hook):
 
 
 def test_a_worker_that_crashes_while_the_model_is_validated(tmp_path):
-    """On a clip of the epoch after: as if its file could not be read, from that epoch on."""
+    """On a clip of the epoch after: as if its file could not be read, from
+    that epoch on."""
     _, records = train(base_config(tmp_path / 'fine', **STAGED))
-    first = next(record['indices'][0] for record in records if record['epoch'] == 2)
+    first = next(record['indices'][0] for record in records
+                 if record['epoch'] == 2)
 
     def cfg(name, **settings):
         cfg = crashing(tmp_path / name, clips=[first], frames=8, **settings)
@@ -145,14 +150,17 @@ def test_a_worker_that_crashes_while_the_model_is_validated(tmp_path):
     _, expected = train(cfg('unreadable', raises=True, workers=0))
     run = cfg('run')
     (tmp_path / 'run.crashes').touch()
-    run.custom_hooks.append(dict(type='ValidateBesideCrashHook', log=str(tmp_path / 'run')))
+    run.custom_hooks.append(
+        dict(type='ValidateBesideCrashHook', log=str(tmp_path / 'run')))
     assert train(run)[1] == expected
     assert_equal_weights(tmp_path / 'unreadable', tmp_path / 'run')
-    assert (tmp_path / 'run' / 'crashed_videos.rank0.txt').read_text() == f'2\tclip {first}\n'
+    assert (tmp_path / 'run' /
+            'crashed_videos.rank0.txt').read_text() == f'2\tclip {first}\n'
 
 
 class Numbers:
-    """Clips that tell their index, and a random number that follows from seed, epoch and index."""
+    """Clips that tell their index, and a random number that follows from seed,
+    epoch and index."""
 
     def __len__(self):
         return 24
@@ -161,16 +169,26 @@ class Numbers:
         return index, int(torch.randint(10**6, ()))
 
 
-STAGES = [dict(epochs=1, shapes=[(4, 4, 8), (2, 4, 11)]), dict(epochs=3, shapes=[(1, 8, 16)])]
+STAGES = [
+    dict(epochs=1, shapes=[(4, 4, 8), (2, 4, 11)]),
+    dict(epochs=3, shapes=[(1, 8, 16)])
+]
 
 
 def loader_of(workers, sampler=DefaultSampler, **options):
     data = MultigridDataset(ReplaceBrokenClips(Numbers()), (8, 16))
     data.watch(workers)
-    batch_sampler = MultigridBatchSampler(sampler(range(24), seed=1), 2, STAGES)
+    batch_sampler = MultigridBatchSampler(
+        sampler(range(24), seed=1), 2, STAGES)
     batch_sampler.set_precise_bn(1, Shape(1, 8, 16), 3)
-    return PrefetchLoader(DataLoader(data, num_workers=workers, persistent_workers=workers > 0,
-                                     collate_fn=pseudo_collate, batch_sampler=batch_sampler, **options))
+    return PrefetchLoader(
+        DataLoader(
+            data,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            collate_fn=pseudo_collate,
+            batch_sampler=batch_sampler,
+            **options))
 
 
 def take(loader, epoch, purpose=TRAIN, count=None):
@@ -183,13 +201,16 @@ def take(loader, epoch, purpose=TRAIN, count=None):
     return found
 
 
-@pytest.mark.parametrize('asked', [
-    [(0, ), (1, ), (1, PRECISE_BN), (2, )],
-    [(0, ), (1, ), (2, )],  # precise BN is left out
-    [(2, ), (0, ), (0, )],
-    [(0, TRAIN, 1), (1, TRAIN, 3), (1, )],  # broken off
-    [(3, ), (1, PRECISE_BN, 1), (1, PRECISE_BN)],
-], ids=str)
+@pytest.mark.parametrize(
+    'asked',
+    [
+        [(0, ), (1, ), (1, PRECISE_BN), (2, )],
+        [(0, ), (1, ), (2, )],  # precise BN is left out
+        [(2, ), (0, ), (0, )],
+        [(0, TRAIN, 1), (1, TRAIN, 3), (1, )],  # broken off
+        [(3, ), (1, PRECISE_BN, 1), (1, PRECISE_BN)],
+    ],
+    ids=str)
 @pytest.mark.parametrize('prefetch', [1, 9])
 def test_whatever_is_asked_for_is_what_comes(asked, prefetch):
     with loader_of(0) as alone:
@@ -209,9 +230,11 @@ def test_a_restart_draws_no_random_number():
 
 
 def test_a_dead_worker_of_the_validation_ends_the_run(tmp_path):
-    """Its signal waits for the next training batch; the validation loader looks by itself, every five seconds."""
+    """Its signal waits for the next training batch; the validation loader
+    looks by itself, every five seconds."""
     cfg = base_config(tmp_path, workers=1)
-    cfg.val_dataloader.dataset.pipeline.insert(0, dict(type='Kill', clips=[], log=''))
+    cfg.val_dataloader.dataset.pipeline.insert(
+        0, dict(type='Kill', clips=[], log=''))
     with pytest.raises(RuntimeError, match='exited unexpectedly'):
         train(cfg)
     assert 'DeferredSigchld' not in repr(signal.getsignal(signal.SIGCHLD))

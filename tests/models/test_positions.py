@@ -1,4 +1,5 @@
-"""Position embeddings that follow the grid, against stock networks built for it."""
+"""Position embeddings that follow the grid, against stock networks built for
+it."""
 
 import copy
 
@@ -6,17 +7,19 @@ import pytest
 import torch
 from torch import nn
 
-from mmaction_multigrid import PositionRule, PositionTable, register_position_rule
+from mmaction_multigrid import (PositionRule, PositionTable,
+                                register_position_rule)
 from mmaction_multigrid.models import positions
-from mmaction_multigrid.models.positions import InterpolatedPosEmbed, interpolate_pos_embeds
-
+from mmaction_multigrid.models.positions import (InterpolatedPosEmbed,
+                                                 interpolate_pos_embeds)
 from ..transformers import BASE, NETWORKS, build, noise
 
 COARSE = [(8, 32), (2, 48)]
 
 
 def built_for(name, frames, crop, source):
-    """A stock network of another clip shape that has the same weights, and its tables interpolated here."""
+    """A stock network of another clip shape that has the same weights, and its
+    tables interpolated here."""
     other = build(name, frames, crop)
     state = dict(source.state_dict())
     for key, wanted in other.state_dict().items():
@@ -25,25 +28,34 @@ def built_for(name, frames, crop, source):
         rows = state[key].reshape(-1, wanted.shape[-1]).float()
         count = wanted.numel() // wanted.shape[-1]
         if 'time' in key:  # (t, c): linear
-            rows = nn.functional.interpolate(rows.T[None], count, mode='linear')[0].T
+            rows = nn.functional.interpolate(
+                rows.T[None], count, mode='linear')[0].T
         else:
-            extra = rows[:len(rows) % 4]  # 4 x 4 patches in the base network, and perhaps a class token
+            # 4 x 4 patches in the base network, and perhaps a class token.
+            extra = rows[:len(rows) % 4]
             rows = rows[len(extra):].reshape(-1, 16, rows.shape[-1])
             side = crop // 16
             rows = rows.reshape(-1, 4, 4, rows.shape[-1]).permute(0, 3, 1, 2)
-            rows = nn.functional.interpolate(rows, (side, side), mode='bicubic', antialias=True)
+            rows = nn.functional.interpolate(
+                rows, (side, side), mode='bicubic', antialias=True)
             new = count // side**2
             if new != len(rows):
-                flat = nn.functional.interpolate(rows.flatten(1).T[None], new, mode='linear')[0].T
+                flat = nn.functional.interpolate(
+                    rows.flatten(1).T[None], new, mode='linear')[0].T
                 rows = flat.reshape(new, *rows.shape[1:])
-            rows = torch.cat((extra, rows.permute(0, 2, 3, 1).reshape(-1, wanted.shape[-1])))
+            rows = torch.cat(
+                (extra, rows.permute(0, 2, 3, 1).reshape(-1,
+                                                         wanted.shape[-1])))
         state[key] = rows.reshape(wanted.shape)
     other.load_state_dict(state)
     return other.eval()
 
 
-@pytest.fixture(params=[name for name in NETWORKS if NETWORKS[name]['type'] in ('TimeSformer', 'UniFormerV2',
-                                                                              'VisionTransformer')])
+@pytest.fixture(params=[
+    name for name in NETWORKS
+    if NETWORKS[name]['type'] in ('TimeSformer', 'UniFormerV2',
+                                  'VisionTransformer')
+])
 def name(request):
     return request.param
 
@@ -64,7 +76,8 @@ def test_at_the_base_shape_it_is_the_stock_network(name):
             results[-1].square().sum().backward()
         assert torch.equal(*results)
         for a, b in zip(stock.parameters(), ours.parameters()):
-            assert (a.grad is None and b.grad is None) or torch.equal(a.grad, b.grad)
+            assert (a.grad is None and b.grad is None) or torch.equal(
+                a.grad, b.grad)
         ours(noise(4, 32))
 
 
@@ -75,7 +88,8 @@ def test_at_a_coarse_shape_it_is_one_built_for_it(name, frames, crop):
     interpolate_pos_embeds(ours)
     native = built_for(name, frames, crop, stock)
     clips = noise(frames, crop)
-    torch.testing.assert_close(ours(clips), native(clips), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        ours(clips), native(clips), rtol=1e-5, atol=1e-5)
 
 
 def test_gradients_reach_the_stored_table(name):
@@ -102,20 +116,27 @@ def test_a_copy_stands_by_itself(name):
 
 
 def test_a_network_of_ones_own_joins_by_a_rule(monkeypatch):
+
     class Own(nn.Module):
+
         def __init__(self):
             super().__init__()
             self.patches = nn.Conv3d(3, 4, (2, 8, 8), (2, 8, 8))
             self.pos_embedding = nn.Parameter(torch.randn(1, 2 * 2 * 2, 4))
 
         def forward(self, x):
-            return self.patches(x).flatten(2).transpose(1, 2) + self.pos_embedding
+            return self.patches(x).flatten(2).transpose(1,
+                                                        2) + self.pos_embedding
 
     monkeypatch.setattr(positions, '_RULES', dict(positions._RULES))
-    with pytest.raises(ValueError, match=r'backbone\.pos_embedding of Own: .*register_position_rule'):
+    with pytest.raises(
+            ValueError,
+            match=r'backbone\.pos_embedding of Own: .*register_position_rule'):
         interpolate_pos_embeds(nn.ModuleDict(dict(backbone=Own())))
-    register_position_rule('Own', PositionRule('patches', lambda module: (2, 2, 2),
-                                               dict(pos_embedding=PositionTable('thw'))))
+    register_position_rule(
+        'Own',
+        PositionRule('patches', lambda module: (2, 2, 2),
+                     dict(pos_embedding=PositionTable('thw'))))
     network = nn.ModuleDict(dict(backbone=Own()))
     assert interpolate_pos_embeds(network) == ['backbone']
     assert isinstance(network.backbone, InterpolatedPosEmbed)
@@ -128,13 +149,9 @@ def test_a_network_of_ones_own_joins_by_a_rule(monkeypatch):
     assert interpolate_pos_embeds(build('mvit')) == []
 
 
-def test_half_the_frames_by_hand():
-    """Linear, between the two frames that a coarse one stands for."""
-    values = torch.tensor([[0.], [1.], [2.], [3.]])
-    assert positions.resample_abs_pos_embed(values, PositionTable('t'), (4, 1, 1), (2, 7, 7)).tolist() == [[0.5], [2.5]]
-    assert positions.resample_abs_pos_embed(values, PositionTable('t'), (4, 9, 9), (4, 7, 7)) is values
-
-
 def test_tokens_of_a_convolution():
-    assert positions.token_grid(nn.Conv2d(3, 4, 16, 16), (8, 112, 160)) == (8, 7, 10)
-    assert positions.token_grid(nn.Conv3d(3, 4, (3, 16, 16), (2, 16, 16), (1, 0, 0)), (7, 112, 118)) == (4, 7, 7)
+    assert positions.token_grid(nn.Conv2d(3, 4, 16, 16),
+                                (8, 112, 160)) == (8, 7, 10)
+    assert positions.token_grid(
+        nn.Conv3d(3, 4, (3, 16, 16), (2, 16, 16), (1, 0, 0)),
+        (7, 112, 118)) == (4, 7, 7)
