@@ -1,14 +1,13 @@
-"""Resumed on other machines, started from other checkpoints: the right lr
-and epochs, or a refusal."""
+"""Resumed with other batches, started from other checkpoints."""
 
 import pytest
 import torch
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
+
 from ..toy import base_config, new_name
 from .test_training import train, undisturbed  # noqa: F401
-from .test_two_processes import in_two_processes, on_two_processes
 
 
 def plain_config(work_dir):
@@ -17,32 +16,6 @@ def plain_config(work_dir):
         cfg.pop(key)
     cfg.train_cfg.max_epochs = 1
     return cfg
-
-
-def broken_off(rank, folder):
-    cfg = on_two_processes(folder / 'run')
-    cfg.custom_hooks.append(dict(type='StopHook', epoch=5))
-    with pytest.raises(KeyboardInterrupt):
-        Runner.from_cfg(apply_multigrid(cfg)).train()
-
-
-def test_from_two_processes_to_one(tmp_path):
-    """2 x 2 clips go on as 1 x 4, but not as 1 x 2."""
-    in_two_processes(broken_off, tmp_path)
-    folder = tmp_path / 'run'
-    (folder / 'last_checkpoint').write_text(str(folder / 'epoch_5.pth'))
-    cfg = base_config(folder, batch_size=2)
-    cfg.resume = True
-    with pytest.raises(
-            ValueError,
-            match='batch_size x processes = 2: the checkpoint was trained '
-            'with 4'):
-        train(cfg)
-    cfg.train_dataloader.batch_size = 4
-    runner, resumed = train(cfg)
-    _, straight = train(base_config(tmp_path / 'straight', batch_size=4))
-    assert resumed == [r for r in straight if r['epoch'] >= 5]
-    assert runner.iter == runner.max_iters
 
 
 def test_another_batch_per_gpu(tmp_path):

@@ -19,6 +19,7 @@ from mmaction_multigrid.core.batch_norm import (SUB_CLASSES, SubSyncBatchNorm,
                                                 set_bn_splits)
 from ..core.batches import seeded_batches
 from ..toy import RecordHook, SplitsHook, base_config
+from .test_training import train
 
 WORLD = 2
 
@@ -144,6 +145,7 @@ def whole_run(folder, norm):
     assert model.backbone.bn.process_group is not None
     return dict(
         records=list(RecordHook.records),
+        path=folder / norm / 'epoch_5.pth',
         state=model.state_dict(),
         splits=dict(SplitsHook.seen))
 
@@ -177,6 +179,22 @@ def test_synchronised_layers_keep_the_clips_of_all_processes(ranks):
     for rank in ranks:
         # Of batches of 16, 8, 4 and 2 clips a process.
         assert rank['synchronised']['splits'] == {8: 4, 4: 2, 2: 1, 1: 1}
+
+
+def test_resumed_on_one_process(ranks, tmp_path):
+    """2 x 2 clips go on as 1 x 4, but not as 1 x 2."""
+    cfg = base_config(tmp_path / 'run', batch_size=2, bn_base_size=8)
+    cfg.resume, cfg.load_from = True, str(ranks[0]['plain']['path'])
+    with pytest.raises(
+            ValueError,
+            match='batch_size x processes = 2: the checkpoint was trained '
+            'with 4'):
+        train(cfg)
+    cfg.train_dataloader.batch_size = 4
+    runner, resumed = train(cfg)
+    straight = base_config(tmp_path, batch_size=4, bn_base_size=8)
+    assert resumed == [r for r in train(straight)[1] if r['epoch'] >= 5]
+    assert runner.iter == runner.max_iters
 
 
 @pytest.fixture(autouse=True)
