@@ -19,8 +19,8 @@ from mmaction_multigrid.core.dataset import MultigridDataset
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.loading.broken import ReplaceBrokenClips
 from mmaction_multigrid.loading.prefetch import PrefetchLoader
-from ..engine.test_training import assert_equal_weights  # noqa: F401
-from ..engine.test_training import (interrupted, train, undisturbed,
+from ..engine.test_training import undisturbed  # noqa: F401
+from ..engine.test_training import (assert_equal_weights, interrupted, train,
                                     with_dropout)
 from ..toy import RecordHook, base_config
 from .test_dead_workers import crashes, crashing
