@@ -16,7 +16,6 @@ from mmengine.runner import CheckpointLoader, Runner
 
 from mmaction_multigrid import patches
 from mmaction_multigrid.checkpoints import loading
-
 from ..toy import base_config, new_name
 
 load_local_checkpoint = loading.load_local_checkpoint
@@ -49,8 +48,8 @@ HOSTILE = dict(
                       r'getattr\(.*torch.Tensor'),
     method=(lambda path: Call(HistoryBuffer.mean, HistoryBuffer()), 'mean'),
     pointer=(lambda path: Call(np.ndarray, *POINTER), 'numpy.ndarray'),
-    rebuilt=(lambda path: Call(REBUILD, np.ndarray, np.ndarray, POINTER, ()),
-             'numpy.ndarray'),
+    rebuilt=(lambda path: Call(REBUILD, np.ndarray, np.ndarray, POINTER,
+                               ()), 'numpy.ndarray'),
     objects=(lambda path: np.array([None]), r'numpy.dtype\(.O8'),
     structure=(lambda path: np.zeros(2, 'i4,f4'), r'numpy.dtype\(.V8'))
 
@@ -58,13 +57,16 @@ HOSTILE = dict(
 @pytest.mark.parametrize('kind', HOSTILE)
 def test_a_hostile_checkpoint_is_refused_by_name(tmp_path, kind):
     make, name = HOSTILE[kind]
-    hostile = dict(state_dict=dict(a=torch.ones(2)),
-                   message_hub=HistoryBuffer([1.], [1]),
-                   meta=make(str(tmp_path / 'harm')))
+    hostile = dict(
+        state_dict=dict(a=torch.ones(2)),
+        message_hub=HistoryBuffer([1.], [1]),
+        meta=make(str(tmp_path / 'harm')))
     message = rf'^\S*bad\.pth is refused: .*{name}.*NO_WEIGHTS_ONLY_LOAD=1$'
     for zipped in (True, False):
-        torch.save(hostile, tmp_path / 'bad.pth',
-                   _use_new_zipfile_serialization=zipped)
+        torch.save(
+            hostile,
+            tmp_path / 'bad.pth',
+            _use_new_zipfile_serialization=zipped)
         with pytest.raises(pickle.UnpicklingError, match=message):
             CheckpointLoader.load_checkpoint(str(tmp_path / 'bad.pth'))
     assert not (tmp_path / 'harm').exists()
@@ -73,8 +75,12 @@ def test_a_hostile_checkpoint_is_refused_by_name(tmp_path, kind):
 def test_the_state_of_a_dtype_is_not_taken_over(tmp_path):
     """It could have numbers of the file taken for Python objects."""
     fields = dict(a=(np.dtype('i8'), 0))
-    dtype = Call(np.dtype, 'f8', False, True,
-                 state=(3, '<', None, ('a', ), fields, 8, 8, 63))
+    dtype = Call(
+        np.dtype,
+        'f8',
+        False,
+        True,
+        state=(3, '<', None, ('a', ), fields, 8, 8, 63))
     make, args, state = np.ones(2).__reduce__()
     array = Call(make, *args, state=(*state[:2], dtype, *state[3:]))
     torch.save(dict(a=array), tmp_path / 'a.pth')
@@ -96,20 +102,35 @@ def contents():
     tagged.tag = 'a tensor with an attribute is pickled otherwise'
     state = {0: dict(momentum_buffer=None)}
     info = OrderedDict(
-        best=np.float64(0.5), flag=np.bool_(True), steps=np.arange(4),
-        big=np.arange(4, dtype='>i4'), names=np.array(['ab']), text=b'\xff',
-        half=np.float16(2), name=np.str_('ab'), empty=np.zeros((0, 3)),
-        turned=np.ones((2, 3)).T, kind=np.dtype('f4'), pair=(np.ones(1), 2))
+        best=np.float64(0.5),
+        flag=np.bool_(True),
+        steps=np.arange(4),
+        big=np.arange(4, dtype='>i4'),
+        names=np.array(['ab']),
+        text=b'\xff',
+        half=np.float16(2),
+        name=np.str_('ab'),
+        empty=np.zeros((0, 3)),
+        turned=np.ones((2, 3)).T,
+        kind=np.dtype('f4'),
+        pair=(np.ones(1), 2))
     return dict(
         state_dict=OrderedDict(
-            a=torch.arange(3.), c=torch.tensor(7), d=torch.ones(2, 2).half().T,
+            a=torch.arange(3.),
+            c=torch.tensor(7),
+            d=torch.ones(2, 2).half().T,
             b=torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16))),
         optimizer=dict(loss_scaler=dict(scale=65536.), state=state),
         param_schedulers=[dict(milestones=Counter([3, 5, 5]))],
-        message_hub=dict(log_scalars=dict(loss=HistoryBuffer([1., 2.], [1, 1])),
-                         runtime_info=info, tagged=tagged),
-        meta=dict(device=torch.device('cpu'), size=torch.Size([2]),
-                  dtype=torch.float16, classes=ConfigDict(a=dict(b=1))))
+        message_hub=dict(
+            log_scalars=dict(loss=HistoryBuffer([1., 2.], [1, 1])),
+            runtime_info=info,
+            tagged=tagged),
+        meta=dict(
+            device=torch.device('cpu'),
+            size=torch.Size([2]),
+            dtype=torch.float16,
+            classes=ConfigDict(a=dict(b=1))))
 
 
 def plain(value):
@@ -151,7 +172,8 @@ def stock_config(work_dir, epochs):
         dict(type='OneCycleLR', eta_max=0.1, total_steps=100, by_epoch=False),
         dict(type='PolyLR', eta_min=1e-4),
         dict(type='CosineAnnealingMomentum', T_max=4),
-        dict(type='ReduceOnPlateauLR', monitor='acc/top1', rule='greater')]
+        dict(type='ReduceOnPlateauLR', monitor='acc/top1', rule='greater')
+    ]
     cfg.resume = epochs > 2
     return new_name(cfg)
 
@@ -190,8 +212,9 @@ def test_a_download_runs_nothing_either(tmp_path, monkeypatch):
             for _ in range(2):  # from the net, and from where it was kept
                 found = CheckpointLoader.load_checkpoint(f'{url}/fine.pth')
                 assert plain(found) == plain(contents())
-            with pytest.raises(pickle.UnpicklingError,
-                               match='hostile.pth is refused: .*io.open'):
+            with pytest.raises(
+                    pickle.UnpicklingError,
+                    match='hostile.pth is refused: .*io.open'):
                 CheckpointLoader.load_checkpoint(f'{url}/hostile.pth')
         finally:
             server.shutdown()
@@ -203,8 +226,8 @@ def test_a_file_can_be_trusted_all_the_same(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(loading, 'print_log',
                         lambda text, **kwargs: said.append(text))
-    torch.save(dict(a=Call(open, str(tmp_path / 'run'), 'w')),
-               tmp_path / 'a.pth')
+    torch.save(
+        dict(a=Call(open, str(tmp_path / 'run'), 'w')), tmp_path / 'a.pth')
     torch.save(contents(), tmp_path / 'b.pth')
     monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
     load_local_checkpoint(str(tmp_path / 'a.pth'))['a'].close()

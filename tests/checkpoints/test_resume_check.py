@@ -1,4 +1,5 @@
-"""A resume goes on with the schedule of its checkpoint or not at all, and says what differs."""
+"""A resume goes on with the schedule of its checkpoint or not at all, and says
+what differs."""
 
 import json
 import shutil
@@ -8,24 +9,29 @@ import torch
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.checkpoints.resume_check import check_resume
 from mmaction_multigrid.core.lr import MultigridLR
-from mmaction_multigrid.checkpoints.resume_check import check_resume, differences
-
-from ..toy import base_config, new_name
 from ..engine.test_elsewhere import plain_config
 from ..engine.test_training import last_weights, train
+from ..toy import base_config, new_name
 
 STAGES = [dict(epochs=2, num_frames=4), dict(epochs=1)]
 
 
 def config(work_dir, **multigrid):
-    return base_config(work_dir, num_clips=32, **{'stages': STAGES, **multigrid})
+    return base_config(
+        work_dir, num_clips=32, **{
+            'stages': STAGES,
+            **multigrid
+        })
 
 
 @pytest.fixture(scope='module')
 def straight(tmp_path_factory):
-    """A run of three epochs in two stages: its folder, and what its iterations saw."""
-    torch.set_num_threads(1)  # this fixture comes before the one that does it for every test
+    """A run of three epochs in two stages: its folder, and what its iterations
+    saw."""
+    torch.set_num_threads(
+        1)  # this fixture comes before the one that does it for every test
     folder = tmp_path_factory.mktemp('straight')
     return folder, train(config(folder))[1]
 
@@ -38,94 +44,91 @@ def resume(cfg, path):
 def test_a_checkpoint_tells_its_schedule_in_plain_values(straight):
     meta = torch.load(straight[0] / 'epoch_1.pth', weights_only=False)['meta']
     assert meta['multigrid'] == dict(
-        batch=2, stages=[dict(epochs=2, shapes=[[2, 4, 16]]), dict(epochs=1, shapes=[[1, 8, 16]])],
-        # Twice the base batch in the first stage; of six base epochs the lr falls after three and five.
-        lr=[dict(points=[[0, 2.], [1.5, 0.2], [2, 0.1], [2.5, 0.1**2]], warmup_epochs=2., warmup_factor=0.1, base={},
-                 clock=[])],
-        bn_base_size=2, accumulative_counts=1)
+        batch=2,
+        stages=[
+            dict(epochs=2, shapes=[[2, 4, 16]]),
+            dict(epochs=1, shapes=[[1, 8, 16]])
+        ],
+        # Twice the base batch in the first stage; of six base epochs the lr
+        # falls after three and five.
+        lr=[
+            dict(
+                points=[[0, 2.], [1.5, 0.2], [2, 0.1], [2.5, 0.1**2]],
+                warmup_epochs=2.,
+                warmup_factor=0.1,
+                base={},
+                clock=[])
+        ],
+        bn_base_size=2,
+        accumulative_counts=1)
     assert json.loads(json.dumps(meta['multigrid'])) == meta['multigrid']
 
 
-def other_stages(cfg):
-    cfg.multigrid.stages = [dict(epochs=2, num_frames=4), dict(epochs=2)]
+def stages(*entries, **first):
+    """Settings with a stage of two epochs and others."""
+    return dict(stages=[dict(epochs=2, num_frames=4, **first), *entries])
 
 
-def other_shape(cfg):
-    cfg.multigrid.stages = [dict(epochs=2, num_frames=4), dict(epochs=1, crop_size=12)]
+REFUSED = [(stages(dict(epochs=2)),
+            [r'stages\[1\].epochs: 1 in the checkpoint, 2 now']),
+           (stages(dict(epochs=1, crop_size=12)), [
+               r'stages\[1\].shapes\[0\]: \[1, 8, 16\] in the checkpoint, '
+               r'\[2, 8, 12\] now'
+           ]),
+           (stages(dict(epochs=1), lr_factor=0.5), [
+               r'lr\[0\].points\[0\]: \[0, 2.0\] in the checkpoint, '
+               r'\[0, 0.5\] now'
+           ]),
+           (dict(bn_base_size=4), ['bn_base_size: 2 in the checkpoint, 4 now'
+                                   ]),
+           (dict(stages=None), [
+               'stages: of length 2 in the checkpoint, of length 7 now',
+               r'lr\[0\].points\[1\]: \[1.5, 0.2\] in the checkpoint, '
+               r'\[2, 4.0\] now', 'and 2 more'
+           ])]
 
 
-def other_number_of_stages(cfg):
-    cfg.multigrid.stages = [*STAGES, dict(epochs=1)]
-
-
-def other_lr(cfg):
-    cfg.multigrid.stages = [dict(epochs=2, num_frames=4, lr_factor=0.5), dict(epochs=1)]
-
-
-def other_warmup(cfg):
-    cfg.param_scheduler[0].end = 1
-
-
-def other_groups(cfg):
-    cfg.multigrid.bn_base_size = 4
-
-
-def other_accumulation(cfg):
-    cfg.optim_wrapper.accumulative_counts = 2
-
-
-def the_automatic_schedule(cfg):
-    del cfg.multigrid.stages
-
-
-REFUSED = {
-    other_stages: [r'stages\[1\].epochs: 1 in the checkpoint, 2 now'],
-    other_shape: [r'stages\[1\].shapes\[0\]: \[1, 8, 16\] in the checkpoint, \[2, 8, 12\] now'],
-    other_number_of_stages: ['stages: of length 2 in the checkpoint, of length 3 now'],
-    other_lr: [r'lr\[0\].points\[0\]: \[0, 2.0\] in the checkpoint, \[0, 0.5\] now'],
-    other_warmup: [r'lr\[0\].warmup_epochs: 2.0 in the checkpoint, 1.0 now'],
-    other_groups: ['bn_base_size: 2 in the checkpoint, 4 now'],
-    other_accumulation: ['accumulative_counts: 1 in the checkpoint, 2 now'],
-    the_automatic_schedule: ['stages: of length 2 in the checkpoint, of length 7 now',
-                             r'lr\[0\].points\[1\]: \[1.5, 0.2\] in the checkpoint, \[2, 4.0\] now', 'and 2 more']}
-
-
-@pytest.mark.parametrize('change', REFUSED, ids=lambda change: change.__name__)
-def test_another_schedule_is_refused(straight, tmp_path, change):
-    cfg = config(tmp_path)
-    change(cfg)
-    with pytest.raises(ValueError, match='trained with other settings') as error:
-        resume(cfg, straight[0] / 'epoch_1.pth')
-    for line in REFUSED[change]:
+@pytest.mark.parametrize(('settings', 'lines'), REFUSED)
+def test_another_schedule_is_refused(straight, tmp_path, settings, lines):
+    with pytest.raises(
+            ValueError, match='trained with other settings') as error:
+        resume(config(tmp_path, **settings), straight[0] / 'epoch_1.pth')
+    for line in lines:
         error.match(rf'\n  {line}\n')
     error.match('load_from=CHECKPOINT')
 
 
 def test_nothing_is_taken_over_before(straight, tmp_path):
     cfg = config(tmp_path)
-    other_accumulation(cfg)
+    cfg.optim_wrapper.accumulative_counts = 2
+    cfg.param_scheduler[0].end = 1
     cfg.resume, cfg.load_from = True, str(straight[0] / 'epoch_1.pth')
     runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
-    with pytest.raises(ValueError, match='accumulative_counts'):
+    with pytest.raises(
+            ValueError, match='accumulative_counts: 1 in the ch') as error:
         runner.train()
+    error.match(r'lr\[0\].warmup_epochs: 2.0 in the checkpoint, 1.0 now')
     assert (runner.epoch, runner.iter) == (0, 0)
-    saved = torch.load(straight[0] / 'epoch_1.pth', weights_only=False)
-    assert not torch.equal(runner.model.backbone.conv.weight, saved['state_dict']['backbone.conv.weight'])
+    saved = torch.load(cfg.load_from, weights_only=False)['state_dict']
+    weight = runner.model.backbone.conv.weight
+    assert not torch.equal(weight, saved['backbone.conv.weight'])
     assert not runner.optim_wrapper.optimizer.state
 
 
 def test_a_checkpoint_of_a_plain_run_is_refused(tmp_path):
-    plain = plain_config(tmp_path / 'plain')
-    plain.train_cfg.max_epochs = 1
-    train(plain, resolve=False)
-    with pytest.raises(ValueError, match='a run without multigrid.*load_from=CHECKPOINT'):
-        resume(base_config(tmp_path / 'multigrid'), tmp_path / 'plain' / 'epoch_1.pth')
+    train(plain_config(tmp_path / 'plain'), resolve=False)
+    with pytest.raises(
+            ValueError, match='a run without multigrid.*load_from=CHECKPOINT'):
+        resume(
+            base_config(tmp_path / 'multigrid'),
+            tmp_path / 'plain' / 'epoch_1.pth')
 
 
 def test_a_checkpoint_without_a_schedule_is_refused(straight, tmp_path):
     """As earlier versions wrote it."""
     checkpoint = torch.load(straight[0] / 'epoch_1.pth', weights_only=False)
-    checkpoint['meta']['multigrid_batch'] = checkpoint['meta'].pop('multigrid')['batch']
+    checkpoint['meta']['multigrid_batch'] = checkpoint['meta'].pop(
+        'multigrid')['batch']
     torch.save(checkpoint, tmp_path / 'old.pth')
     with pytest.raises(ValueError, match='of an earlier version'):
         resume(config(tmp_path), tmp_path / 'old.pth')
@@ -139,9 +142,12 @@ def test_what_does_not_change_training_may_change(straight, tmp_path):
     cfg.multigrid.precise_bn = 0
     cfg.train_dataloader.update(num_workers=1, persistent_workers=True)
     cfg.default_hooks.logger.interval = 3
-    assert resume(cfg, straight[0] / 'epoch_1.pth') == [record for record in straight[1] if record['epoch']]
+    assert resume(cfg, straight[0] / 'epoch_1.pth') == [
+        record for record in straight[1] if record['epoch']
+    ]
     ours, theirs = last_weights(tmp_path), last_weights(straight[0])
-    learnt = [key for key in theirs if 'running' not in key]  # without precise BN these are other statistics
+    learnt = [key for key in theirs if 'running' not in key
+              ]  # without precise BN these are other statistics
     assert learnt
     for key in learnt:
         assert torch.equal(ours[key], theirs[key]), key
@@ -152,7 +158,9 @@ def test_the_explicit_form_resumes_the_short_form(straight, tmp_path):
     shutil.copy(straight[0] / 'epoch_1.pth', tmp_path)
     apply_multigrid(config(tmp_path)).dump(tmp_path / 'resolved.py')
     cfg = apply_multigrid(config(tmp_path)).fromfile(tmp_path / 'resolved.py')
-    assert resume(cfg, tmp_path / 'epoch_1.pth') == [record for record in straight[1] if record['epoch']]
+    assert resume(cfg, tmp_path / 'epoch_1.pth') == [
+        record for record in straight[1] if record['epoch']
+    ]
 
 
 def test_a_scheduler_takes_over_its_position_only():
@@ -160,35 +168,23 @@ def test_a_scheduler_takes_over_its_position_only():
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
     lr = MultigridLR(optimizer, points=[(0, 4.)])
     before = dict(vars(lr))
-    lr.load_state_dict(dict(last_step=7, _global_step=8, by_epoch=True, base_values=[9.], begin=3, end=5, param_name='x',
-                            milestones=[1], _last_value=[8.]))
+    lr.load_state_dict(
+        dict(
+            last_step=7,
+            _global_step=8,
+            by_epoch=True,
+            base_values=[9.],
+            begin=3,
+            end=5,
+            param_name='x',
+            milestones=[1],
+            _last_value=[8.]))
     assert vars(lr) == {**before, 'last_step': 7, '_global_step': 7}
-
-
-def test_a_resume_by_hand(straight, tmp_path):
-    """``load_or_resume`` before ``train``: optimizer and schedulers are built by it."""
-    cfg = config(tmp_path)
-    cfg.resume, cfg.load_from = True, str(straight[0] / 'epoch_1.pth')
-    runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
-    runner.load_or_resume()
-    assert runner.epoch == 1
-    cfg.multigrid.bn_base_size = 4
-    runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
-    with pytest.raises(ValueError, match='bn_base_size: 2 in the checkpoint, 4 now'):
-        runner.load_or_resume()
-
-
-def test_differences_are_named_one_by_one():
-    before = dict(a=1, stages=[dict(epochs=1, shapes=[[1, 2, 3]])], gone=True)
-    now = dict(a=1., stages=[dict(epochs=1, shapes=[[1, 2, 4]]), dict(epochs=2)], new='x' * 100)
-    assert differences(before, now) == [
-        'stages: of length 1 in the checkpoint, of length 2 now',
-        'stages[0].shapes[0]: [1, 2, 3] in the checkpoint, [1, 2, 4] now',
-        'gone: True in the checkpoint, None now', f'new: None in the checkpoint, {"x" * 57}... now']
-    assert differences(before, before) == []
 
 
 def test_a_long_list_of_differences_is_cut():
     with pytest.raises(ValueError, match=r'k7: .*\n  and 12 more\n') as error:
-        check_resume({f'k{i}': 0 for i in range(20)}, {f'k{i}': 1 for i in range(20)})
+        check_resume({f'k{i}': 0
+                      for i in range(20)}, {f'k{i}': 1
+                                            for i in range(20)})
     assert 'k8' not in str(error.value)

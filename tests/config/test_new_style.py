@@ -1,15 +1,13 @@
 """Configs that import their types; tests/stock_paths walks one."""
 
 import re
-from unittest.mock import MagicMock
 
 import pytest
 from mmaction.evaluation import AccMetric
 from mmengine.config import Config
 
 from mmaction_multigrid import apply_multigrid
-
-from ..small import load_tool, run
+from ..small import run
 from ..stock import import_types
 
 CONFIG = """
@@ -46,18 +44,6 @@ def test_the_resolved_text(new_style, tmp_path):
     resolved = apply_multigrid(Config.fromfile(new_style))
     assert Config.fromfile(path).to_dict() == resolved.to_dict()
     assert resolved.default_scope == 'mmaction'
-
-
-def test_our_train_script(new_style, tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr('mmengine.runner.Runner.from_cfg',
-                        lambda cfg: seen.append(cfg) or MagicMock())
-    monkeypatch.setenv('LOCAL_RANK', '0')
-    monkeypatch.setattr('sys.argv', [
-        'train.py', str(new_style), '--work-dir', str(tmp_path), '--amp'])
-    load_tool('train').main()
-    assert seen[0].train_cfg.type == 'MultigridTrainLoop'
-    assert seen[0].optim_wrapper.type == 'AmpOptimWrapper'
 
 
 def test_classes_in_a_config_that_python_makes(small_config):

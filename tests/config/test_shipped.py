@@ -7,24 +7,31 @@ from mmengine.config import Config
 
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.hook import bn_groups
-
 from ..conftest import ROOT
 
 CONFIGS = ROOT / 'configs' / 'recognition'
-K400 = 'slowfast/slowfast_r50-multigrid{}_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py'
+K400 = ('slowfast/slowfast_r50-multigrid{}_8xb8-8x8x1-steplr-358e_'
+        'kinetics400-rgb.py')
 
 
 def plain(value):
-    """Configs as dicts and lists, without the scope that mmengine notes in inherited ones."""
+    """Configs as dicts and lists, without the scope that mmengine notes in
+    inherited ones."""
     if isinstance(value, dict):
-        return {key: plain(entry) for key, entry in value.items() if key != '_scope_'}
-    return [plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value
+        return {
+            key: plain(entry)
+            for key, entry in value.items() if key != '_scope_'
+        }
+    return [plain(entry)
+            for entry in value] if isinstance(value, (list, tuple)) else value
 
 
 def test_the_explicit_form_is_the_core_of_the_short_form():
     """What else the resolved config has is other packages' work."""
-    short = plain(apply_multigrid(Config.fromfile(CONFIGS / K400.format(''))).to_dict())
-    explicit = plain(Config.fromfile(CONFIGS / K400.format('-explicit')).to_dict())
+    short = plain(
+        apply_multigrid(Config.fromfile(CONFIGS / K400.format(''))).to_dict())
+    explicit = plain(
+        Config.fromfile(CONFIGS / K400.format('-explicit')).to_dict())
     loader = short['train_dataloader']
     assert loader['dataset']['dataset'].pop('type') == 'ReplaceBrokenClips'
     loader['dataset'].update(loader['dataset'].pop('dataset'))
@@ -32,12 +39,18 @@ def test_the_explicit_form_is_the_core_of_the_short_form():
     assert hooks['MultigridHook'] == dict(bn_base_size=None)
     assert explicit['custom_hooks'] == [
         dict(type='MultigridHook'),
-        dict(hooks['PreciseBNHook'], type='PreciseBNHook')]
-    for key in set(short) - {'custom_hooks', 'custom_imports', 'default_hooks'}:
+        dict(hooks['PreciseBNHook'], type='PreciseBNHook')
+    ]
+    for key in set(short) - {
+            'custom_hooks', 'custom_imports', 'default_hooks'
+    }:
         assert explicit[key] == short[key], key
 
 
-@pytest.mark.parametrize('path', sorted(CONFIGS.rglob('*multigrid_*.py')), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    'path',
+    sorted(CONFIGS.rglob('*multigrid_*.py')),
+    ids=lambda path: path.stem)
 def test_every_multigrid_config_resolves(path):
     resolved = apply_multigrid(Config.fromfile(path))
     assert resolved.train_cfg.type == 'MultigridTrainLoop'
@@ -45,14 +58,15 @@ def test_every_multigrid_config_resolves(path):
 
 
 @pytest.mark.parametrize(
-    'path', sorted(CONFIGS.rglob('*multigrid_8xb2-*.py')),
+    'path',
+    sorted(CONFIGS.rglob('*multigrid_8xb2-*.py')),
     ids=lambda path: path.stem)
 def test_statistics_are_the_references(path):
     """Over 8 clips in every stage: 2, 1, 1, 1 splits, over 1, 1, 2, 4 GPUs."""
     resolved = apply_multigrid(Config.fromfile(path))
     loader = resolved.train_dataloader
-    hook, = (hook for hook in resolved.custom_hooks
-             if hook.type == 'MultigridHook')
+    hook, = (
+        hook for hook in resolved.custom_hooks if hook.type == 'MultigridHook')
     groups = []
     for stage in loader.batch_sampler.stages[:4]:
         clips = loader.batch_size * stage['shapes'][-1][0]

@@ -1,39 +1,25 @@
-"""A clip has its batch's shape, whatever the data set does to find it, in every worker."""
+"""A clip has its batch's shape, whatever the data set does to find it, in
+every worker."""
 
-import random
-
-import numpy as np
 import pytest
-import torch
-from mmcv.transforms import TRANSFORMS, BaseTransform
 from mmengine.dataset import DefaultSampler, pseudo_collate
 from torch.utils.data import DataLoader
 
 from mmaction_multigrid.config.pipeline import wrap
 from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
 from mmaction_multigrid.core.dataset import MultigridDataset
-from mmaction_multigrid.core.transform_rules import register_transform_rule
 from mmaction_multigrid.core.shapes import Shape
-
 from ..toy import pipeline
 
 COARSE, BASE = Shape(8, 2, 8), Shape(1, 8, 16)
 
 
-@TRANSFORMS.register_module()
-class FailOnOdd(BaseTransform):
-    """Fails on every odd clip, as a broken video does."""
-
-    def transform(self, results):
-        return None if results['clip'] % 2 else results
-
-
-register_transform_rule('FailOnOdd')
-
-
 def wrapped(dataset=None, extra=()):
     steps = pipeline(extra=extra)
-    toy = dict(type='ToyDataset', num_clips=24, pipeline=[wrap(step) for step in steps])
+    toy = dict(
+        type='ToyDataset',
+        num_clips=24,
+        pipeline=[wrap(step) for step in steps])
     config = dataset(toy) if dataset else toy
     data = MultigridDataset(config, (8, 16))
     data.full_init()
@@ -42,9 +28,10 @@ def wrapped(dataset=None, extra=()):
 
 WRAPPERS = dict(
     plain=None,
-    repeat=lambda toy: dict(type='RepeatDataset', dataset=toy, times=3),
-    concat=lambda toy: dict(type='ConcatDataset', datasets=[toy, toy]),
-    balanced=lambda toy: dict(type='RepeatDataset', dataset=dict(type='ConcatDataset', datasets=[toy, toy]), times=2))
+    nested=lambda toy: dict(
+        type='RepeatDataset',
+        dataset=dict(type='ConcatDataset', datasets=[toy, toy]),
+        times=2))
 
 
 @pytest.mark.parametrize('kind', WRAPPERS)
@@ -56,44 +43,45 @@ def test_shapes_go_through_wrappers(kind):
     assert data[last]['inputs'].shape == (1, 3, 8, 16, 16)
 
 
-def test_a_replacement_of_a_broken_clip_has_the_same_shape():
-    data = wrapped(extra=[dict(type='FailOnOdd')])
-    np.random.seed(0)
-    for index in range(24):
-        assert data[(index, COARSE)]['inputs'].shape == (1, 3, 2, 8, 8)
-
-
-def test_everything_else_is_the_wrapped_data_sets():
-    data = wrapped()
-    assert len(data) == 24
-    assert data.metainfo == data.dataset.metainfo
-    assert data.get_data_info(3)['clip'] == 3
-    with pytest.raises(AttributeError, match='no_such_thing'):
-        data.no_such_thing  # noqa: B018
-
-
-@pytest.mark.parametrize('base_shape', [(8, ), (8, 0), (8., 16), (True, 16)])
+@pytest.mark.parametrize('base_shape', [(8, ), (8, 0), (8., 16)])
 def test_an_impossible_base_shape(base_shape):
     with pytest.raises(ValueError, match='base_shape'):
         MultigridDataset(dict(type='ToyDataset'), base_shape)
 
 
-@pytest.mark.parametrize('context', ['fork', 'spawn'])
-def test_persistent_workers_follow_the_stages(context):
-    """The same two processes serve every stage."""
+def test_a_worker_follows_stages_and_epochs():
+    """The same process serves every stage; a spawned one has a copy."""
     data = wrapped()
-    sampler = MultigridBatchSampler(DefaultSampler(data, seed=0), 1,
-                                    [dict(epochs=1, shapes=[COARSE, (2, 8, 16)]), dict(epochs=1, shapes=[BASE])])
-    loader = DataLoader(data, batch_sampler=sampler, num_workers=2, persistent_workers=True,
-                        multiprocessing_context=context, collate_fn=pseudo_collate)
-    pids = set()
-    for epoch, expected in ((0, [(8, 2, 8), (2, 8, 16), (8, 2, 8), (2, 8, 16)]), (1, [(1, 8, 16)] * 24)):
-        sampler.set_epoch(epoch)
+    sampler = MultigridBatchSampler(
+        DefaultSampler(data, shuffle=False), 1, [
+            dict(epochs=2, shapes=[COARSE, (2, 8, 16)]),
+            dict(epochs=1, shapes=[BASE])
+        ])
+    loader = DataLoader(
+        data,
+        batch_sampler=sampler,
+        num_workers=1,
+        persistent_workers=True,
+        multiprocessing_context='spawn',
+        collate_fn=pseudo_collate)
+
+    def epoch(number, key):
+        sampler.set_epoch(number)
+        data.set_epoch(0, key)
         batches = [batch['inputs'] for batch in loader]
-        assert [(len(b), b[0].shape[-3], b[0].shape[-1]) for b in batches] == expected
-        assert all(clip.shape == batch[0].shape for batch in batches for clip in batch)
-        pids |= {worker.pid for worker in loader._iterator._workers}
-    assert len(pids) == 2
+        shapes = [(len(b), b[0].shape[-3], b[0].shape[-1]) for b in batches]
+        assert all(clip.shape == batch[0].shape for batch in batches
+                   for clip in batch)
+        sums = [
+            float(clip.float().sum()) for batch in batches for clip in batch
+        ]
+        return shapes, sums, loader._iterator._workers[0].pid
+
+    shapes, first, pid = epoch(0, 0)
+    assert shapes == 2 * [COARSE, (2, 8, 16)]
+    assert epoch(1, 1)[1] != first
+    assert epoch(1, 0)[1] == first
+    assert epoch(2, 2)[::2] == ([BASE] * 24, pid)
 
 
 def frames_seen(data, *items):
@@ -111,38 +99,3 @@ def test_random_numbers_follow_from_seed_epoch_and_index():
         assert frames_seen(data, *items) != first
     data.set_epoch(7, 3)
     assert frames_seen(data, *items) == first
-
-
-def test_the_code_around_draws_what_it_would_have_drawn():
-    data = wrapped()
-    data.set_epoch(0, 0)
-
-    def draw():
-        return random.random(), np.random.rand(), float(torch.rand(()))
-
-    for generator in (random, np.random):
-        generator.seed(5)
-    torch.manual_seed(5)
-    expected = draw(), draw()
-    for generator in (random, np.random):
-        generator.seed(5)
-    torch.manual_seed(5)
-    first = draw()
-    data[(0, COARSE)]
-    assert (first, draw()) == expected
-
-
-def test_running_workers_see_the_epoch():
-    data = wrapped()
-    sampler = MultigridBatchSampler(DefaultSampler(data, shuffle=False), 1,
-                                    [dict(epochs=9, shapes=[tuple(COARSE)])])
-    loader = DataLoader(data, batch_sampler=sampler, num_workers=2, persistent_workers=True,
-                        collate_fn=pseudo_collate)
-
-    def epoch(number):
-        data.set_epoch(0, number)
-        return [float(clip.float().sum()) for batch in loader for clip in batch['inputs']]
-
-    first, second = epoch(0), epoch(1)
-    assert first != second
-    assert epoch(0) == first

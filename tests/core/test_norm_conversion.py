@@ -1,4 +1,5 @@
-"""Which layers become sub-batch norms: every batch norm that trains, or it is named."""
+"""Which layers become sub-batch norms: every batch norm that trains, or it is
+named."""
 
 import sys
 from types import ModuleType
@@ -10,7 +11,9 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS
 from torch import nn
 
-from mmaction_multigrid.core.batch_norm import SubBatchNorm, SubBatchNorm3d, SubSyncBatchNorm, convert_sub_batch_norm
+from mmaction_multigrid.core.batch_norm import (SubBatchNorm, SubBatchNorm3d,
+                                                SubSyncBatchNorm,
+                                                convert_sub_batch_norm)
 
 
 class UsersNorm(nn.BatchNorm3d):
@@ -18,12 +21,17 @@ class UsersNorm(nn.BatchNorm3d):
 
 
 def test_conversion_is_in_place_and_touches_nothing_else():
-    model = nn.Sequential(nn.BatchNorm3d(5), nn.InstanceNorm2d(5), nn.Sequential(nn.BatchNorm2d(5)), UsersNorm(5))
-    modules, tensors = list(model.modules()), list(model.state_dict(keep_vars=True).values())
+    model = nn.Sequential(
+        nn.BatchNorm3d(5), nn.InstanceNorm2d(5),
+        nn.Sequential(nn.BatchNorm2d(5)), UsersNorm(5))
+    modules, tensors = list(model.modules()), list(
+        model.state_dict(keep_vars=True).values())
     layers = convert_sub_batch_norm(model)
     assert layers == [model[0], model[2][0]]
     assert all(a is b for a, b in zip(modules, model.modules()))
-    assert all(a is b for a, b in zip(tensors, model.state_dict(keep_vars=True).values()))
+    assert all(a is b
+               for a, b in zip(tensors,
+                               model.state_dict(keep_vars=True).values()))
     assert type(model[3]) is UsersNorm
     assert convert_sub_batch_norm(model) == layers
     assert isinstance(layers[0], SubBatchNorm3d)
@@ -32,26 +40,32 @@ def test_conversion_is_in_place_and_touches_nothing_else():
 
 def test_a_shared_layer_is_one():
     layer = nn.BatchNorm3d(5)
-    assert convert_sub_batch_norm(nn.Sequential(layer, nn.Sequential(layer))) == [layer]
+    assert convert_sub_batch_norm(nn.Sequential(
+        layer, nn.Sequential(layer))) == [layer]
 
 
 def test_synchronised_layers_in_one_process_and_in_several():
-    for model in (MODELS.build(dict(type='SyncBN', num_features=5)), nn.SyncBatchNorm(5),
-                  revert_sync_batchnorm(nn.Sequential(nn.SyncBatchNorm(5)))[0]):
+    for model in (MODELS.build(dict(type='SyncBN',
+                                    num_features=5)), nn.SyncBatchNorm(5),
+                  revert_sync_batchnorm(nn.Sequential(
+                      nn.SyncBatchNorm(5)))[0]):
         assert convert_sub_batch_norm(model) == [model]
         assert isinstance(model, SubSyncBatchNorm)
         assert model.synced
 
 
 def test_mmcvs_own_synchronised_layer(monkeypatch):
-    """mmcv with compiled operators has one that is no batch norm to torch, with the same tensors."""
+    """mmcv with compiled operators has one that is no batch norm to torch,
+    with the same tensors."""
     module = ModuleType('mmcv.ops.sync_bn')
     monkeypatch.setitem(sys.modules, module.__name__, module)
 
     class SyncBatchNorm(nn.Module):
+
         def __init__(self, like):
             super().__init__()
-            for name in ('num_features', 'eps', 'momentum', 'affine', 'track_running_stats'):
+            for name in ('num_features', 'eps', 'momentum', 'affine',
+                         'track_running_stats'):
                 setattr(self, name, getattr(like, name))
             self.weight, self.bias = like.weight, like.bias
             for name in ('running_mean', 'running_var', 'num_batches_tracked'):

@@ -1,4 +1,5 @@
-"""Norm layers in training: every one follows its stage, or the log names it."""
+"""Norm layers in training: every one follows its stage, or the log names
+it."""
 
 import copy
 
@@ -10,14 +11,16 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.core.batch_norm import SubBatchNorm, SubSyncBatchNorm, convert_sub_batch_norm, set_bn_splits
-from mmaction_multigrid.profiling.start_report import norm_report
+from mmaction_multigrid.core.batch_norm import (SubBatchNorm, SubSyncBatchNorm,
+                                                convert_sub_batch_norm,
+                                                set_bn_splits)
 from mmaction_multigrid.core.hook import bn_groups
-
+from mmaction_multigrid.profiling.start_report import norm_report
+from ..core.batches import seeded_batches
 from ..small import load_tool
 from ..stock import accepted_configs
-from ..core.batches import seeded_batches
 from ..toy import SplitsHook, base_config, new_name
+from .test_training import log_of
 
 
 @MODELS.register_module(force=True)
@@ -33,7 +36,7 @@ def run(tmp_path, norm, **multigrid):
     SplitsHook.seen.clear()
     runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
     runner.train()
-    return next(tmp_path.glob('*/*.log')).read_text(), dict(SplitsHook.seen), runner.model.backbone.bn
+    return log_of(tmp_path), SplitsHook.seen, runner.model.backbone.bn
 
 
 def test_plain_layers_have_the_paper_s_base_size(tmp_path):
@@ -41,37 +44,65 @@ def test_plain_layers_have_the_paper_s_base_size(tmp_path):
     assert splits == {8: 4, 4: 2, 2: 1, 1: 1}  # of base batches of 2 clips
     assert '1 of 1 batch norms follow the stages (1 SubBatchNorm3d)' in log
     assert '4 BN splits of 4 clips' in log
+    # The last stage has 2 clips.
+    assert 'no other process to share with: plain BN' in log
 
 
 def test_synchronised_layers_have_base_training_s_batch(tmp_path):
     log, splits, layer = run(tmp_path, 'SyncBN', bn_base_size=4)
     assert isinstance(layer, SubSyncBatchNorm)
-    assert splits == {8: 8, 4: 4, 2: 2, 1: 1}  # groups of 2 clips, whatever bn_base_size
+    assert splits == {
+        8: 8,
+        4: 4,
+        2: 2,
+        1: 1
+    }  # groups of 2 clips, whatever bn_base_size
     assert '8 BN splits of 2 clips, of synchronized layers' in log
 
 
 def test_an_unknown_class_is_a_warning_that_names_it(tmp_path):
-    with pytest.raises(AttributeError, match='num_splits'):  # the toy hook's, which reads what is not there
+    with pytest.raises(
+            AttributeError, match='num_splits'
+    ):  # the toy hook's, which reads what is not there
         run(tmp_path, 'UsersNorm')
-    log = next(tmp_path.glob('*/*.log')).read_text()
-    assert '0 of 1 batch norms follow the stages; 1 are of classes that are not known' in log
+    log = log_of(tmp_path)
+    assert ('0 of 1 batch norms follow the stages; 1 are of classes that are '
+            'not known' in log)
     assert 'WARNING' in log
     assert 'their classes are not known: backbone.bn (UsersNorm)' in log
 
 
-@pytest.mark.parametrize(('batch', 'clips', 'processes', 'expected'), [
-    (64, 8, 1, (8, 1)), (8, 8, 1, (1, 1)), (4, 8, 1, (1, 1)), (4, 8, 4, (1, 2)), (2, 8, 2, (1, 2)),
-    (28, 8, 1, (2, 1)),  # three groups would cut clips
-    (64, 64, 8, (1, 1)), (8, 64, 8, (1, 8)), (16, 64, 8, (1, 4)), (128, 64, 8, (2, 1))])
+@pytest.mark.parametrize(
+    ('batch', 'clips', 'processes', 'expected'),
+    [
+        (64, 8, 1, (8, 1)),
+        (8, 8, 1, (1, 1)),
+        (4, 8, 1, (1, 1)),
+        (4, 8, 4, (1, 2)),
+        (2, 8, 2, (1, 2)),
+        (28, 8, 1, (2, 1)),  # three groups would cut clips
+        (64, 64, 8, (1, 1)),
+        (8, 64, 8, (1, 8)),
+        (16, 64, 8, (1, 4)),
+        (128, 64, 8, (2, 1))
+    ])
 def test_groups_of_clips(batch, clips, processes, expected):
     assert bn_groups(batch, clips, processes) == expected
 
 
-@pytest.mark.parametrize(('backbone', 'groups'), [
-    (dict(type='C2D', depth=50, norm_eval=False), (slice(0, 2), slice(2, 4))),
-    (dict(type='ResNet2Plus1d', depth=18, pretrained=None, pretrained2d=False, base_channels=4, conv1_kernel=(3, 7, 7),
-          norm_cfg=dict(type='SyncBN'), conv_cfg=dict(type='Conv2plus1d'), norm_eval=False),
-     (slice(0, None, 2), slice(1, None, 2)))])
+@pytest.mark.parametrize(
+    ('backbone', 'groups'),
+    [(dict(type='C2D', depth=50, norm_eval=False), (slice(0, 2), slice(2, 4))),
+     (dict(
+         type='ResNet2Plus1d',
+         depth=18,
+         pretrained=None,
+         pretrained2d=False,
+         base_channels=4,
+         conv1_kernel=(3, 7, 7),
+         norm_cfg=dict(type='SyncBN'),
+         conv_cfg=dict(type='Conv2plus1d'),
+         norm_eval=False), (slice(0, None, 2), slice(1, None, 2)))])
 def test_a_split_network_is_the_network_on_each_group(backbone, groups):
     stock = revert_sync_batchnorm(MODELS.build(backbone)).double()
     stock.train()
@@ -80,7 +111,8 @@ def test_a_split_network_is_the_network_on_each_group(backbone, groups):
     clips = seeded_batches(3, (4, 3, 4, 32, 32))[0].double()
     output = ours(clips)
     for group in groups:
-        torch.testing.assert_close(output[group], stock(clips[group]), rtol=1e-7, atol=1e-7)
+        torch.testing.assert_close(
+            output[group], stock(clips[group]), rtol=1e-7, atol=1e-7)
 
 
 @pytest.mark.filterwarnings('ignore:torch.meshgrid:UserWarning')
@@ -92,7 +124,10 @@ def test_every_batch_norm_of_every_stock_config_follows_or_is_frozen():
         convert_sub_batch_norm(model)
         model.train()
         report = norm_report(model)
-        norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+        norms = [
+            module for module in model.modules()
+            if isinstance(module, nn.modules.batchnorm._BatchNorm)
+        ]
         assert len(report.converted) + len(report.frozen) == len(norms), name
         assert not report.unknown, name
         assert all(isinstance(module, SubBatchNorm) for module in norms), name

@@ -1,4 +1,5 @@
-"""Two gloo processes on this machine: the same shapes, the same weights, one batch norm."""
+"""Two gloo processes on this machine: the same shapes, the same weights, one
+batch norm."""
 
 import os
 import socket
@@ -13,18 +14,23 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.core.batch_norm import SubSyncBatchNorm, convert_sub_batch_norm, set_bn_splits
-from mmaction_multigrid.core.batch_norm import SUB_CLASSES
-
+from mmaction_multigrid.core.batch_norm import (SUB_CLASSES, SubSyncBatchNorm,
+                                                convert_sub_batch_norm,
+                                                set_bn_splits)
 from ..core.batches import seeded_batches
 from ..toy import RecordHook, SplitsHook, base_config
+from .test_training import train
 
 WORLD = 2
 
 
 def _enter(rank, port, function, folder):
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), RANK=str(rank), LOCAL_RANK=str(rank),
-                      WORLD_SIZE=str(WORLD))
+    os.environ.update(
+        MASTER_ADDR='127.0.0.1',
+        MASTER_PORT=str(port),
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE=str(WORLD))
     torch.set_num_threads(1)
     dist.init_process_group('gloo', rank=rank, world_size=WORLD)
     try:
@@ -34,12 +40,28 @@ def _enter(rank, port, function, folder):
 
 
 def in_two_processes(function, folder):
-    """Call ``function(rank, folder)`` in two processes; what they returned, rank 0's first."""
+    """Call ``function(rank, folder)`` in two processes; what they returned,
+    rank 0's first."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    mp.start_processes(_enter, (port, function, folder), nprocs=WORLD, start_method='spawn')
-    return [torch.load(folder / f'rank{rank}.pt', weights_only=False) for rank in range(WORLD)]
+    mp.start_processes(
+        _enter, (port, function, folder), nprocs=WORLD, start_method='spawn')
+    return [
+        torch.load(folder / f'rank{rank}.pt', weights_only=False)
+        for rank in range(WORLD)
+    ]
+
+
+def on_two_processes(work_dir, **settings):
+    """A toy config with a batch of 2 clips on each of two processes."""
+    cfg = base_config(work_dir, **settings)
+    cfg.launcher, cfg.experiment_name = 'pytorch', work_dir.name
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False)
+    return cfg
 
 
 def joint_clips():
@@ -49,12 +71,14 @@ def joint_clips():
 def layer(affine=True):
     norm = nn.BatchNorm3d(4, affine=affine)
     if affine:
-        norm.weight.data, norm.bias.data = torch.tensor([1., .5, 2., -1.]), torch.tensor([0., 1., -1., 2.])
+        norm.weight.data, norm.bias.data = torch.tensor(
+            [1., .5, 2., -1.]), torch.tensor([0., 1., -1., 2.])
     return norm
 
 
-def synchronised(rank, folder):
-    """Three of six clips through a layer that shares its statistics with the other process, twice."""
+def synchronised(rank):
+    """Three of six clips through a layer that shares its statistics with the
+    other process, twice."""
     results = {}
     for affine in (True, False):
         norm = layer(affine)
@@ -64,14 +88,17 @@ def synchronised(rank, folder):
             norm.zero_grad()
             output = norm(clips)
             (output * weights[3 * rank:3 * rank + 3]).sum().backward()
-        results[affine] = dict(output=output.detach(), input_grad=clips.grad,
-                               grads=[parameter.grad for parameter in norm.parameters()],
-                               state=norm.state_dict())
+        results[affine] = dict(
+            output=output.detach(),
+            input_grad=clips.grad,
+            grads=[parameter.grad for parameter in norm.parameters()],
+            state=norm.state_dict(),
+            evaluated=norm.eval()(clips).detach())
     return results
 
 
-def test_synchronised_batch_norm_is_one_process_on_the_joint_batch(tmp_path):
-    ranks = in_two_processes(synchronised, tmp_path)
+def test_synchronised_batch_norm_is_one_process_on_the_joint_batch(ranks):
+    """In evaluation too, with the unbiased variance."""
     for affine in (True, False):
         stock = layer(affine)
         for clips, weights in (joint_clips(), joint_clips()[::-1]):
@@ -79,61 +106,95 @@ def test_synchronised_batch_norm_is_one_process_on_the_joint_batch(tmp_path):
             stock.zero_grad()
             output = stock(clips)
             (output * weights).sum().backward()
-        found = [rank[affine] for rank in ranks]
+        found = [rank['layer'][affine] for rank in ranks]
         close = dict(rtol=1e-5, atol=1e-5)
-        torch.testing.assert_close(torch.cat([f['output'] for f in found]), output.detach(), **close)
-        torch.testing.assert_close(torch.cat([f['input_grad'] for f in found]), clips.grad, **close)
-        # Data-parallel training averages the ranks' parameter gradients; here their sum is the joint batch's.
-        for parameter, *grads in zip(stock.parameters(), *(f['grads'] for f in found)):
+        for key, expected in dict(
+                output=output.detach(),
+                input_grad=clips.grad,
+                evaluated=stock.eval()(clips).detach()).items():
+            torch.testing.assert_close(
+                torch.cat([f[key] for f in found]), expected, **close)
+        # Data-parallel training averages the ranks' parameter gradients;
+        # here their sum is the joint batch's.
+        for parameter, *grads in zip(stock.parameters(),
+                                     *(f['grads'] for f in found)):
             torch.testing.assert_close(sum(grads), parameter.grad, **close)
         for f in found:
             torch.testing.assert_close(f['state'], stock.state_dict(), **close)
 
 
-def whole_run(rank, folder, norm='BN3d'):
-    """A toy run of 2 clips per process and groups of 8: splits in coarse stages, shared statistics in fine ones."""
-    cfg = base_config(folder / 'run', milestones=(3, 5), bn_base_size=8)
+@MODELS.register_module(force=True)
+class SynchronisedOnCPU(_BatchNormXd):
+    """Stands for torch's own, which DDP refuses on a CPU."""
+
+
+def whole_run(folder, norm):
+    """A toy run with groups of 8 clips.
+
+    Coarse stages have splits, and fine ones share statistics.
+    """
+    RecordHook.records.clear()
+    SplitsHook.seen.clear()
+    cfg = on_two_processes(folder / norm, bn_base_size=8)
     cfg.model.backbone.norm = norm
-    cfg.launcher = 'pytorch'
-    cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
-    cfg.experiment_name = 'two_processes'
     cfg.custom_hooks.append(dict(type='SplitsHook'))
     runner = Runner.from_cfg(apply_multigrid(cfg))
     runner.train()
-    groups = runner.model.module.backbone.bn.process_group is not None
-    return dict(records=list(RecordHook.records), state=runner.model.module.state_dict(), splits=SplitsHook.seen,
-                max_iters=runner.max_iters, synchronised_at_the_end=groups)
+    model = runner.model.module
+    assert len(RecordHook.records) == runner.max_iters
+    assert model.backbone.bn.process_group is not None
+    return dict(
+        records=list(RecordHook.records),
+        path=folder / norm / 'epoch_5.pth',
+        state=model.state_dict(),
+        splits=dict(SplitsHook.seen))
 
 
-def test_a_run_in_two_processes(tmp_path):
-    first, second = in_two_processes(whole_run, tmp_path)
-    for key in ('epoch', 'iter', 'batch', 'frames', 'crop', 'lr'):
-        assert [record[key] for record in first['records']] == [record[key] for record in second['records']]
-    assert len(first['records']) == first['max_iters'] == second['max_iters']
+def on_a_rank(rank, folder):
+    SUB_CLASSES[SynchronisedOnCPU] = SubSyncBatchNorm
+    return dict(
+        layer=synchronised(rank),
+        plain=whole_run(folder, 'BN3d'),
+        synchronised=whole_run(folder, 'SynchronisedOnCPU'))
+
+
+@pytest.fixture(scope='module')
+def ranks(tmp_path_factory):
+    return in_two_processes(on_a_rank, tmp_path_factory.mktemp('two'))
+
+
+def test_a_run_in_two_processes(ranks):
+    first, second = (rank['plain'] for rank in ranks)
     for one, other in zip(first['records'], second['records']):
-        assert not set(one['indices']) & set(other['indices'])
-    learnable = [key for key in first['state'] if 'running' not in key]
-    for key in learnable:
-        assert torch.equal(first['state'][key], second['state'][key]), key
-    assert first['synchronised_at_the_end'] and second['synchronised_at_the_end']
+        assert not set(one.pop('indices')) & set(other.pop('indices'))
+    assert first['records'] == second['records']
+    for key, value in first['state'].items():
+        if 'running' not in key:
+            assert torch.equal(value, second['state'][key]), key
     assert first['splits'][8] == 2
 
 
-@MODELS.register_module(force=True)
-class SynchronisedOnCPU(_BatchNormXd):
-    """In the place of torch's own, which DDP refuses on a CPU: the class that mmengine makes of one."""
+def test_synchronised_layers_keep_the_clips_of_all_processes(ranks):
+    """2 clips on each process are 4 in base training, as in every stage."""
+    for rank in ranks:
+        # Of batches of 16, 8, 4 and 2 clips a process.
+        assert rank['synchronised']['splits'] == {8: 4, 4: 2, 2: 1, 1: 1}
 
 
-def synchronised_run(rank, folder):
-    SUB_CLASSES[SynchronisedOnCPU] = SubSyncBatchNorm
-    return whole_run(rank, folder, 'SynchronisedOnCPU')
-
-
-def test_synchronised_layers_keep_the_clips_of_all_processes(tmp_path):
-    """2 clips on each of two processes are 4 in base training: so many have the groups of every stage."""
-    for found in in_two_processes(synchronised_run, tmp_path):
-        assert found['splits'] == {8: 4, 4: 2, 2: 1, 1: 1}  # of batches of 16, 8, 4 and 2 clips a process
-        assert found['synchronised_at_the_end']  # 2 clips and the other process' 2
+def test_resumed_on_one_process(ranks, tmp_path):
+    """2 x 2 clips go on as 1 x 4, but not as 1 x 2."""
+    cfg = base_config(tmp_path / 'run', batch_size=2, bn_base_size=8)
+    cfg.resume, cfg.load_from = True, str(ranks[0]['plain']['path'])
+    with pytest.raises(
+            ValueError,
+            match='batch_size x processes = 2: the checkpoint was trained '
+            'with 4'):
+        train(cfg)
+    cfg.train_dataloader.batch_size = 4
+    runner, resumed = train(cfg)
+    straight = base_config(tmp_path, batch_size=4, bn_base_size=8)
+    assert resumed == [r for r in train(straight)[1] if r['epoch'] >= 5]
+    assert runner.iter == runner.max_iters
 
 
 @pytest.fixture(autouse=True)

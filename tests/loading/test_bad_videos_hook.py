@@ -1,111 +1,168 @@
-"""How many clips may fail, what the log says of those that do, and whose reports count."""
+"""How many clips may fail, and what log and list say of those that do."""
 
 import re
 from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
-from mmengine.runner import Runner
+import torch
+from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
 
-from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid import register_transform_rule
 from mmaction_multigrid.loading.bad_videos_hook import BadVideosHook
-
-from ..engine.test_training import interrupted, train
-from ..toy import RecordHook, base_config, close_workers, new_name
+from ..engine.test_training import (assert_equal_weights, interrupted, log_of,
+                                    train)
+from ..toy import RecordHook, base_config
 from ..videos import encode
 from .test_bad_videos import video_dataset
-from .test_faults import with_broken_files
 
 
-def log_of(work_dir):
-    return ''.join(path.read_text() for path in sorted(work_dir.rglob('*.log')))
+@TRANSFORMS.register_module()
+class BrokenFiles(BaseTransform):
+    """Fails as a decoder does, on every clip of the given remainder."""
+
+    def __init__(self, every):
+        self.every = every
+
+    def transform(self, results):
+        if results['clip'] % self.every == 0:
+            raise OSError(f'no decoder opens clip {results["clip"]}')
+        return results
 
 
-@pytest.mark.parametrize('workers', [0, 2])
-def test_too_many_broken_files_end_the_run(tmp_path, workers):
-    """A fifth fails: more than ten of the first two hundred, long before the end of the first epoch's batches."""
-    with pytest.raises(RuntimeError, match=r'^1\d of [4-9]\d clips .* \(\d\d\.\d %\), .*max_share = 0.05:') as raised:
-        train(with_broken_files(tmp_path, every=5, num_clips=512, workers=workers))
+register_transform_rule('BrokenFiles', reads=True)
+
+
+def with_broken_files(work_dir, every, max_share=0.05, **settings):
+    cfg = base_config(work_dir, **settings)
+    cfg.multigrid.precise_bn = 0
+    cfg.train_dataloader.dataset.pipeline.insert(
+        0, dict(type='BrokenFiles', every=every))
+    cfg.custom_hooks.append(dict(type='BadVideosHook', max_share=max_share))
+    return cfg
+
+
+def test_too_many_broken_files_end_the_run(tmp_path):
+    """A fifth fails: more than ten of the first two hundred."""
+    with pytest.raises(
+            RuntimeError,
+            match=r'^1\d of [4-9]\d clips .* \(\d\d\.\d %\), .*'
+            'max_share = 0.05:') as raised:
+        train(with_broken_files(tmp_path, every=5, num_clips=512, workers=2))
     assert len(RecordHook.records) < 6
     text = str(raised.value)
-    assert re.search(r'clip \d+ \(OSError: no decoder opens clip \d+\)', text) and text.count('no decoder') == 3
+    assert re.search(r'clip \d+ \(OSError: no decoder opens clip \d+\)', text)
+    assert text.count('no decoder') == 3
     assert 'mmaction_multigrid videos' in text
     assert "custom_hooks = [dict(type='BadVideosHook', max_share=...)]" in text
 
 
 def test_a_list_of_wrong_paths_ends_the_run(tmp_path):
-    """Nine in ten: the run used to go on, on the tenth."""
+    """Nine in ten."""
     for i in range(0, 80, 10):
         encode(tmp_path / f'{i}.mp4', 12, 64, 48)
     cfg = base_config(tmp_path / 'run', max_epochs=4, milestones=(2, 3))
-    cfg.train_dataloader.dataset = video_dataset(tmp_path, [f'{i}.mp4' for i in range(80)])
-    with pytest.raises(RuntimeError, match=r'clips .* could not be loaded.*\.mp4 \('):
+    cfg.train_dataloader.dataset = video_dataset(
+        tmp_path, [f'{i}.mp4' for i in range(80)])
+    with pytest.raises(
+            RuntimeError, match=r'clips .* could not be loaded.*\.mp4 \('):
         train(cfg)
 
 
-@pytest.mark.parametrize(('tried', 'failed', 'ends'), [
-    (11, 11, True), (10, 10, False), (200, 10, False), (200, 11, True), (220, 11, False), (219, 11, True)])
+def test_a_list_without_any_clip_ends_the_run(tmp_path):
+    with pytest.raises(
+            RuntimeError,
+            match='100 clips in a row cannot be loaded; the last one: clip '
+            '.*no decoder opens'):
+        train(with_broken_files(tmp_path, every=1))
+
+
+@pytest.mark.parametrize(('tried', 'failed', 'ends'), [(11, 11, True),
+                                                       (10, 10, False),
+                                                       (200, 11, True),
+                                                       (220, 11, False),
+                                                       (219, 11, True)])
 def test_the_share_to_the_clip(tmp_path, tried, failed, ends):
     """Where all of them ended their worker there is no report yet."""
-    dataset = SimpleNamespace(tries=(tried, failed))
-    runner = SimpleNamespace(work_dir=tmp_path, train_loop=SimpleNamespace(dataloader=SimpleNamespace(dataset=dataset)))
-    with pytest.raises(RuntimeError, match=f'^{failed} of {tried} clips') if ends else nullcontext():
+    loader = SimpleNamespace(dataset=SimpleNamespace(tries=(tried, failed)))
+    runner = SimpleNamespace(
+        work_dir=tmp_path, train_loop=SimpleNamespace(dataloader=loader))
+    message = f'^{failed} of {tried} clips'
+    with pytest.raises(RuntimeError, match=message) if ends else nullcontext():
         BadVideosHook().after_train_iter(runner, 0)
 
 
 @pytest.mark.parametrize('settings', [
-    dict(max_share=-0.1), dict(max_share=1.5), dict(max_share='5%'), dict(max_share=True), dict(max_share=None),
-    dict(max_share=float('nan')), dict(min_clips=0), dict(min_clips=2.5)], ids=str)
+    dict(max_share=1.5),
+    dict(max_share='5%'),
+    dict(max_share=float('nan')),
+    dict(min_clips=0)
+])
 def test_impossible_settings(settings):
     (key, value), = settings.items()
     with pytest.raises(ValueError, match=f'{key} = {value!r}: must be'):
         BadVideosHook(**settings)
 
 
-def with_many(work_dir, **settings):
-    """32 of 64 clips fail."""
-    return with_broken_files(work_dir, every=2, max_share=1, **settings)
+def listed_files(work_dir):
+    lines = (work_dir / 'bad_videos.txt').read_text().splitlines()
+    return sorted(line.split('\t') for line in lines)
 
 
-def test_the_log_names_ten_and_then_counts(tmp_path):
-    runner, _ = train(with_many(tmp_path))
-    log = log_of(tmp_path)
-    assert len(re.findall('cannot load clip', log)) == 10
-    counts = re.findall(r'could not be loaded (\d+) times in this epoch, (\d+) files in all', log)
-    assert runner.max_epochs - 1 <= len(counts) <= runner.max_epochs  # one an epoch
-    assert counts[-1][1] == '32' and all(int(count) > 5 for count, _ in counts)
-    assert len((tmp_path / 'bad_videos.txt').read_text().splitlines()) == 32
-    assert '32 files could not be loaded' in log
+def named(work_dir):
+    return re.findall(r'cannot load (clip \d+) ', log_of(work_dir))
+
+
+@pytest.fixture(scope='module')
+def half(tmp_path_factory):
+    """A run in which 32 of 64 clips fail: its folder and what it saw."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp('half')
+    return folder, *train(
+        with_broken_files(folder, every=2, max_share=1, workers=2))
+
+
+def test_broken_files_are_replaced_listed_and_counted(half):
+    folder, runner, records = half
+    assert len(records) == runner.max_iters
+    lines = listed_files(folder)
+    assert {name
+            for _, name, _ in lines} == {f'clip {i}'
+                                         for i in range(0, 64, 2)}
+    assert all(
+        error.startswith('OSError: no decoder opens clip')
+        for _, _, error in lines)
+    tried, failed = runner.train_dataloader.dataset.tries
+    assert failed == sum(int(count) for count, _, _ in lines)
+    assert tried - failed == sum(record['batch'] for record in records)
+    assert len(named(folder)) == len(set(named(folder))) == 10
+    counts = re.findall(
+        r'could not be loaded (\d+) times in this epoch, (\d+) files in all',
+        log_of(folder))
+    assert runner.max_epochs - 1 <= len(counts) <= runner.max_epochs
+    assert counts[-1][1] == '32'
+    assert '32 files could not be loaded' in log_of(folder)
+
+
+def test_a_resumed_run_goes_on_with_its_reports(half, tmp_path):
+    """It has the same end, and a file is named once in both parts."""
+    folder, _, records = half
+    cfg = with_broken_files(tmp_path, every=2, max_share=1)
+    assert interrupted(cfg, 4) == records
+    assert_equal_weights(folder, tmp_path)
+    assert len(named(tmp_path)) == len(set(named(tmp_path))) == 10
+    assert listed_files(tmp_path) == listed_files(folder)
 
 
 def test_reports_of_an_earlier_run_are_not_taken_for_this_ones(tmp_path):
-    for name in ('bad_videos.rank0.txt', 'bad_videos.rank3.txt'):
-        (tmp_path / name).write_text('old.mp4\tOSError: gone\tanother clip took its place\n')
+    """Nor are its crashes: a new run opens every file."""
+    for rank in (0, 3):
+        (tmp_path / f'bad_videos.rank{rank}.txt'
+         ).write_text('old.mp4\tOSError: gone\tanother clip took its place\n')
+        (tmp_path / f'crashed_videos.rank{rank}.txt').write_text(''.join(
+            f'0\tclip {i}\n' for i in range(64)))
     (tmp_path / 'bad_videos.txt').write_text('1\told.mp4\tOSError: gone\n')
-    (tmp_path / 'crashed_videos.rank3.txt').write_text('1\told.mp4\n')
-    train(base_config(tmp_path))
+    train(base_config(tmp_path, stages=[dict(epochs=1)]))
     assert not list(tmp_path.glob('*_videos*'))
     assert 'old.mp4' not in log_of(tmp_path)
-
-
-def test_a_resumed_run_goes_on_with_its_reports(tmp_path):
-    """A file is named once, before the break or after it, and the counts are of both parts."""
-    interrupted(with_many(tmp_path / 'run'), 4)
-    log = log_of(tmp_path / 'run')
-    named = re.findall(r'cannot load (clip \d+) ', log)
-    assert len(named) == len(set(named)) == 10
-    train(with_many(tmp_path / 'straight'))
-    assert (tmp_path / 'run' / 'bad_videos.txt').read_text() == (tmp_path / 'straight' / 'bad_videos.txt').read_text()
-
-
-@pytest.mark.parametrize('workers', [0, 2])
-def test_tries_are_counted_in_every_worker(tmp_path, workers):
-    cfg = with_many(tmp_path, workers=workers)
-    cfg.multigrid.precise_bn = 0
-    runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
-    runner.train()
-    close_workers(runner)
-    tried, failed = runner.train_dataloader.dataset.tries
-    reported = sum(int(line.split('\t')[0]) for line in (tmp_path / 'bad_videos.txt').read_text().splitlines())
-    assert failed == reported
-    assert tried - failed == sum(record['batch'] for record in RecordHook.records)

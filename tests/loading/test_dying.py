@@ -1,4 +1,5 @@
-"""Processes that die or hang: the run ends with an error instead of waiting, and resumes to the same end."""
+"""Processes that die or hang: the run ends with an error instead of waiting,
+and resumes to the same end."""
 
 import os
 import re
@@ -32,7 +33,7 @@ marker = Path(folder + '.happened')
 class Fault(Hook):
     priority = 'LOWEST'
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+    def after_train_iter(self, runner, batch_idx, *args, **kwargs):
         if runner.epoch != 4 or batch_idx != 1 or marker.exists():
             return
         if fault == 'rank' and dist.get_rank() == 1:
@@ -40,7 +41,8 @@ class Fault(Hook):
             os.kill(os.getpid(), signal.SIGKILL)
         if fault == 'worker':
             marker.touch()
-            os.kill(runner.train_dataloader._iterator._workers[0].pid, signal.SIGKILL)
+            worker, *_ = runner.train_dataloader._iterator._workers
+            os.kill(worker.pid, signal.SIGKILL)
         if fault == 'terminated':
             marker.touch()
             os.kill(os.getpid(), signal.SIGTERM)
@@ -49,7 +51,8 @@ class Fault(Hook):
 class Hang(BaseTransform):
     # In epoch 4 only once, as a network drive does.
     def transform(self, results):
-        if fault == 'hang' and Path(folder, 'epoch_4.pth').exists() and not marker.exists():
+        begun = Path(folder, 'epoch_4.pth').exists()
+        if fault == 'hang' and begun and not marker.exists():
             marker.touch()
             time.sleep(600)
         if fault == 'unreadable' and results['clip'] in (5, 30):
@@ -71,7 +74,9 @@ if 'RANK' in os.environ:
     dist.init_process_group('gloo')
     cfg.launcher = 'pytorch'
     cfg.experiment_name = 'dying'
-    cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel', device_ids=None,
+        broadcast_buffers=False)
 runner = Runner.from_cfg(apply_multigrid(cfg))
 runner.register_hook(Fault())
 runner.train()
@@ -79,7 +84,8 @@ runner.train()
 
 
 def launch(tmp_path, folder, fault, workers=0, processes=1):
-    """Start the processes of one run, wait for all; exit codes and what they printed."""
+    """Start the processes of one run, wait for all; exit codes and what they
+    printed."""
     script = tmp_path / 'run.py'
     script.write_text(RUN)
     with socket.socket() as free:
@@ -89,12 +95,25 @@ def launch(tmp_path, folder, fault, workers=0, processes=1):
     for rank in range(processes):
         env = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1')
         if processes > 1:
-            env.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(processes), MASTER_ADDR='127.0.0.1',
-                       MASTER_PORT=str(port))
+            env.update(
+                RANK=str(rank),
+                LOCAL_RANK=str(rank),
+                WORLD_SIZE=str(processes),
+                MASTER_ADDR='127.0.0.1',
+                MASTER_PORT=str(port))
         with open(tmp_path / f'{folder}.{rank}.log', 'w') as log:
-            started.append(subprocess.Popen([sys.executable, '-W', 'ignore', str(script), str(tmp_path / folder), fault,
-                                             str(workers)], cwd=ROOT, env=env, stdout=log, stderr=log,
-                                            start_new_session=True))
+            started.append(
+                subprocess.Popen([
+                    sys.executable, '-W', 'ignore',
+                    str(script),
+                    str(tmp_path / folder), fault,
+                    str(workers)
+                ],
+                                 cwd=ROOT,
+                                 env=env,
+                                 stdout=log,
+                                 stderr=log,
+                                 start_new_session=True))
     try:
         codes = [process.wait(150) for process in started]
     finally:
@@ -102,7 +121,8 @@ def launch(tmp_path, folder, fault, workers=0, processes=1):
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-    return codes, ''.join((tmp_path / f'{folder}.{rank}.log').read_text() for rank in range(processes))
+    return codes, ''.join((tmp_path / f'{folder}.{rank}.log').read_text()
+                          for rank in range(processes))
 
 
 def fine(result):
@@ -112,7 +132,10 @@ def fine(result):
 
 FAULTS = dict(
     terminated=(dict(), [-signal.SIGTERM], ''),
-    worker=(dict(workers=1), [1], 'is killed by signal|exited unexpectedly|ConnectionResetError|EOFError'),
+    worker=(dict(workers=1), [
+        1
+    ], 'is killed by signal|exited unexpectedly|ConnectionResetError|EOFError'
+            ),
     hang=(dict(workers=1), [1], 'DataLoader timed out after 5 seconds'))
 
 
@@ -131,7 +154,8 @@ def test_the_run_ends_and_resumes_to_the_same_weights(tmp_path, fault):
 
 @pytest.mark.long
 def test_a_rank_that_dies(tmp_path):
-    """The other ends with an error instead of waiting for ever; both resume to the weights of an undisturbed run."""
+    """The other ends with an error instead of waiting for ever; both resume to
+    the weights of an undisturbed run."""
     fine(launch(tmp_path, 'straight', 'none', processes=2))
     codes, log = launch(tmp_path, 'run', 'rank', processes=2)
     assert codes[1] == -signal.SIGKILL
@@ -142,7 +166,8 @@ def test_a_rank_that_dies(tmp_path):
 
 @pytest.mark.long
 def test_workers_that_crash_on_two_processes(tmp_path):
-    """The other process waits for the one whose worker is started anew; as if the files could not be read."""
+    """The other process waits for the one whose worker is started anew; as if
+    the files could not be read."""
     fine(launch(tmp_path, 'unreadable', 'unreadable', workers=1, processes=2))
     codes, log = launch(tmp_path, 'run', 'crash', workers=1, processes=2)
     assert codes == [0, 0], log[-3000:]

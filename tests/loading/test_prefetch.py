@@ -1,4 +1,5 @@
-"""One stream of batches: workers load ahead across epochs, stages, precise BN and validation."""
+"""One stream of batches: workers load ahead across epochs, stages, precise BN
+and validation."""
 
 import multiprocessing
 import signal
@@ -12,13 +13,15 @@ from mmengine.hooks import Hook
 from torch.utils.data import DataLoader
 
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.core.batch_sampler import PRECISE_BN, TRAIN, MultigridBatchSampler
+from mmaction_multigrid.core.batch_sampler import (PRECISE_BN, TRAIN,
+                                                   MultigridBatchSampler)
 from mmaction_multigrid.core.dataset import MultigridDataset
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.loading.broken import ReplaceBrokenClips
 from mmaction_multigrid.loading.prefetch import PrefetchLoader
-
-from ..engine.test_training import assert_equal_weights, interrupted, train
+from ..engine.test_training import undisturbed  # noqa: F401
+from ..engine.test_training import (assert_equal_weights, interrupted, train,
+                                    with_dropout)
 from ..toy import RecordHook, base_config
 from .test_dead_workers import crashes, crashing
 
@@ -46,16 +49,17 @@ def starts(monkeypatch):
 
 @HOOKS.register_module()
 class AheadHook(Hook):
-    """Waits at the end of every epoch but the last until workers have loaded what nobody has asked for yet."""
+    """Waits at an epoch's end until workers are ahead of what was asked."""
     priority = 'LOWEST'
 
-    def __init__(self, precise_batches=0):
+    def __init__(self, precise_batches):
         self.precise_clips = 2 * precise_batches
         self.taken = 0
 
     def after_train_epoch(self, runner):
         loop = runner.train_loop
-        self.taken += sum(record['batch'] for record in RecordHook.records if record['epoch'] == runner.epoch)
+        self.taken += sum(record['batch'] for record in RecordHook.records
+                          if record['epoch'] == runner.epoch)
         self.taken += self.precise_clips * loop.is_eval_epoch(runner.epoch + 1)
         if runner.epoch + 1 < runner.max_epochs:
             wait_for(lambda: loop.dataloader.dataset.tries[0] > self.taken)
@@ -64,27 +68,33 @@ class AheadHook(Hook):
         assert runner.train_loop.dataloader.dataset.tries[0] == self.taken
 
 
-@pytest.mark.parametrize(('workers', 'precise_bn'), [(1, 2), (2, 0), (2, 2)])
-def test_workers_load_the_next_epoch_while_nobody_asks(tmp_path, starts, workers, precise_bn):
+def test_workers_load_the_next_epoch_while_nobody_asks(
+        undisturbed,  # noqa: F811
+        tmp_path,
+        starts):
     """Nothing is loaded twice, and nothing for nobody."""
-    cfg = base_config(tmp_path / 'run', workers=workers)
-    cfg.multigrid.precise_bn = precise_bn
-    cfg.custom_hooks.append(dict(type='AheadHook', precise_batches=precise_bn))
-    _, records = train(cfg)
+    cfg = with_dropout(tmp_path, workers=2)
+    cfg.custom_hooks.append(dict(type='AheadHook', precise_batches=2))
+    assert train(cfg)[1] == undisturbed.records
     assert starts == [(0, 0)]
-    alone = base_config(tmp_path / 'alone')
-    alone.multigrid.precise_bn = precise_bn
-    assert train(alone)[1] == records
-    assert_equal_weights(tmp_path / 'alone', tmp_path / 'run')
+    assert_equal_weights(undisturbed.folder, tmp_path)
 
 
-def test_a_resumed_run_is_one_stream_too(tmp_path, starts):
-    interrupted(base_config(tmp_path, workers=1), 4)
+def test_a_resumed_run_is_one_stream_too(
+        undisturbed,  # noqa: F811
+        tmp_path,
+        starts):
+    cfg = with_dropout(tmp_path, workers=1)
+    assert interrupted(cfg, 4) == undisturbed.records
     assert starts == [(0, 0), (4, 0)]
+    assert_equal_weights(undisturbed.folder, tmp_path)
+
+
+STAGED = dict(stages=[dict(epochs=2, num_frames=4), dict(epochs=2)])
 
 
 def test_a_model_without_batch_norm_is_not_waited_for(tmp_path, starts):
-    cfg = base_config(tmp_path, workers=1)
+    cfg = base_config(tmp_path, workers=1, **STAGED)
     cfg.model.backbone.norm = 'IN3d'
     train(cfg)
     assert starts == [(0, 0)]
@@ -102,7 +112,7 @@ class StopTrainingHook(Hook):
 def test_training_that_stops_early(tmp_path, persistent):
     """What was loaded ahead is left; workers that do not persist end."""
     before = set(multiprocessing.active_children())
-    cfg = apply_multigrid(base_config(tmp_path, workers=2))
+    cfg = apply_multigrid(base_config(tmp_path, workers=1, **STAGED))
     cfg.train_dataloader.persistent_workers = persistent
     cfg.custom_hooks.append(dict(type='StopTrainingHook'))
     runner, records = train(cfg, resolve=False)
@@ -126,27 +136,31 @@ class ValidateBesideCrashHook(Hook):
 
 
 def test_a_worker_that_crashes_while_the_model_is_validated(tmp_path):
-    """On a clip of the epoch after: as if its file could not be read, from that epoch on."""
-    stages = [dict(epochs=2, num_frames=4), dict(epochs=2)]
-    _, records = train(base_config(tmp_path / 'fine', stages=stages))
-    first = next(record['indices'][0] for record in records if record['epoch'] == 2)
+    """On a clip of the epoch after: as if its file could not be read, from
+    that epoch on."""
+    _, records = train(base_config(tmp_path / 'fine', **STAGED))
+    first = next(record['indices'][0] for record in records
+                 if record['epoch'] == 2)
 
     def cfg(name, **settings):
         cfg = crashing(tmp_path / name, clips=[first], frames=8, **settings)
-        cfg.multigrid.update(precise_bn=0, stages=stages)
+        cfg.multigrid.update(precise_bn=0, **STAGED)
         return cfg
 
     _, expected = train(cfg('unreadable', raises=True, workers=0))
     run = cfg('run')
     (tmp_path / 'run.crashes').touch()
-    run.custom_hooks.append(dict(type='ValidateBesideCrashHook', log=str(tmp_path / 'run')))
+    run.custom_hooks.append(
+        dict(type='ValidateBesideCrashHook', log=str(tmp_path / 'run')))
     assert train(run)[1] == expected
     assert_equal_weights(tmp_path / 'unreadable', tmp_path / 'run')
-    assert (tmp_path / 'run' / 'crashed_videos.rank0.txt').read_text() == f'2\tclip {first}\n'
+    assert (tmp_path / 'run' /
+            'crashed_videos.rank0.txt').read_text() == f'2\tclip {first}\n'
 
 
 class Numbers:
-    """Clips that tell their index, and a random number that follows from seed, epoch and index."""
+    """Clips that tell their index, and a random number that follows from seed,
+    epoch and index."""
 
     def __len__(self):
         return 24
@@ -155,16 +169,26 @@ class Numbers:
         return index, int(torch.randint(10**6, ()))
 
 
-STAGES = [dict(epochs=1, shapes=[(4, 4, 8), (2, 4, 11)]), dict(epochs=3, shapes=[(1, 8, 16)])]
+STAGES = [
+    dict(epochs=1, shapes=[(4, 4, 8), (2, 4, 11)]),
+    dict(epochs=3, shapes=[(1, 8, 16)])
+]
 
 
 def loader_of(workers, sampler=DefaultSampler, **options):
     data = MultigridDataset(ReplaceBrokenClips(Numbers()), (8, 16))
     data.watch(workers)
-    batch_sampler = MultigridBatchSampler(sampler(range(24), seed=1), 2, STAGES)
+    batch_sampler = MultigridBatchSampler(
+        sampler(range(24), seed=1), 2, STAGES)
     batch_sampler.set_precise_bn(1, Shape(1, 8, 16), 3)
-    return PrefetchLoader(DataLoader(data, num_workers=workers, persistent_workers=workers > 0,
-                                     collate_fn=pseudo_collate, batch_sampler=batch_sampler, **options))
+    return PrefetchLoader(
+        DataLoader(
+            data,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            collate_fn=pseudo_collate,
+            batch_sampler=batch_sampler,
+            **options))
 
 
 def take(loader, epoch, purpose=TRAIN, count=None):
@@ -177,14 +201,17 @@ def take(loader, epoch, purpose=TRAIN, count=None):
     return found
 
 
-@pytest.mark.parametrize('asked', [
-    [(0, ), (1, ), (1, PRECISE_BN), (2, )],
-    [(0, ), (1, ), (2, )],  # precise BN is left out
-    [(2, ), (0, ), (0, )],
-    [(0, TRAIN, 1), (1, TRAIN, 3), (1, )],  # broken off
-    [(3, ), (1, PRECISE_BN, 1), (1, PRECISE_BN)],
-], ids=str)
-@pytest.mark.parametrize('prefetch', [1, 2, 9])
+@pytest.mark.parametrize(
+    'asked',
+    [
+        [(0, ), (1, ), (1, PRECISE_BN), (2, )],
+        [(0, ), (1, ), (2, )],  # precise BN is left out
+        [(2, ), (0, ), (0, )],
+        [(0, TRAIN, 1), (1, TRAIN, 3), (1, )],  # broken off
+        [(3, ), (1, PRECISE_BN, 1), (1, PRECISE_BN)],
+    ],
+    ids=str)
+@pytest.mark.parametrize('prefetch', [1, 9])
 def test_whatever_is_asked_for_is_what_comes(asked, prefetch):
     with loader_of(0) as alone:
         expected = [take(alone, *what) for what in asked]
@@ -203,9 +230,11 @@ def test_a_restart_draws_no_random_number():
 
 
 def test_a_dead_worker_of_the_validation_ends_the_run(tmp_path):
-    """Its signal waits for the next training batch; the validation loader looks by itself, every five seconds."""
+    """Its signal waits for the next training batch; the validation loader
+    looks by itself, every five seconds."""
     cfg = base_config(tmp_path, workers=1)
-    cfg.val_dataloader.dataset.pipeline.insert(0, dict(type='Kill', clips=[], log=''))
+    cfg.val_dataloader.dataset.pipeline.insert(
+        0, dict(type='Kill', clips=[], log=''))
     with pytest.raises(RuntimeError, match='exited unexpectedly'):
         train(cfg)
     assert 'DeferredSigchld' not in repr(signal.getsignal(signal.SIGCHLD))

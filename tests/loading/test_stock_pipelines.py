@@ -10,7 +10,6 @@ from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.shapes import Shape
-
 from ..toy import new_name
 from ..videos import encode
 
@@ -39,18 +38,18 @@ test_dataloader = dict(num_workers=0, persistent_workers=False, dataset=dict(
     pipeline={{{{_base_.val_pipeline}}}}))
 randomness = dict(seed=0)
 """
-POSE_CONFIGS = [
-    ('posec3d/slowonly_r50_8xb16-u48-240e_gym-keypoint.py',
-     'dataset=part', ''),
-    ('posec3d/rgbpose_conv3d/rgbpose_conv3d.py', '**part',
-     ', data_prefix=dict(video=data)')]
+POSE_CONFIGS = [('posec3d/slowonly_r50_8xb16-u48-240e_gym-keypoint.py',
+                 'dataset=part', ''),
+                ('posec3d/rgbpose_conv3d/rgbpose_conv3d.py', '**part',
+                 ', data_prefix=dict(video=data)')]
 
 
 def stock_config(folder, base, text, multigrid='', name='ours', **values):
     """A config in a folder of its own that inherits MMAction2's."""
     path = folder / f'{name}.py'
-    path.write_text((HEAD + text).format(base=base, multigrid=multigrid,
-                                         data=folder, **values))
+    path.write_text(
+        (HEAD +
+         text).format(base=base, multigrid=multigrid, data=folder, **values))
     cfg = Config.fromfile(path)
     cfg.work_dir = str(folder / name)
     return cfg
@@ -61,8 +60,10 @@ def load_clips(cfg, number=1):
     loader = apply_multigrid(cfg).train_dataloader
     data = DATASETS.build(loader.dataset)
     data.set_epoch(0, 0)
-    shapes = {Shape(*shape) for stage in loader.batch_sampler.stages
-              for shape in stage['shapes']}
+    shapes = {
+        Shape(*shape)
+        for stage in loader.batch_sampler.stages for shape in stage['shapes']
+    }
     for shape in shapes:
         for index in range(number):
             data[index, shape]
@@ -72,25 +73,35 @@ def load_clips(cfg, number=1):
 def write_videos(folder, labels):
     for i in range(len(labels)):
         encode(folder / f'{i}.mp4', 40, 64, 48)
-    (folder / 'list.txt').write_text(
-        ''.join(f'{i}.mp4 {label}\n' for i, label in enumerate(labels)))
+    (folder /
+     'list.txt').write_text(''.join(f'{i}.mp4 {label}\n'
+                                    for i, label in enumerate(labels)))
 
 
 @pytest.mark.parametrize(('base', 'dataset', 'more'), POSE_CONFIGS)
 def test_poses_of_stock_configs(tmp_path, base, dataset, more):
     encode(tmp_path / 'a.avi', 40, 64, 48)
     random = np.random.RandomState(0)
-    poses = [dict(
-        frame_dir='a', filename='a.mp4', label=i, total_frames=40,
-        img_shape=(48, 64), original_shape=(48, 64),
-        keypoint=random.rand(1, 40, 17, 2).astype(np.float16) * 40,
-        keypoint_score=np.ones((1, 40, 17), np.float16)) for i in range(2)]
+    poses = [
+        dict(
+            frame_dir='a',
+            filename='a.mp4',
+            label=i,
+            total_frames=40,
+            img_shape=(48, 64),
+            original_shape=(48, 64),
+            keypoint=random.rand(1, 40, 17, 2).astype(np.float16) * 40,
+            keypoint_score=np.ones((1, 40, 17), np.float16)) for i in range(2)
+    ]
     (tmp_path / 'a.avi').rename(tmp_path / 'a.mp4')
     names = ['a', 'a.mp4']
-    (tmp_path / 'poses.pkl').write_bytes(pickle.dumps(dict(
-        annotations=poses, split=dict(train=names, xsub_train=names))))
-    load_clips(stock_config(tmp_path, f'skeleton/{base}', POSES,
-                            dataset=dataset, more=more))
+    (tmp_path / 'poses.pkl').write_bytes(
+        pickle.dumps(
+            dict(annotations=poses, split=dict(train=names,
+                                               xsub_train=names))))
+    load_clips(
+        stock_config(
+            tmp_path, f'skeleton/{base}', POSES, dataset=dataset, more=more))
 
 
 SMALL = ('recognition/slowonly/'
@@ -101,8 +112,10 @@ def test_a_class_that_the_head_has_not(tmp_path):
     """Before the first iteration; a GPU would name neither."""
     write_videos(tmp_path, [0, 1, 2])
     cfg = stock_config(tmp_path, *SMALL, multigrid="max_batch_factor='auto'")
-    with pytest.raises(ValueError, match=r"list.txt': .*2\.mp4 has class 2, "
-                       r'but model\.cls_head\.num_classes = 2 allows 0 to 1'):
+    with pytest.raises(
+            ValueError,
+            match=r"list.txt': .*2\.mp4 has class 2, "
+            r'but model\.cls_head\.num_classes = 2 allows 0 to 1'):
         RUNNERS.build(new_name(cfg)).train()
 
 
@@ -110,9 +123,9 @@ def test_testing_needs_nothing_of_the_training(tmp_path):
     """No list, no grid store; the figures are stock's."""
     write_videos(tmp_path, [0, 1, 0])
     found = []
-    for name, multigrid in [
-            ('ours', "max_batch_factor='auto', grid_store='nowhere'"),
-            ('plain', '')]:
+    for name, multigrid in [('ours',
+                             "max_batch_factor='auto', grid_store='nowhere'"),
+                            ('plain', '')]:
         cfg = stock_config(tmp_path, *SMALL, multigrid=multigrid, name=name)
         cfg.train_dataloader.dataset.ann_file = 'nowhere.txt'
         if name == 'plain':

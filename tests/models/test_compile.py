@@ -1,4 +1,5 @@
-"""Compiled backbones: every iteration runs compiled code, and each shape is compiled once."""
+"""Compiled backbones: every iteration runs compiled code, and each shape is
+compiled once."""
 
 import pytest
 import torch
@@ -6,9 +7,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmaction_multigrid import apply_multigrid
-
-from ..toy import base_config, new_name
 from ..engine.test_training import last_weights
+from ..toy import base_config, new_name
 
 compiled, calls = [], []
 
@@ -26,17 +26,23 @@ def counted(module, inputs):
 
 
 class Shapes(Hook):
-    """Writes down shape and splits of every iteration, and whether a compiled graph ran in it."""
+    """Writes down shape and splits of every iteration, and whether a compiled
+    graph ran in it."""
 
     def __init__(self):
         self.seen, self.ran = set(), []
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         inputs = data_batch['inputs']
-        self.seen.add((len(inputs), *inputs[0].shape, runner.model.backbone.bn.num_splits))
+        self.seen.add((len(inputs), *inputs[0].shape,
+                       runner.model.backbone.bn.num_splits))
         self.before = len(calls)
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+    def after_train_iter(self,
+                         runner,
+                         batch_idx,
+                         data_batch=None,
+                         outputs=None):
         self.ran.append(len(calls) - self.before)
 
 
@@ -53,15 +59,19 @@ def _clean_dynamo():
 def test_each_shape_is_compiled_once_and_none_runs_uncompiled(tmp_path):
     cfg = base_config(tmp_path / 'eager', bn_base_size=2)
     Runner.from_cfg(new_name(apply_multigrid(cfg))).train()
-    cfg.work_dir, cfg.compile = str(tmp_path / 'compiled'), dict(backend='counted')
+    cfg.work_dir, cfg.compile = str(tmp_path /
+                                    'compiled'), dict(backend='counted')
     runner, shapes = Runner.from_cfg(new_name(apply_multigrid(cfg))), Shapes()
     runner.register_hook(shapes)
     runner.train()
-    assert len(shapes.seen) > 8  # torch's limit, after which it goes on uncompiled
+    assert len(
+        shapes.seen) > 8  # torch's limit, after which it goes on uncompiled
     assert set(shapes.ran) == {1}
-    # And one each for validation and for precise BN, in which the momentum is another.
+    # And one each for validation and for precise BN, in which the momentum
+    # is another.
     assert len(compiled) == len(shapes.seen) + 2
-    eager, ours = last_weights(tmp_path / 'eager'), last_weights(tmp_path / 'compiled')
+    eager, ours = last_weights(tmp_path / 'eager'), last_weights(tmp_path /
+                                                                 'compiled')
     assert eager.keys() == ours.keys()
     for name, value in eager.items():
         torch.testing.assert_close(ours[name], value)
@@ -76,5 +86,6 @@ def test_compile_is_taken_from_the_base_config(tmp_path):
     cfg.compile = False
     assert 'CompileBackboneHook' not in str(apply_multigrid(cfg))
     cfg.compile = 'yes'
-    with pytest.raises(TypeError, match="compile = 'yes': must be True, False or a dict"):
+    with pytest.raises(
+            TypeError, match="compile = 'yes': must be True, False or a dict"):
         apply_multigrid(cfg)

@@ -1,91 +1,73 @@
-"""Runs of a transformer: resumed, in two processes, compiled, in mixed precision, and loaded without this package."""
+"""Runs of a transformer, compiled too."""
 
 import pytest
 import torch
-import torch.distributed as dist
-from mmaction.registry import MODELS
-from mmengine.runner import Runner
 
-from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.models.positions import InterpolatedPosEmbed
-
-from ..toy import RecordHook, base_config
-from .test_compile import _clean_dynamo, calls, compiled  # noqa: F401  registers the backend 'counted'
 from ..engine.test_training import last_weights, train
-from ..engine.test_two_processes import in_two_processes
+from ..toy import base_config
+from .test_compile import (  # noqa: F401  registers the backend 'counted'
+    _clean_dynamo, calls, compiled)
 
 
 def transformer(work_dir, **settings):
     """Of 8 frames of 16 pixels, in patches of 4."""
     cfg = base_config(work_dir, **settings)
-    cfg.model.backbone = dict(type='TimeSformer', num_frames=8, img_size=16, patch_size=4, embed_dims=8, num_heads=2,
-                              num_transformer_layers=1, dropout_ratio=0.1)
-    cfg.model.cls_head = dict(type='TimeSformerHead', num_classes=2, in_channels=8, average_clips='prob')
-    cfg.optim_wrapper = dict(optimizer=dict(type='AdamW', lr=0.001, weight_decay=0.05), paramwise_cfg=dict(
-        custom_keys={'pos_embed': dict(decay_mult=0.), 'backbone.norm': dict(lr_mult=0.1)}))
+    cfg.model.backbone = dict(
+        type='TimeSformer',
+        num_frames=8,
+        img_size=16,
+        patch_size=4,
+        embed_dims=8,
+        num_heads=2,
+        num_transformer_layers=1,
+        dropout_ratio=0.1)
+    cfg.model.cls_head = dict(
+        type='TimeSformerHead',
+        num_classes=2,
+        in_channels=8,
+        average_clips='prob')
+    cfg.optim_wrapper = dict(
+        optimizer=dict(type='AdamW', lr=0.001, weight_decay=0.05),
+        paramwise_cfg=dict(custom_keys={
+            'pos_embed': dict(decay_mult=0.),
+            'backbone.norm': dict(lr_mult=0.1)
+        }))
     return cfg
 
 
 def test_every_shape_is_of_whole_patches(tmp_path):
     runner, records = train(transformer(tmp_path))
-    assert {(record['frames'], record['crop']) for record in records} == {
-        (frames, crop) for frames in (2, 4, 8) for crop in (8, 12, 16)} - {(2, 16)}
+    assert {(record['frames'], record['crop'])
+            for record in records} == {(frames, crop)
+                                       for frames in (2, 4, 8)
+                                       for crop in (8, 12, 16)} - {(2, 16)}
     assert isinstance(runner.model.backbone, InterpolatedPosEmbed)
     log = next(tmp_path.rglob('*.log')).read_text()
     assert 'positions follow the grid in 1 modules, backbone first' in log
     assert 'by its square root' in log
 
 
-def run_in_a_process(rank, folder):
-    RecordHook.records.clear()
-    cfg = transformer(folder / 'run', max_epochs=4, milestones=(2, 3))
-    cfg.launcher, cfg.model_wrapper_cfg = 'pytorch', dict(type='MMDistributedDataParallel', device_ids=None,
-                                                          broadcast_buffers=False)
-    runner = Runner.from_cfg(apply_multigrid(cfg))
-    runner.train()
-    dist.barrier()
-    shapes = [(record['frames'], record['crop'], record['batch']) for record in RecordHook.records]
-    return shapes, runner.model.module.state_dict()
-
-
-def test_two_processes_have_the_same_shapes_and_weights(tmp_path):
-    (shapes, weights), (other_shapes, other_weights) = in_two_processes(run_in_a_process, tmp_path)
-    assert shapes == other_shapes and len(set(shapes)) > 5
-    for name, value in weights.items():
-        assert torch.equal(value, other_weights[name]), name
-
-
-@pytest.mark.filterwarnings('ignore:The .grad attribute')  # of dynamo, where mmcv's loop over layers breaks a graph
+@pytest.mark.filterwarnings(
+    'ignore:The .grad attribute'
+)  # of dynamo, where mmcv's loop over layers breaks a graph
 @pytest.mark.usefixtures('_clean_dynamo')
 def test_compiled(tmp_path):
     """Each shape has a graph, and the tables in it are those of its tokens."""
-    few = dict(max_epochs=2, milestones=(1, ), stages=[dict(epochs=1, num_frames=4, crop_size=8), dict(epochs=1)])
+    few = dict(
+        max_epochs=2,
+        milestones=(1, ),
+        stages=[dict(epochs=1, num_frames=4, crop_size=8),
+                dict(epochs=1)])
     train(transformer(tmp_path / 'eager', **few))
     cfg = transformer(tmp_path / 'compiled', **few)
     cfg.compile = dict(backend='counted')
     _, records = train(cfg)
-    assert len(compiled) >= len({(record['frames'], record['crop'], record['batch']) for record in records})
+    assert len(compiled) >= len(
+        {(record['frames'], record['crop'], record['batch'])
+         for record in records})
     assert calls
-    eager, ours = last_weights(tmp_path / 'eager'), last_weights(tmp_path / 'compiled')
+    eager, ours = last_weights(tmp_path / 'eager'), last_weights(tmp_path /
+                                                                 'compiled')
     for name, value in eager.items():
         torch.testing.assert_close(ours[name], value, rtol=1e-4, atol=1e-5)
-
-
-def test_an_embedding_without_a_rule_is_refused_by_name(tmp_path):
-    cfg = base_config(tmp_path)
-    cfg.model.backbone = dict(type='Embedded')
-    with pytest.raises(ValueError, match=r'backbone\.pos_embed of Embedded: .*register_position_rule'):
-        train(cfg)
-
-
-@MODELS.register_module()
-class Embedded(torch.nn.Module):
-    """A backbone of a user's own, for one grid."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = torch.nn.Conv3d(3, 4, 1)
-        self.pos_embed = torch.nn.Parameter(torch.zeros(1, 4, 8, 16, 16))
-
-    def forward(self, x):
-        return self.conv(x) + self.pos_embed

@@ -5,40 +5,51 @@ from itertools import product
 
 import pytest
 import torch
-from mmaction.models.backbones.swin import SwinTransformerBlock3D, WindowAttention3D
+from mmaction.models.backbones.swin import (SwinTransformerBlock3D,
+                                            WindowAttention3D)
 from mmengine.registry import init_default_scope
 
 from mmaction_multigrid.models.positions import interpolate_pos_embeds
-from mmaction_multigrid.models.windows import WindowSizeMixin
-
 from ..transformers import BASE, build, noise
 
 # Of stock code.
-pytestmark = [pytest.mark.filterwarnings(f'ignore:{text}') for text in ('torch.meshgrid', 'torch.utils.checkpoint')]
+pytestmark = [
+    pytest.mark.filterwarnings(f'ignore:{text}')
+    for text in ('torch.meshgrid', 'torch.utils.checkpoint')
+]
 
 
 def offsets_of(rows, full):
-    """The offset (t, h, w) that every row of a bias table is for, written out by hand."""
+    """The offset (t, h, w) that every row of a bias table is for, written out
+    by hand."""
     names = list(product(*(range(1 - size, size) for size in full)))
     return [names[row] for row in rows]
 
 
 def pairs_of(window):
-    """Offsets of all pairs of positions of a window, in the order of attention."""
+    """Offsets of all pairs of positions of a window, in the order of
+    attention."""
     places = list(product(*map(range, window)))
-    return [tuple(a - b for a, b in zip(one, other)) for one in places for other in places]
+    return [
+        tuple(a - b for a, b in zip(one, other)) for one in places
+        for other in places
+    ]
 
 
 def used_rows(attention, window):
-    """Rows of the table that an attention reads for a window: the index as its forward cuts it."""
+    """Rows of the table that an attention reads for a window: the index as its
+    forward cuts it."""
     count = window[0] * window[1] * window[2]
     return attention.relative_position_index[:count, :count].flatten().tolist()
 
 
-@pytest.mark.parametrize(('window', 'wrong'), [((8, 4, 4), 0.976), ((8, 5, 5), 0.981), ((2, 4, 4), 0.895),
+@pytest.mark.parametrize(('window', 'wrong'), [((8, 4, 4), 0.976),
+                                               ((8, 5, 5), 0.981),
+                                               ((2, 4, 4), 0.895),
                                                ((2, 7, 7), 0), ((8, 7, 7), 0)])
 def test_every_pair_has_the_bias_of_its_offset(window, wrong):
-    """Of a 8 x 7 x 7 window's table; ``wrong`` is the share of pairs that stock code gives another offset's."""
+    """Of a 8 x 7 x 7 window's table; ``wrong`` is the share of pairs that
+    stock code gives another offset's."""
     full = (8, 7, 7)
     stock = WindowAttention3D(4, full, 1)
     block = SwinTransformerBlock3D(4, 1, full)
@@ -47,7 +58,10 @@ def test_every_pair_has_the_bias_of_its_offset(window, wrong):
     expected = pairs_of(window)
     assert offsets_of(used_rows(block.attn, window), full) == expected
     found = offsets_of(used_rows(stock, window), full)
-    assert sum(a != b for a, b in zip(found, expected)) / len(expected) == pytest.approx(wrong, abs=0.002)
+    assert sum(
+        a != b
+        for a, b in zip(found, expected)) / len(expected) == pytest.approx(
+            wrong, abs=0.002)
 
 
 def test_it_is_the_stock_network_where_windows_are_full_or_only_shorter():
@@ -57,7 +71,8 @@ def test_it_is_the_stock_network_where_windows_are_full_or_only_shorter():
     names = interpolate_pos_embeds(ours)
     assert len(names) == 4 and names == interpolate_pos_embeds(ours)
     assert list(ours.state_dict()) == list(stock.state_dict())
-    # 64 pixels are 16 x 16 and 8 x 8 positions, both above the window; 2 frames are one position.
+    # 64 pixels are 16 x 16 and 8 x 8 positions, both above the window; 2
+    # frames are one position.
     for frames, crop in (BASE, (2, 64), BASE):
         clips = noise(frames, crop)
         assert torch.equal(ours(clips), stock(clips))
@@ -66,29 +81,33 @@ def test_it_is_the_stock_network_where_windows_are_full_or_only_shorter():
     ours.load_state_dict(stock.state_dict(), strict=True)
 
 
-def test_a_coarse_shape_is_as_with_a_window_of_that_size():
-    """A native block of a smaller window that has the biases of its offsets."""
+@pytest.mark.parametrize('with_cp', [False, True])
+def test_a_coarse_shape_is_as_with_a_window_of_that_size(with_cp):
+    """A native block of a smaller window that has the biases of its offsets.
+
+    Gradients reach the offsets that occur and no others, with activation
+    checkpointing too, which runs the block again when it goes back.
+    """
     torch.manual_seed(0)
-    ours, full, window = SwinTransformerBlock3D(8, 2, (4, 7, 7)), (4, 7, 7), (4, 5, 5)
+    full, window = (4, 7, 7), (4, 5, 5)
+    ours = SwinTransformerBlock3D(8, 2, full, with_cp=with_cp)
     native = SwinTransformerBlock3D(8, 2, window)
     state = ours.state_dict()
-    rows = {offset: row for row, offset in enumerate(offsets_of(range(7 * 13 * 13), full))}
+    rows = {
+        offset: row
+        for row, offset in enumerate(offsets_of(range(7 * 13 * 13), full))
+    }
     kept = [rows[offset] for offset in offsets_of(range(7 * 9 * 9), window)]
-    state['attn.relative_position_bias_table'] = state['attn.relative_position_bias_table'][kept]
-    state['attn.relative_position_index'] = native.attn.relative_position_index
+    table = 'attn.relative_position_bias_table'
+    state[table] = state[table][kept]
+    index = 'attn.relative_position_index'
+    state[index] = native.state_dict()[index]
     native.load_state_dict(state)
     interpolate_pos_embeds(ours)
-    x = torch.randn(2, *window, 8)
-    torch.testing.assert_close(ours.eval()(x, None), native.eval()(x, None), rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize('with_cp', [False, True])
-def test_gradients_reach_the_offsets_that_occur_and_no_others(with_cp):
-    """With activation checkpointing too, which runs the block again when it goes back."""
-    block = SwinTransformerBlock3D(8, 2, (4, 7, 7), with_cp=with_cp)
-    interpolate_pos_embeds(block)
-    assert isinstance(block, WindowSizeMixin)
-    x = torch.randn(2, 4, 5, 5, 8, requires_grad=True)
-    block(x, None).square().sum().backward()
-    rows = block.attn.relative_position_bias_table.grad.abs().sum(1).nonzero().flatten().tolist()
-    assert set(offsets_of(rows, (4, 7, 7))) == set(pairs_of((4, 5, 5)))
+    x = torch.randn(2, *window, 8, requires_grad=True)
+    output, expected = ours.eval()(x, None), native.eval()(x, None)
+    torch.testing.assert_close(output, expected, rtol=1e-5, atol=1e-5)
+    output.square().sum().backward()
+    used = ours.attn.relative_position_bias_table.grad.abs().sum(1).nonzero()
+    assert set(offsets_of(used.flatten().tolist(),
+                          full)) == set(pairs_of(window))
