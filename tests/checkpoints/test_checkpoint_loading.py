@@ -172,7 +172,7 @@ def stock_config(work_dir, epochs):
         dict(type='OneCycleLR', eta_max=0.1, total_steps=100, by_epoch=False),
         dict(type='PolyLR', eta_min=1e-4),
         dict(type='CosineAnnealingMomentum', T_max=4),
-        dict(type='ReduceOnPlateauLR', monitor='acc/top1', rule='greater')
+        dict(type='ReduceOnPlateauLR', monitor='acc/top1', rule='greater'),
     ]
     cfg.resume = epochs > 2
     return new_name(cfg)

@@ -69,23 +69,22 @@ def stages(*entries, **first):
     return dict(stages=[dict(epochs=2, num_frames=4, **first), *entries])
 
 
-REFUSED = [(stages(dict(epochs=2)),
-            [r'stages\[1\].epochs: 1 in the checkpoint, 2 now']),
-           (stages(dict(epochs=1, crop_size=12)), [
-               r'stages\[1\].shapes\[0\]: \[1, 8, 16\] in the checkpoint, '
-               r'\[2, 8, 12\] now'
-           ]),
-           (stages(dict(epochs=1), lr_factor=0.5), [
-               r'lr\[0\].points\[0\]: \[0, 2.0\] in the checkpoint, '
-               r'\[0, 0.5\] now'
-           ]),
-           (dict(bn_base_size=4), ['bn_base_size: 2 in the checkpoint, 4 now'
-                                   ]),
-           (dict(stages=None), [
-               'stages: of length 2 in the checkpoint, of length 7 now',
-               r'lr\[0\].points\[1\]: \[1.5, 0.2\] in the checkpoint, '
-               r'\[2, 4.0\] now', 'and 2 more'
-           ])]
+REFUSED = [
+    (stages(dict(epochs=2)),
+     [r'stages\[1\].epochs: 1 in the checkpoint, 2 now']),
+    (stages(dict(epochs=1, crop_size=12)), [
+        r'stages\[1\].shapes\[0\]: \[1, 8, 16\] in the '
+        r'checkpoint, \[2, 8, 12\] now'
+    ]),
+    (stages(dict(epochs=1), lr_factor=0.5),
+     [r'lr\[0\].points\[0\]: \[0, 2.0\] in the checkpoint, \[0, 0.5\] now']),
+    (dict(bn_base_size=4), ['bn_base_size: 2 in the checkpoint, 4 now']),
+    (dict(stages=None), [
+        'stages: of length 2 in the checkpoint, of length 7 now',
+        r'lr\[0\].points\[1\]: \[1.5, 0.2\] in '
+        r'the checkpoint, \[2, 4.0\] now', 'and 2 more'
+    ])
+]
 
 
 @pytest.mark.parametrize(('settings', 'lines'), REFUSED)

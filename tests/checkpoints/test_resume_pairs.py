@@ -89,7 +89,7 @@ def train(folder, features, checkpoint=None):
         stages=[
             dict(epochs=2, num_frames=4, crop_size=8),
             dict(epochs=1, num_frames=4),
-            dict(epochs=1)
+            dict(epochs=1),
         ])
     cfg.model.cls_head.dropout_ratio = 0.5
     for feature in features:

@@ -18,18 +18,20 @@ from ..toy import base_config
 
 
 def schedule(tmp_path, **settings):
-    clips, processes = settings.pop('clips',
-                                    None), settings.pop('processes', None)
+    clips, processes = (settings.pop('clips',
+                                     None), settings.pop('processes', None))
     return multigrid_schedule(
         base_config(tmp_path, **settings), clips, processes)[0]
 
 
-@pytest.mark.parametrize(('optimizer', 'rule'), [('SGD', 'linear'),
-                                                 ('AdamW', 'sqrt'),
-                                                 ('Adam', 'sqrt'),
-                                                 ('torch.optim.NAdam', 'sqrt'),
-                                                 ('RMSprop', 'sqrt'),
-                                                 ('LARS', 'linear')])
+@pytest.mark.parametrize(('optimizer', 'rule'), [
+    ('SGD', 'linear'),
+    ('AdamW', 'sqrt'),
+    ('Adam', 'sqrt'),
+    ('torch.optim.NAdam', 'sqrt'),
+    ('RMSprop', 'sqrt'),
+    ('LARS', 'linear'),
+])
 def test_the_lr_rule_of_an_optimizer(tmp_path, optimizer, rule):
     assert lr_rule(dict(optimizer=dict(type=optimizer, lr=1.))) == rule
     cfg = base_config(tmp_path)
@@ -43,15 +45,14 @@ def test_auto_counts_the_clips(tmp_path):
     auto = dict(max_batch_factor='auto', max_epochs=60, milestones=(20, 40))
     # 64 clips in batches of 2 are 60 x 32 updates of base training, which no
     # larger batches leave.
-    few, many = schedule(tmp_path, **auto).settings, schedule(
-        tmp_path, clips=10**5, **auto).settings
+    few, many = (schedule(tmp_path, **auto).settings,
+                 schedule(tmp_path, clips=10**5, **auto).settings)
     assert (few.max_batch_factor, few.short_cycle) == (1, False)
     assert (many.max_batch_factor, many.short_cycle) == (None, True)
     # Without a long cycle the short one is all that there is.
     assert schedule(tmp_path, long_cycle=False, **auto).settings.short_cycle
-    assert schedule(
-        tmp_path, clips=10**5, processes=10**4,
-        **auto).settings.max_batch_factor == 1
+    assert (schedule(tmp_path, clips=10**5, processes=10**4,
+                     **auto).settings.max_batch_factor == 1)
     cfg = base_config(tmp_path, **auto)
     sampler = apply_multigrid(cfg).train_dataloader.batch_sampler
     assert {shape[0]
@@ -91,11 +92,12 @@ def test_a_batch_of_more_clips_than_there_are(tmp_path, clips, cure):
         build()
 
 
-@pytest.mark.parametrize(('launcher', 'variable', 'expected'),
-                         [('none', 'WORLD_SIZE', 1),
-                          ('pytorch', 'WORLD_SIZE', 4),
-                          ('slurm', 'SLURM_NTASKS', 4),
-                          ('mpi', 'OMPI_COMM_WORLD_SIZE', 4)])
+@pytest.mark.parametrize(('launcher', 'variable', 'expected'), [
+    ('none', 'WORLD_SIZE', 1),
+    ('pytorch', 'WORLD_SIZE', 4),
+    ('slurm', 'SLURM_NTASKS', 4),
+    ('mpi', 'OMPI_COMM_WORLD_SIZE', 4),
+])
 def test_processes_of_a_launcher(monkeypatch, launcher, variable, expected):
     for name in ('WORLD_SIZE', 'SLURM_NTASKS', 'OMPI_COMM_WORLD_SIZE'):
         monkeypatch.delenv(name, raising=False)
@@ -138,7 +140,7 @@ AUGMENTED = dict(
     pipeline=[
         dict(type='DecordInit'),
         dict(type='SampleFrames', clip_len=8),
-        dict(type='DecordDecode')
+        dict(type='DecordDecode'),
     ])
 EPOCHS = [
     (PART, None, 3), (REPEATED, None, 12), (RARE, None, 4),

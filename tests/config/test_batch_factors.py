@@ -26,11 +26,10 @@ def test_batches_are_those_of_the_list():
         Shape(factor, frames, crop)
         for frames, crop, factor in LISTED
     }
-    assert shapes(
-        batch_factors=LISTED, max_batch_factor=4) == {
-            Shape(min(factor, 4), frames, crop)
-            for frames, crop, factor in LISTED
-        }
+    assert (shapes(batch_factors=LISTED, max_batch_factor=4) == {
+        Shape(min(factor, 4), frames, crop)
+        for frames, crop, factor in LISTED
+    })
 
 
 def test_lr_and_length_of_stages_follow():
@@ -38,8 +37,8 @@ def test_lr_and_length_of_stages_follow():
     batch factor's lr."""
     ours = make_schedule(BASE, Settings.from_dict(dict(batch_factors=LISTED)))
     first = ours.stages[:4]
-    assert [stage.average_batch_factor
-            for stage in first] == [26 / 3, 19 / 3, 16 / 3, 10 / 3]
+    assert ([stage.average_batch_factor
+             for stage in first] == [26 / 3, 19 / 3, 16 / 3, 10 / 3])
     assert [factor for _, factor in ours.lr_factors[:4]] == [7, 5, 2, 1]
     share = [stage.epochs / first[0].epochs for stage in first]
     assert share == pytest.approx([1, 19 / 26, 16 / 26, 10 / 26],
@@ -49,8 +48,8 @@ def test_lr_and_length_of_stages_follow():
 def test_shapes_that_are_not_in_the_list():
     with pytest.raises(
             ValueError,
-            match='multigrid.batch_factors: 2 frames x 11 pixels are missing '
-            'beside 8 x 16; '):
+            match='multigrid.batch_factors: 2 frames x 11 '
+            'pixels are missing beside 8 x 16; '):
         shapes(batch_factors=((8, 16, 1), ))
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mmaction_multigrid.config.auto import auto_settings, make_schedule
 from mmaction_multigrid.config.describe import (count_base_iterations,
-                                                count_iterations)
+                                                count_iterations, describe)
 from mmaction_multigrid.config.settings import Settings
 from mmaction_multigrid.core.settings import BaseTraining
 
@@ -93,12 +93,12 @@ def test_every_cap(cap, batch_size, reference, short_cycle, rule, frames, crop,
         epoch_factor=epoch_factor)
     free = schedule(base, **settings)
     capped = schedule(base, max_batch_factor=cap, lr_scaling=rule, **settings)
-    assert [stage.end for stage in capped.stages
-            ] == [stage.end for stage in free.stages]
+    assert ([stage.end for stage in capped.stages
+             ] == [stage.end for stage in free.stages])
     cost = 0.
     for stage, own in zip(capped.stages, free.stages):
-        assert [shape[1:] for shape in stage.shapes
-                ] == [shape[1:] for shape in own.shapes]
+        assert ([shape[1:] for shape in stage.shapes
+                 ] == [shape[1:] for shape in own.shapes])
         assert [shape.batch_factor for shape in stage.shapes] == [
             min(shape.batch_factor, cap or 1000) for shape in own.shapes
         ]
@@ -151,3 +151,12 @@ def test_auto_is_the_largest_cap_that_leaves_enough(clips, batch_size,
     cap = auto_settings(UTD, settings, batch_size, clips).max_batch_factor
     assert cap == 1 or updates[cap] >= enough
     assert all(updates[key] < enough for key in order[:order.index(cap)])
+
+
+def test_json_has_iterations_and_cost():
+    info = describe(schedule(max_batch_factor=1), 8, 2, 80)
+    assert (info['updates'], info['base_updates']) == (358 * 10, 239 * 10)
+    assert info['relative_cost'] == pytest.approx(
+        1 / info['predicted_speedup'], abs=1e-4)
+    unknown = describe(schedule(), 8)
+    assert (unknown['updates'], unknown['base_updates']) == (None, None)

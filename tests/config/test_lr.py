@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmaction_multigrid.config.curve_lr import CurveLR
-
 from .. import lr_differences as tool
 from ..stock import accepted_configs
 from ..toy import base_config
@@ -80,7 +79,7 @@ warmups = st.one_of(
            dict(long_cycle=False),
            dict(epoch_factor=4.),
            dict(stages=[dict(epochs=3, crop_size=8),
-                        dict(epochs=9)])
+                        dict(epochs=9)]),
        ]))
 def test_any_stack_of_schedulers(warmup, stack, epoch_length, lr, multigrid):
     cfg = base_config('nowhere', max_epochs=12)
@@ -133,8 +132,8 @@ def test_decays_come_beside_cycle_ends():
     decay = next(epoch for epoch, factor in schedule.lr_factors
                  if epoch not in dict(cycle))
     assert schedule.lr(decay) == pytest.approx(0.1 * schedule.lr(decay - 1e-3))
-    assert apply_multigrid(
-        cfg).param_scheduler[0].points == schedule.lr_factors
+    assert (
+        apply_multigrid(cfg).param_scheduler[0].points == schedule.lr_factors)
 
 
 def test_stages_follow_the_base_schedule_but_where_they_have_a_factor():
@@ -145,11 +144,11 @@ def test_stages_follow_the_base_schedule_but_where_they_have_a_factor():
     cfg.multigrid = dict(stages=[
         dict(epochs=20, batch_factor=4, crop_size=8),
         dict(epochs=10, lr_factor=0.25),
-        dict(epochs=20)
+        dict(epochs=20),
     ])
     ours = tool.multigrid_lr(cfg, 100)
-    for epoch, factor in ((0, 4), (10, 4), (19.5, 4), (30, 1), (40, 1), (49.99,
-                                                                         1)):
+    for epoch, factor in (((0, 4), (10, 4), (19.5, 4), (30, 1), (40, 1),
+                           (49.99, 1))):
         assert ours(epoch) == pytest.approx(
             factor * (1 + math.cos(math.pi * epoch / 50)) / 2, abs=1e-9)
     assert (ours(20), ours(29.9)) == (0.25, 0.25)

@@ -31,8 +31,7 @@ def test_defaults_are_the_papers():
      "no key 'longcycle' .*allowed are long_cycle"),
     (dict(default_s=(224, 224)), ValueError,
      r'multigrid\.default_s = \(224, 224\) is a key of MMAction2 0\.x; '
-     'leave it out'
-     ),
+     'leave it out'),
     (dict(long_cycle=1), TypeError,
      r'multigrid\.long_cycle = 1: must be True or False'),
     (dict(epoch_factor=0), ValueError,
@@ -52,8 +51,7 @@ def test_defaults_are_the_papers():
      r'multigrid\.bn_base_size = 0: must be an integer of at least 1'),
     (dict(max_batch_factor=0), ValueError,
      r'multigrid\.max_batch_factor = 0: must be None, an integer of at '
-     "least 1, or 'auto'"
-     ),
+     "least 1, or 'auto'"),
     (dict(max_batch_factor='Auto'), ValueError,
      r"multigrid\.max_batch_factor = 'Auto': .*or 'auto'"),
     (dict(lr_scaling='root'), ValueError,

@@ -41,9 +41,8 @@ def test_the_explicit_form_is_the_core_of_the_short_form():
         dict(type='MultigridHook'),
         dict(hooks['PreciseBNHook'], type='PreciseBNHook')
     ]
-    for key in set(short) - {
-            'custom_hooks', 'custom_imports', 'default_hooks'
-    }:
+    for key in (set(short) -
+                {'custom_hooks', 'custom_imports', 'default_hooks'}):
         assert explicit[key] == short[key], key
 
 

@@ -43,14 +43,14 @@ def test_flow_of_a_2d_network_is_refused(inherit):
     apply_multigrid(inherit('slowonly/slowonly_r50_8xb16-16x4x1-256e', 'flow'))
 
 
-@pytest.mark.parametrize(
-    ('name', 'keys', 'frames', 'crop'),
-    [('timesformer/timesformer_divST_8xb8-8x32x1-15e',
-      ('num_frames', 'img_size'), 8, 224),
-     ('uniformerv2/uniformerv2-base-p16-res224_clip_8xb32-u8',
-      ('t_size', 'input_resolution'), 8, 224),
-     ('mvit/mvit-small-p244_32xb16-16x4x1-200e',
-      ('temporal_size', 'spatial_size'), 16, 224)])
+@pytest.mark.parametrize(('name', 'keys', 'frames', 'crop'), [
+    ('timesformer/timesformer_divST_8xb8-8x32x1-15e',
+     ('num_frames', 'img_size'), 8, 224),
+    ('uniformerv2/uniformerv2-base-p16-res224_clip_8xb32-u8',
+     ('t_size', 'input_resolution'), 8, 224),
+    ('mvit/mvit-small-p244_32xb16-16x4x1-200e',
+     ('temporal_size', 'spatial_size'), 16, 224),
+])
 def test_positions_of_other_clips(inherit, said, name, keys, frames, crop):
     apply_multigrid(inherit(name))
     assert said == []
@@ -59,9 +59,8 @@ def test_positions_of_other_clips(inherit, said, name, keys, frames, crop):
         inherit(name, text=f'model = dict(backbone=dict({sizes}))'))
     assert [text.split(': ')[1] for text in said] == [
         f'model.backbone.{keys[0]} = {2 * frames}, and the base clips have '
-        f'{frames} frames',
-        f'model.backbone.{keys[1]} = {crop // 2}, and the base clips have '
-        f'{crop} pixels'
+        f'{frames} frames', f'model.backbone.{keys[1]} = {crop // 2}, and the '
+        f'base clips have {crop} pixels'
     ]
     assert f'Set model = dict(backbone=dict({keys[1]}={crop}))' in said[1]
 
@@ -89,5 +88,5 @@ def test_no_function_of_a_loader_is_given_a_scope(inherit):
         type='repeat_pseudo_collate')
     for loader in (resolved.train_dataloader, resolved.val_dataloader):
         assert '_scope_' not in loader.worker_init_fn
-    assert multigrid_schedule(
-        cfg)[0].max_epochs == resolved.train_cfg.max_epochs
+    assert (
+        multigrid_schedule(cfg)[0].max_epochs == resolved.train_cfg.max_epochs)

@@ -122,8 +122,7 @@ print('SHAPES', shapes)
 def folder(tmp_path):
     """The core and nothing else of the package."""
     shutil.copytree(
-        CORE,
-        tmp_path / 'mmaction_multigrid' / 'core',
+        CORE, (tmp_path / 'mmaction_multigrid' / 'core'),
         ignore=shutil.ignore_patterns('__pycache__'))
     (tmp_path / 'config.py').write_text(CONFIG)
     (tmp_path / 'noise_clips.py').write_text(MODULE)
@@ -132,9 +131,8 @@ def folder(tmp_path):
     (tmp_path / 'sitecustomize.py').write_text(
         'import sys, types\n'
         "stub = types.ModuleType('mmaction.models.localizers.drn')\n"
-        'for n in ("", ".drn"):\n'
-        '    sys.modules[stub.__name__ + n] = stub\n'
-        'stub.DRN = object\n')
+        'for n in ("", ".drn"):\n    sys.modules[stub.__name__ + n] = '
+        'stub\nstub.DRN = object\n')
     return tmp_path
 
 
@@ -162,6 +160,7 @@ def train(folder, work_dir, end=0, resume=0):
 
 def test_it_trains_and_resumes_without_the_rest(folder):
     import torch
+
     # 48 clips in batches of 16 and 8, then of 8 and 4.
     coarse = [(16, 4, 16), (8, 4, 24), (16, 4, 16), (8, 4, 24)]
     full = [(8, 8, 24), (4, 8, 32)] * 4

@@ -42,10 +42,11 @@ def test_an_epoch_by_hand():
     # 8 + 4 + 4 clips a cycle: twice, and 8 clips are left for the third
     # cycle's first batch.
     assert [len(batch) for batch in batches] == [8, 4, 4, 8, 4, 4, 8]
-    assert [batch[0][1] for batch in batches[:3]
-            ] == [Shape(4, 4, 8),
-                  Shape(2, 4, 11),
-                  Shape(2, 4, 11)]
+    assert [batch[0][1] for batch in batches[:3]] == [
+        Shape(4, 4, 8),
+        Shape(2, 4, 11),
+        Shape(2, 4, 11),
+    ]
     assert len(sampler) == 7
     indices = [index for batch in batches for index, _ in batch]
     assert sorted(indices) == list(range(40))
@@ -92,35 +93,42 @@ def test_a_run_by_hand():
     batches = run(sampler, 0)
     # Of 8, 4, 4, 8, 4, 4 and 8 clips; a third of 8 is 3, and a third of 4
     # is less than the base batch of 2.
-    assert [[len(piece) for piece in pieces]
-            for pieces in batches[:7]] == [[3, 3, 2], [2, 2], [2,
-                                                               2], [3, 3, 2],
-                                           [2, 2], [2, 2], [3, 3, 2]]
+    assert [[len(piece) for piece in pieces] for pieces in batches[:7]] == [
+        [3, 3, 2],
+        [2, 2],
+        [2, 2],
+        [3, 3, 2],
+        [2, 2],
+        [2, 2],
+        [3, 3, 2],
+    ]
     assert [whole(pieces) for pieces in batches[:7]] == [(batch, {0})
                                                          for batch in first]
     assert [whole(pieces) for pieces in batches[7:14]] == [(batch, {1})
                                                            for batch in second]
     # The first clips of the epoch, in the base shape.
     order = [index for batch in second for index, _ in batch]
-    assert [whole(pieces) for pieces in batches[14:17]
-            ] == [([(index, Shape(1, 8, 16)) for index in order[i:i + 2]], {1})
-                  for i in (0, 2, 4)]
+    assert ([whole(pieces) for pieces in batches[14:17]] == [([
+        (index, Shape(1, 8, 16)) for index in order[i:i + 2]
+    ], {1}) for i in (0, 2, 4)])
     assert [batch.purpose
             for batch in sampler.batches(1)] == [TRAIN] * 7 + [PRECISE_BN] * 3
     assert [whole(pieces)[0] for pieces in batches[17:]] == third
 
 
-@pytest.mark.parametrize(('limit', 'factor', 'sizes'), [(5, 1, [2] * 5),
-                                                        (500, 1, [2] * 18),
-                                                        (3, 20, [37]),
-                                                        (3, 4, [8] * 3)])
+@pytest.mark.parametrize(('limit', 'factor', 'sizes'), [
+    (5, 1, [2] * 5),
+    (500, 1, [2] * 18),
+    (3, 20, [37]),
+    (3, 4, [8] * 3),
+])
 def test_precise_bn_takes_an_epoch_at_most(limit, factor, sizes):
     sampler = batch_sampler(37)
     sampler.set_precise_bn(0, Shape(factor, 8, 16), limit)
     found = [batch.num_clips for batch in sampler.batches(0)]
     assert found == [8, 4, 4, 8, 4, 4] + sizes
-    assert [sum(map(len, pieces))
-            for pieces in run(sampler, 0)][6:][:len(sizes)] == sizes
+    assert ([sum(map(len, pieces))
+             for pieces in run(sampler, 0)][6:][:len(sizes)] == sizes)
 
 
 @given(
@@ -211,8 +219,7 @@ def test_all_ranks_have_the_same_batches(data, length, world_size, batch_size,
         for cycle in cycles
     ]
     epoch = data.draw(
-        st.integers(0,
-                    sum(stage['epochs'] for stage in stages) - 1))
+        st.integers(0, (sum(stage['epochs'] for stage in stages) - 1)))
     ranks = []
     for rank in sorted({0, world_size // 2, world_size - 1}):
         try:

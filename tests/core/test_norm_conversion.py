@@ -4,8 +4,8 @@ named."""
 import sys
 from types import ModuleType
 
-import pytest
 import mmcv.cnn  # noqa: F401  registers SyncBN
+import pytest
 import torch
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS

@@ -63,8 +63,8 @@ def test_batches_splits_and_intervals_equal_the_reference(reference):
     for row in reference['output']['stages']:
         stage = info['stages'][ours.stages.index(
             find_stage(ours.stages, row['epoch']))]
-        assert [factor * per_gpu for factor, _, _ in stage['shapes']
-                ] == row['short_batch_sizes_per_gpu']
+        assert ([factor * per_gpu for factor, _, _ in stage['shapes']
+                 ] == row['short_batch_sizes_per_gpu'])
         assert [crop for _, _, crop in stage['shapes']] == row['short_crops']
         assert stage['shapes'][-1][1:] == [row['num_frames'], row['crop']]
         # The reference leaves the last splits in place where it goes back to
@@ -108,12 +108,12 @@ def test_default_schedule_by_hand():
                                                                      224))
     assert default.stages[0].eval_epochs(3) == [25, 49, 73]
     # The warm-up is not stretched, and ends at the scheduled lr.
-    assert [default.lr(epoch) for epoch in (0, 17, 34, 72.999, 73)
-            ] == pytest.approx([0.1, (0.1 + 8) / 2, 8., 8., 4.])
+    assert ([default.lr(epoch) for epoch in (0, 17, 34, 72.999, 73)
+             ] == pytest.approx([0.1, (0.1 + 8) / 2, 8., 8., 4.]))
     # The first half of fine-tuning has the lr before it.
     factors = dict(default.lr_factors)
-    assert [factors[epoch] for epoch in (329, (329 + 358) // 2)
-            ] == pytest.approx([0.1**2, 0.1**3])
+    assert ([factors[epoch] for epoch in (329, (329 + 358) // 2)
+             ] == pytest.approx([0.1**2, 0.1**3]))
     # 152 epochs of 32/3 clips per base clip, 77 of 16/3, 66 of 14/3 and 63
     # of 7/3.
     iterations = 152 / (32 / 3) + 77 / (16 / 3) + 66 / (14 / 3) + 63 / (7 / 3)
@@ -131,8 +131,8 @@ def test_stage_reference_gives_every_stage_its_own_short_cycle():
 
 def test_long_cycle_alone():
     alone = schedule(short_cycle=False)
-    assert [len(stage.shapes)
-            for stage in alone.stages] == [1] * len(alone.stages)
+    assert ([len(stage.shapes)
+             for stage in alone.stages] == [1] * len(alone.stages))
     # Of 94 epochs shape k gets 94 b_k / (8 + 4 + 2 + 1); the last step saves
     # 15/4 like the rest, then all is
     # stretched to 358.5 epochs.
@@ -148,14 +148,14 @@ def test_a_schedule_without_decays_cycles_through_thirds():
         return (1 + math.cos(math.pi * epoch / 90)) / 2
 
     cosine = schedule(BaseTraining(32, 224, 90), curve)
-    assert [stage.lr_step
-            for stage in cosine.stages] == [0] * 4 + [1] * 4 + [2] * 4 + [3]
+    assert ([stage.lr_step
+             for stage in cosine.stages] == [0] * 4 + [1] * 4 + [2] * 4 + [3])
     clock = {span.begin: span for span in cosine.lr.clock}
     for stage in cosine.stages:
         assert clock[stage.begin].end == stage.end
-        assert cosine.lr(
-            stage.begin) / stage.shape.batch_factor == pytest.approx(
-                curve(clock[stage.begin].base_begin))
+        assert (cosine.lr(stage.begin) /
+                stage.shape.batch_factor == pytest.approx(
+                    curve(clock[stage.begin].base_begin)))
     # The first third of base training ends where the second long cycle begins.
     assert clock[cosine.stages[4].begin].base_begin == pytest.approx(30)
     assert cosine.lr(cosine.max_epochs) == pytest.approx(0, abs=1e-12)
@@ -203,8 +203,8 @@ def test_frames_come_in_the_multiples_that_the_network_takes():
 
 def test_a_warmup_over_several_stages_rises_to_the_lr_at_its_end():
     long = schedule(replace(K400, warmup_epochs=100.))
-    assert [long.lr(epoch) for epoch in (0, 50, 80, 100)
-            ] == pytest.approx([0.1, 2.05, 3.22, 4.])
+    assert ([long.lr(epoch) for epoch in (0, 50, 80, 100)
+             ] == pytest.approx([0.1, 2.05, 3.22, 4.]))
 
 
 def test_frame_intervals_keep_the_span_of_the_base_clip():
@@ -226,9 +226,8 @@ def test_iterations_are_counted_by_shape():
     assert count_batches(ours.stages[0].shapes, 2, 61) == [2, 2, 2]
     assert count_batches(ours.stages[0].shapes, 2, 72) == [3, 2, 2]
     assert count_batches(ours.stages[1].shapes, 2, 61) == [4, 4, 4]
-    assert count_batches(
-        ours.stages[1].shapes, 2,
-        7) == [0, 0, 0]  # the first batch is missing, and with it the others
+    assert (count_batches(ours.stages[1].shapes, 2, 7) == [0, 0, 0]
+            )  # the first batch is missing, and with it the others
     assert count_iterations(ours, 2, 72) == 9 + 6 + 6 + 25 + 25 + 25
 
 
@@ -281,7 +280,7 @@ def test_short_curves_end_on_the_full_grid(epochs):
         (2, 20, 2, False, 2),  # but never more than the setting
         (200, 20, 4, True, 50),  # 200 clips before the last evaluation
         (40, 20, 4, True, 40),
-        (200, 2000, 4, True, 100)
+        (200, 2000, 4, True, 100),
     ])
 def test_precise_bn_costs_a_twentieth(limit, iterations, clips, last,
                                       expected):

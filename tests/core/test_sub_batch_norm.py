@@ -14,7 +14,7 @@ OPTIONS = [
     dict(affine=False),
     dict(momentum=None),
     dict(track_running_stats=False),
-    dict(eps=1e-2)
+    dict(eps=1e-2),
 ]
 
 

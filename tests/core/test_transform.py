@@ -94,7 +94,7 @@ KINETICS = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='RandomResizedCrop'),
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5)
+    dict(type='Flip', flip_ratio=0.5),
 ]
 SSV2 = [
     dict(type='UniformSample', clip_len=16),
@@ -106,13 +106,13 @@ SSV2 = [
         scales=(1, .875, .75),
         random_crop=False,
         max_wh_scale_gap=1),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False)
+    dict(type='Resize', scale=(224, 224), keep_ratio=False),
 ]
 register_transform_rule('OwnDecode', decodes='images')
 DEMO = [
     dict(type='RawFrameDecode'),
     dict(type='Resize', scale=(-1, 56)),
-    dict(type='RandomCrop', size=48)
+    dict(type='RandomCrop', size=48),
 ]
 
 
@@ -133,7 +133,7 @@ DEMO = [
             dict(type='Resize', scale=(-1, 56), lazy=True),
             dict(type='RandomCrop', size=48, lazy=True),
             dict(type='Fuse')
-        ], [])
+        ], []),
     ])  # the user's own
 def test_what_is_cropped_before_it_is_resized(pipeline, lazy):
     wrapped = wrap_pipeline(pipeline)
@@ -170,8 +170,8 @@ def test_cropped_first_is_the_same_clip(pipeline, grid):
     """Same box, flip and random numbers; pixels within 4 of 255 on average,
     and at the base shape the very same."""
     steps = wrap_pipeline([dict(type='RawFrameDecode'), *pipeline])[1:]
-    assert steps[-1 if 'Flip' not in
-                 str(steps) else -2]['type'] == 'FuseOnGrid'
+    assert (
+        steps[-1 if 'Flip' not in str(steps) else -2]['type'] == 'FuseOnGrid')
     with clip_shape(grid or BASE):
         for seed in range(3):
             outcomes = []
@@ -240,7 +240,7 @@ PIPELINE = [
         max_wh_scale_gap=1),
     dict(type='Resize', scale=(230, 230), keep_ratio=False),
     dict(type='RandomCrop', size=224),
-    dict(type='CenterCrop', crop_size=200)
+    dict(type='CenterCrop', crop_size=200),
 ]
 
 
@@ -257,8 +257,8 @@ def test_the_base_shape_is_the_stock_transform_to_the_random_number(
     assert (np.random.get_state()[1].tolist(), random.getstate()) == state
     assert stock.keys() == ours.keys()
     for key in stock:
-        assert np.array_equal(np.asarray(stock[key]),
-                              np.asarray(ours[key])), key
+        assert np.array_equal(np.asarray(stock[key]), np.asarray(ours[key])), (
+            key)
 
 
 @TRANSFORMS.register_module()
@@ -294,7 +294,7 @@ def test_an_unknown_transform_needs_a_rule():
         dict(type='SampleFrames', clip_len=32, frame_interval=2),
         dict(type='Resize', scale=(-1, 256)),
         dict(type='RandomResizedCrop'),
-        dict(type='Resize', scale=(224, 224), keep_ratio=False)
+        dict(type='Resize', scale=(224, 224), keep_ratio=False),
     ], (32, 224, 2)),
     ([
         dict(type='UniformSample', clip_len=16),
@@ -322,7 +322,7 @@ def test_base_shape(pipeline, expected):
     ([
         dict(type='SampleFrames', clip_len=8),
         dict(type='CenterCrop', crop_size=64),
-        dict(type='RandomResizedCrop')
+        dict(type='RandomResizedCrop'),
     ], 'no fixed size'),
     ([dict(type='SampleFrames', clip_len=8),
       dict(type='MyOwn')], "'MyOwn'"),

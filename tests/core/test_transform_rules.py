@@ -11,13 +11,14 @@ from mmaction_multigrid.core.transform_rules import (find_rule, scale_frames,
                                                      scale_pixels)
 
 
-@pytest.mark.parametrize(
-    ('args', 'error'), [(dict(name=''), TypeError),
-                        (dict(name='A', pixels='size'), TypeError),
-                        (dict(name='A', frames='clip_len'), TypeError),
-                        (dict(name='A', reads='yes'), TypeError),
-                        (dict(name='A', opens='frames'), ValueError),
-                        (dict(name='A', decodes='DecordDecode'), ValueError)])
+@pytest.mark.parametrize(('args', 'error'), [
+    (dict(name=''), TypeError),
+    (dict(name='A', pixels='size'), TypeError),
+    (dict(name='A', frames='clip_len'), TypeError),
+    (dict(name='A', reads='yes'), TypeError),
+    (dict(name='A', opens='frames'), ValueError),
+    (dict(name='A', decodes='DecordDecode'), ValueError),
+])
 def test_a_rule_must_make_sense(args, error):
     with pytest.raises(error):
         register_transform_rule(**args)
@@ -39,9 +40,8 @@ def test_scaling_values():
     assert scale_pixels([float('inf'), 256], 0.5) == [float('inf'), 128]
     assert scale_pixels(1, 0.1) == 1
     assert scale_pixels((16, 17), 0.5) == (8, 9)  # a range never closes
-    assert scale_frames(dict(RGB=8, Pose=32), ClipShape(8, 112, 32,
-                                                        224)) == dict(
-                                                            RGB=2, Pose=8)
+    assert (scale_frames(dict(RGB=8, Pose=32),
+                         ClipShape(8, 112, 32, 224)) == dict(RGB=2, Pose=8))
 
 
 @given(st.integers(1, 64), st.integers(1, 64), st.integers(1, 20))

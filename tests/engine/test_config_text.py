@@ -11,15 +11,14 @@ from mmaction_multigrid.patches import release
 from ..toy import base_config, new_name
 
 
-@pytest.mark.skipif(
-    release(mmengine.__version__) < (0, 10, 0),
-    reason='older mmengine always lays it out')
+@pytest.mark.skipif((release(mmengine.__version__) < (0, 10, 0)),
+                    reason='older mmengine always lays it out')
 def test_the_config_in_checkpoints_is_not_laid_out(tmp_path, monkeypatch):
     cfg = base_config(tmp_path, max_epochs=1, milestones=())
     runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
     laid_out = []
-    monkeypatch.setattr('mmengine.config.config.FormatCode', lambda text, **_:
-                        (laid_out.append(text) or text, 1))
+    monkeypatch.setattr('mmengine.config.config.FormatCode',
+                        (lambda text, **_: (laid_out.append(text) or text, 1)))
     runner.train()
     assert len(laid_out) == 1  # for the log, by mmengine
     path = (tmp_path / 'last_checkpoint').read_text()

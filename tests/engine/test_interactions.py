@@ -18,7 +18,7 @@ def cfg(tmp_path):
     stages = [
         dict(epochs=2, batch_factor=3, num_frames=4),
         dict(epochs=1),
-        dict(epochs=1)
+        dict(epochs=1),
     ]
     return base_config(tmp_path, stages=stages)
 

@@ -66,8 +66,8 @@ def test_an_unknown_class_is_a_warning_that_names_it(tmp_path):
     ):  # the toy hook's, which reads what is not there
         run(tmp_path, 'UsersNorm')
     log = log_of(tmp_path)
-    assert ('0 of 1 batch norms follow the stages; 1 are of classes that are '
-            'not known' in log)
+    assert ('0 of 1 batch norms follow the stages; 1 are '
+            'of classes that are not known' in log)
     assert 'WARNING' in log
     assert 'their classes are not known: backbone.bn (UsersNorm)' in log
 
@@ -84,7 +84,7 @@ def test_an_unknown_class_is_a_warning_that_names_it(tmp_path):
         (64, 64, 8, (1, 1)),
         (8, 64, 8, (1, 8)),
         (16, 64, 8, (1, 4)),
-        (128, 64, 8, (2, 1))
+        (128, 64, 8, (2, 1)),
     ])
 def test_groups_of_clips(batch, clips, processes, expected):
     assert bn_groups(batch, clips, processes) == expected

@@ -34,13 +34,13 @@ def stock_loop_without_hooks(cfg):
     cfg.custom_hooks = []
 
 
-@pytest.mark.parametrize(
-    ('change', 'error', 'message'),
-    [(no_stages, TypeError, 'MultigridBatchSampler'),
-     (other_epochs, ValueError, r'train_cfg\.max_epochs = 5: .* 9 epochs'),
-     (no_evaluations, ValueError, r'train_cfg\.eval_freq = 0'),
-     (stock_loop, TypeError, 'MultigridTrainLoop'),
-     (stock_loop_without_hooks, RuntimeError, 'MultigridTrainLoop')])
+@pytest.mark.parametrize(('change', 'error', 'message'), [
+    (no_stages, TypeError, 'MultigridBatchSampler'),
+    (other_epochs, ValueError, r'train_cfg\.max_epochs = 5: .* 9 epochs'),
+    (no_evaluations, ValueError, r'train_cfg\.eval_freq = 0'),
+    (stock_loop, TypeError, 'MultigridTrainLoop'),
+    (stock_loop_without_hooks, RuntimeError, 'MultigridTrainLoop'),
+])
 def test_a_resolved_config_that_cannot_work(tmp_path, change, error, message):
     cfg = new_name(apply_multigrid(base_config(tmp_path)))
     change(cfg)
@@ -55,10 +55,12 @@ def optimizer():
     ])
 
 
-@pytest.mark.parametrize('points',
-                         [[], [(1, 1.)], [(0, 1.),
-                                          (0, 2.)], [(0, 1.), (3, 1.),
-                                                     (2, 1.)]])
+@pytest.mark.parametrize('points', [
+    [],
+    [(1, 1.)],
+    [(0, 1.), (0, 2.)],
+    [(0, 1.), (3, 1.), (2, 1.)],
+])
 def test_points_must_rise_from_zero(points):
     with pytest.raises(ValueError, match='points'):
         MultigridLR(optimizer(), points=points)

@@ -41,9 +41,9 @@ def job(folder, nodes, processes, dies=False, restarts=0):
     what they and their processes printed.
 
     On a loaded machine torch aborts a process now and then that is at its end,
-    with a thread that nobody waits for; what
-    it was to write is written by then. Such a job has to be run once more:
-    with ``--resume`` that is its end only.
+    with a thread that nobody waits for; what it was to write is written by
+    then. Such a job has to be run once more: with ``--resume`` that is its end
+    only.
     """
     for _ in range(3):
         codes, log = start(folder, nodes, processes, dies, restarts)

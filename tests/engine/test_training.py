@@ -189,17 +189,17 @@ def test_validations_and_checkpoints_are_the_stages(undisturbed, cfg):
 
 def test_log_visualizer_and_norm_layers_follow_the_stages(undisturbed):
     log = log_of(undisturbed.folder)
-    assert ('batches per GPU (clips x frames x crop) 32 x 2 x 8, 16 x 2 x 11, '
-            '16 x 2 x 11' in log)
+    assert ('batches per GPU (clips x frames x crop) 32 x 2 '
+            'x 8, 16 x 2 x 11, 16 x 2 x 11' in log)
     assert '8 BN splits of 2 clips' in log
     assert ('Precise BN: statistics of 1 layers over 2 batches of 2 x 8 x 16'
             in log)
     first, *others = (
         entry for entry in scalars_of(undisturbed.folder) if 'loss' in entry)
-    assert [
+    assert ([
         first[f'multigrid/{key}']
         for key in ('num_frames', 'crop_size', 'batch_size')
-    ] == [2, 8, 32]
+    ] == [2, 8, 32])
     sizes = {entry['multigrid/batch_size'] for entry in others}
     assert sizes >= {32, 16, 8, 4, 2}
     # Groups of 2 clips, a base batch; of the stages that get an epoch.
@@ -248,8 +248,8 @@ def test_resumed_in_any_epoch_equals_the_straight_run(undisturbed, tmp_path,
     assert_equal_weights(undisturbed.folder, tmp_path)
     for folder in (undisturbed.folder, tmp_path):
         assert re.findall(
-            r'Multigrid stage (\d)/7 is trained: waiting for data \d+ % of '
-            r'[\d.e-]+ s', log_of(folder)) == list('1234567')
+            r'Multigrid stage (\d)/7 is trained: waiting '
+            r'for data \d+ % of [\d.e-]+ s', log_of(folder)) == list('1234567')
 
 
 def test_resumed_without_a_seed_goes_on_in_the_same_order(tmp_path):

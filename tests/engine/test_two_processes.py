@@ -71,8 +71,8 @@ def joint_clips():
 def layer(affine=True):
     norm = nn.BatchNorm3d(4, affine=affine)
     if affine:
-        norm.weight.data, norm.bias.data = torch.tensor(
-            [1., .5, 2., -1.]), torch.tensor([0., 1., -1., 2.])
+        norm.weight.data, norm.bias.data = (torch.tensor([1., .5, 2., -1.]),
+                                            torch.tensor([0., 1., -1., 2.]))
     return norm
 
 
@@ -187,8 +187,8 @@ def test_resumed_on_one_process(ranks, tmp_path):
     cfg.resume, cfg.load_from = True, str(ranks[0]['plain']['path'])
     with pytest.raises(
             ValueError,
-            match='batch_size x processes = 2: the checkpoint was trained '
-            'with 4'):
+            match='batch_size x processes = 2: the '
+            'checkpoint was trained with 4'):
         train(cfg)
     cfg.train_dataloader.batch_size = 4
     runner, resumed = train(cfg)

@@ -23,7 +23,7 @@ STEPS = [
     dict(type='Resize', scale=(-1, 44)),
     dict(type='RandomCrop', size=40),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', meta_keys=('sample_idx', ))
+    dict(type='PackActionInputs', meta_keys=('sample_idx', )),
 ]
 
 
@@ -50,8 +50,10 @@ def multigrid_dataset(folder, names):
 
 
 def load_all(data, report, damaged=False):
-    """Whether every clip comes out in its shape; what the report lists. A
-    damaged one may be grey: decoders conceal."""
+    """Whether every clip comes out in its shape; what the report lists.
+
+    A damaged one may be grey: decoders conceal.
+    """
     data.watch(report=str(report))
     data.set_epoch(0, 0)
     for index in range(len(data)):
@@ -113,12 +115,12 @@ def damaged_videos(folder, count):
         encode(folder / 'b.avi', codec='mpeg4'),
         encode(folder / 'c.mkv'),
         encode(folder / 'd.mp4', codec='libx265'),
-        encode(folder / 'e.mov', pix_fmt='yuv420p10le')
+        encode(folder / 'e.mov', pix_fmt='yuv420p10le'),
     ]
     generator = random.Random(0)
     for i in range(count):
-        source, kind = sources[i % len(sources)], KINDS[i // len(sources) %
-                                                        len(KINDS)]
+        source, kind = (sources[i % len(sources)],
+                        KINDS[i // len(sources) % len(KINDS)])
         path = folder / f'{i}_{kind}{source.suffix}'
         path.write_bytes(mutate(source.read_bytes(), kind, generator))
         yield path.name
@@ -145,12 +147,11 @@ def check_fuzz(tmp_path, count):
                  if name not in left)
     run = Counter(train_on(tmp_path, names, tmp_path / 'run').values())
     ended = run['CrashedFile: ended the process that opened it']
-    print(
-        f'{count} damaged files: {dict(kinds)}; wrong shapes 0; a training '
-        f'run finished: {sum(run.values())} replaced, '
-        f'{ended} of them since they had ended their worker')
-    assert ended >= kinds[
-        'crash'] / 2  # others need other frames than were drawn
+    print(f'{count} damaged files: {dict(kinds)}; wrong shapes 0; a training '
+          f'run finished: {sum(run.values())} replaced, '
+          f'{ended} of them since they had ended their worker')
+    assert (ended >= kinds['crash'] / 2
+            )  # others need other frames than were drawn
     return kinds
 
 
@@ -186,12 +187,10 @@ def test_the_command_videos(tmp_path, capsys):
 
 
 def test_checking_videos_survives_its_readers(monkeypatch):
-    monkeypatch.setattr(
-        videos, 'READER',
-        ('import os, signal, sys, time\nfor line in sys.stdin:\n'
-         '    if "crash" in line: os.kill(os.getpid(), signal.SIGSEGV)\n'
-         '    if "hang" in line: time.sleep(60)\n'
-         '    print("fine", flush=True)\n'))
+    monkeypatch.setattr(videos, 'READER', (
+        'import os, signal, sys, time\nfor line in sys.stdin:\n    if "crash" '
+        'in line: os.kill(os.getpid(), signal.SIGSEGV)\n    if "hang" in '
+        'line: time.sleep(60)\n    print("fine", flush=True)\n'))
     names = ['a', 'crash', 'b', 'hang', 'c', 'x\ny']
     assert list(videos.check_videos(names, timeout=2, processes=3)) == list(
         zip(names, [

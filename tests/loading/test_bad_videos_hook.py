@@ -73,16 +73,18 @@ def test_a_list_of_wrong_paths_ends_the_run(tmp_path):
 def test_a_list_without_any_clip_ends_the_run(tmp_path):
     with pytest.raises(
             RuntimeError,
-            match='100 clips in a row cannot be loaded; the last one: clip '
-            '.*no decoder opens'):
+            match='100 clips in a row cannot be loaded; the last '
+            'one: clip .*no decoder opens'):
         train(with_broken_files(tmp_path, every=1))
 
 
-@pytest.mark.parametrize(('tried', 'failed', 'ends'), [(11, 11, True),
-                                                       (10, 10, False),
-                                                       (200, 11, True),
-                                                       (220, 11, False),
-                                                       (219, 11, True)])
+@pytest.mark.parametrize(('tried', 'failed', 'ends'), [
+    (11, 11, True),
+    (10, 10, False),
+    (200, 11, True),
+    (220, 11, False),
+    (219, 11, True),
+])
 def test_the_share_to_the_clip(tmp_path, tried, failed, ends):
     """Where all of them ended their worker there is no report yet."""
     loader = SimpleNamespace(dataset=SimpleNamespace(tries=(tried, failed)))
@@ -97,7 +99,7 @@ def test_the_share_to_the_clip(tmp_path, tried, failed, ends):
     dict(max_share=1.5),
     dict(max_share='5%'),
     dict(max_share=float('nan')),
-    dict(min_clips=0)
+    dict(min_clips=0),
 ])
 def test_impossible_settings(settings):
     (key, value), = settings.items()

@@ -33,7 +33,7 @@ FILE = [
     OSError('no decoder opens this'),
     OSError(errno.EIO, 'a'),
     FileNotFoundError(errno.ENOENT, 'a'),
-    Exception('a')
+    Exception('a'),
 ]
 
 
@@ -99,8 +99,8 @@ def test_only_a_readers_errors_cost_a_clip(tmp_path, error):
     report.unlink()
     with pytest.raises(
             RuntimeError,
-            match='^RaiseInTransform failed on clip 0'
-            f': {type(error).__name__}: ') as raised:
+            match='^RaiseInTransform failed on clip '
+            f'0: {type(error).__name__}: ') as raised:
         failing(tmp_path, 'RaiseInTransform', error)[0, COARSE]
     assert "register_transform_rule('RaiseInTransform', reads=True)" \
         in str(raised.value)
@@ -114,8 +114,7 @@ def test_a_mistake_outside_of_the_pipeline(tmp_path, monkeypatch):
         lambda self, index: None + index)
     with pytest.raises(
             RuntimeError,
-            match='^ToyDataset failed on clip 1: '
-            'TypeError: .*NoneType'):
+            match='^ToyDataset failed on clip 1: TypeError: .*NoneType'):
         data[1, COARSE]
 
 

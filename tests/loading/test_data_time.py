@@ -29,9 +29,9 @@ def test_text_says_what_is_worth_saying():
                     '(train_dataloader.num_workers = 2)')
     much = DataTimeMeter(100., 40.)
     assert much.text(2).endswith('(train_dataloader.num_workers = 2)')
-    assert much.text(2, 'BUILD').endswith(
-        '; small copies of the videos take less loading: BUILD, and '
-        'multigrid.grid_store = STORE')
+    assert much.text(2, 'BUILD').endswith('; small copies of the videos '
+                                          'take less loading: BUILD, and '
+                                          'multigrid.grid_store = STORE')
     assert DataTimeMeter().text(2) == 'waiting for data 0 % of 0 s'
 
 

@@ -255,6 +255,6 @@ def test_crashes_are_kept_with_their_epoch(tmp_path):
         file.write('3\tcut off')  # by a kill
     crashed.add('\udcff.mp4', 5)  # a name that is not UTF-8
     for kept in (crashed, CrashedFiles(str(path))):
-        assert [kept.holds('fine.mp4', epoch)
-                for epoch in (3, 4)] == [False, True]
+        assert ([kept.holds('fine.mp4', epoch)
+                 for epoch in (3, 4)] == [False, True])
     assert CrashedFiles(str(path)).holds('a b\tc.mp4', 3)

@@ -130,13 +130,12 @@ def fine(result):
     assert not any(codes), log[-3000:]
 
 
-FAULTS = dict(
-    terminated=(dict(), [-signal.SIGTERM], ''),
-    worker=(dict(workers=1), [
-        1
-    ], 'is killed by signal|exited unexpectedly|ConnectionResetError|EOFError'
-            ),
-    hang=(dict(workers=1), [1], 'DataLoader timed out after 5 seconds'))
+FAULTS = (
+    dict(
+        terminated=(dict(), [-signal.SIGTERM], ''),
+        worker=(dict(workers=1), [1], 'is killed by signal|exited '
+                'unexpectedly|ConnectionResetError|EOFError'),
+        hang=(dict(workers=1), [1], 'DataLoader timed out after 5 seconds')))
 
 
 @pytest.mark.long

@@ -73,9 +73,11 @@ def assert_same(ours, theirs):
 
 
 @pytest.mark.filterwarnings('ignore:Sparse invariant checks:UserWarning')
-@pytest.mark.parametrize(('collate', 'make'), [(pseudo_collate, special),
-                                               (list, special),
-                                               (default_collate, plain)])
+@pytest.mark.parametrize(('collate', 'make'), [
+    (pseudo_collate, special),
+    (list, special),
+    (default_collate, plain),
+])
 def test_everything_arrives_as_it_is(collate, make):
     samples = [make(i) for i in range(4)]
     assert_same(sent(samples, collate), collate(samples))

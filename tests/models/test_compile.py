@@ -59,8 +59,8 @@ def _clean_dynamo():
 def test_each_shape_is_compiled_once_and_none_runs_uncompiled(tmp_path):
     cfg = base_config(tmp_path / 'eager', bn_base_size=2)
     Runner.from_cfg(new_name(apply_multigrid(cfg))).train()
-    cfg.work_dir, cfg.compile = str(tmp_path /
-                                    'compiled'), dict(backend='counted')
+    cfg.work_dir, cfg.compile = (str(tmp_path / 'compiled'),
+                                 dict(backend='counted'))
     runner, shapes = Runner.from_cfg(new_name(apply_multigrid(cfg))), Shapes()
     runner.register_hook(shapes)
     runner.train()
@@ -70,8 +70,8 @@ def test_each_shape_is_compiled_once_and_none_runs_uncompiled(tmp_path):
     # And one each for validation and for precise BN, in which the momentum
     # is another.
     assert len(compiled) == len(shapes.seen) + 2
-    eager, ours = last_weights(tmp_path / 'eager'), last_weights(tmp_path /
-                                                                 'compiled')
+    eager, ours = (last_weights(tmp_path / 'eager'),
+                   last_weights(tmp_path / 'compiled'))
     assert eager.keys() == ours.keys()
     for name, value in eager.items():
         torch.testing.assert_close(ours[name], value)

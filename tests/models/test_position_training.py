@@ -67,7 +67,7 @@ def test_compiled(tmp_path):
         {(record['frames'], record['crop'], record['batch'])
          for record in records})
     assert calls
-    eager, ours = last_weights(tmp_path / 'eager'), last_weights(tmp_path /
-                                                                 'compiled')
+    eager, ours = (last_weights(tmp_path / 'eager'),
+                   last_weights(tmp_path / 'compiled'))
     for name, value in eager.items():
         torch.testing.assert_close(ours[name], value, rtol=1e-4, atol=1e-5)

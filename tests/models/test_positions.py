@@ -125,8 +125,8 @@ def test_a_network_of_ones_own_joins_by_a_rule(monkeypatch):
             self.pos_embedding = nn.Parameter(torch.randn(1, 2 * 2 * 2, 4))
 
         def forward(self, x):
-            return self.patches(x).flatten(2).transpose(1,
-                                                        2) + self.pos_embedding
+            return (self.patches(x).flatten(2).transpose(1, 2) +
+                    self.pos_embedding)
 
     monkeypatch.setattr(positions, '_RULES', dict(positions._RULES))
     with pytest.raises(

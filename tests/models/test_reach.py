@@ -50,10 +50,10 @@ def test_stock_i3d_of_16_frames(tmp_path):
     with pytest.raises(
             ValueError,
             match=r'clips of 4 frames x 32 pixels are too small for '
-            r'backbone\.pool2 \(MaxPool3d\), which gets 256 x 1 x 8 x 8: '
-            r'.*too small\. 8 frames are enough: '
-            r'multigrid\.long_cycle_factors = \(\(0\.5, 0\.7071\), '
-            r'\(0\.5, 1\), \(1, 1\)\)'):
+            r'backbone\.pool2 \(MaxPool3d\), which gets 256 x 1 x '
+            r'8 x 8: .*too small\. 8 frames are enough: '
+            r'multigrid\.long_cycle_factors = \(\(0\.5, '
+            r'0\.7071\), \(0\.5, 1\), \(1, 1\)\)'):
         check(16)
     check(16, HALF)
     check(32)
@@ -67,17 +67,17 @@ class Recognizer(nn.Module):
         self.backbone, self.neck = backbone, neck
 
 
-@pytest.mark.parametrize(
-    ('backbone', 'neck', 'message'),
-    [(nn.Conv3d(3, 2, (6, 1, 1)), None,
-      r'4 frames x 32 pixels .* backbone \(Conv3d\), which gets 3 x 4 x 32 x '
-      r'32: .* 8 frames are enough'),
-     (nn.Conv3d(2, 2, (1, 40, 40)), None,
-      r'backbone .* 45 pixels are enough: .* below 0\.7031 of the base crop'),
-     (nn.Identity(), nn.MaxPool3d(
-         (5, 1, 1)), r'neck \(MaxPool3d\).* 8 frames are enough'),
-     (nn.Conv3d(3, 2, (16, 1, 1)), None,
-      r'16 frames are enough: .*\(\(1, 0\.7071\), \(1, 1\)\)')])
+@pytest.mark.parametrize(('backbone', 'neck', 'message'), [
+    (nn.Conv3d(3, 2, (6, 1, 1)), None,
+     r'4 frames x 32 pixels .* backbone \(Conv3d\), which gets 3 x 4 x 32 x '
+     r'32: .* 8 frames are enough'),
+    (nn.Conv3d(2, 2, (1, 40, 40)), None,
+     r'backbone .* 45 pixels are enough: .* below 0\.7031 of the base crop'),
+    (nn.Identity(), nn.MaxPool3d(
+        (5, 1, 1)), r'neck \(MaxPool3d\).* 8 frames are enough'),
+    (nn.Conv3d(3, 2, (16, 1, 1)), None,
+     r'16 frames are enough: .*\(\(1, 0\.7071\), \(1, 1\)\)'),
+])
 def test_the_layer_its_need_and_the_cure(backbone, neck, message):
     with pytest.raises(ValueError, match=message):
         check_sizes(Recognizer(backbone, neck), SIZES, BASE)
@@ -86,7 +86,7 @@ def test_the_layer_its_need_and_the_cure(backbone, neck, message):
 @pytest.mark.parametrize('backbone', [
     nn.Conv3d(3, 2, (4, 32, 32)),
     nn.Linear(3, 2),
-    nn.Sequential(nn.Conv3d(3, 2, 3), nn.BatchNorm3d(2), nn.Dropout(0.5))
+    nn.Sequential(nn.Conv3d(3, 2, 3), nn.BatchNorm3d(2), nn.Dropout(0.5)),
 ])
 def test_what_works_and_what_nobody_can_tell(backbone):
     model = Recognizer(backbone).train()

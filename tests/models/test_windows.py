@@ -43,10 +43,13 @@ def used_rows(attention, window):
     return attention.relative_position_index[:count, :count].flatten().tolist()
 
 
-@pytest.mark.parametrize(('window', 'wrong'), [((8, 4, 4), 0.976),
-                                               ((8, 5, 5), 0.981),
-                                               ((2, 4, 4), 0.895),
-                                               ((2, 7, 7), 0), ((8, 7, 7), 0)])
+@pytest.mark.parametrize(('window', 'wrong'), [
+    ((8, 4, 4), 0.976),
+    ((8, 5, 5), 0.981),
+    ((2, 4, 4), 0.895),
+    ((2, 7, 7), 0),
+    ((8, 7, 7), 0),
+])
 def test_every_pair_has_the_bias_of_its_offset(window, wrong):
     """Of a 8 x 7 x 7 window's table; ``wrong`` is the share of pairs that
     stock code gives another offset's."""
@@ -58,10 +61,8 @@ def test_every_pair_has_the_bias_of_its_offset(window, wrong):
     expected = pairs_of(window)
     assert offsets_of(used_rows(block.attn, window), full) == expected
     found = offsets_of(used_rows(stock, window), full)
-    assert sum(
-        a != b
-        for a, b in zip(found, expected)) / len(expected) == pytest.approx(
-            wrong, abs=0.002)
+    assert (sum(a != b for a, b in zip(found, expected)) /
+            len(expected) == pytest.approx(wrong, abs=0.002))
 
 
 def test_it_is_the_stock_network_where_windows_are_full_or_only_shorter():
