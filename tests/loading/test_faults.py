@@ -18,7 +18,8 @@ from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.checkpoints.checkpoint_hook import is_complete
 from ..conftest import ROOT
 from ..engine.test_training import undisturbed  # noqa: F401
-from ..engine.test_training import assert_equal_weights, train, with_dropout
+from ..engine.test_training import (assert_equal_weights, log_of, train,
+                                    with_dropout)
 from ..toy import base_config, new_name
 
 
