@@ -15,7 +15,6 @@ from mmaction_multigrid.core.transform_rules import (find_rule, scale_frames,
     (dict(name=''), TypeError),
     (dict(name='A', pixels='size'), TypeError),
     (dict(name='A', frames='clip_len'), TypeError),
-    (dict(name='A', reads='yes'), TypeError),
     (dict(name='A', opens='frames'), ValueError),
     (dict(name='A', decodes='DecordDecode'), ValueError),
 ])
