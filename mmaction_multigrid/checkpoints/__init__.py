@@ -1,4 +1,4 @@
-"""Checkpoints that are complete, harmless and of the right schedule."""
+"""Atomic writing, safe loading and schedule checks of checkpoints."""
 
 from .checkpoint_hook import MultigridCheckpointHook
 from .resume_check import ResumeCheckHook

@@ -1,10 +1,10 @@
-"""Complete checkpoint files, at the epochs at which a stage validates."""
+"""Write checkpoints atomically, at the epochs of validation."""
 
 import os
 import re
 import zipfile
 from pathlib import Path
-from typing import Any, ClassVar, List, Optional, Union
+from typing import Any, ClassVar, Optional, Set, Union
 
 from mmaction.registry import HOOKS
 from mmengine.dist import barrier, is_main_process
@@ -14,13 +14,13 @@ from mmengine.hooks import CheckpointHook
 
 @register_backend('AtomicLocalBackend')
 class AtomicLocalBackend(LocalBackend):
-    """``LocalBackend`` whose files are complete whenever a kill comes.
+    """``LocalBackend`` that writes files atomically.
 
     mmengine writes a checkpoint under its final name and removes an outdated
     one before it writes the next. Here a file is written beside its place and
     renamed, and the outdated one is removed afterwards.
     """
-    _outdated: ClassVar[List[Path]] = []
+    _outdated: ClassVar[Set[Path]] = set()
 
     def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
         """Write a file, then remove what is outdated in its folder.
@@ -32,15 +32,15 @@ class AtomicLocalBackend(LocalBackend):
         atomic_write(filepath, obj)
         written = _absolute(filepath)
         # The outdated files of other folders are another run's.
-        for path in [p for p in self._outdated if p.parent == written.parent]:
-            self._outdated.remove(path)
-            # A filename_tmpl without {} gives all checkpoints one name.
-            if path != written:
-                path.unlink(missing_ok=True)
+        outdated = {p for p in self._outdated if p.parent == written.parent}
+        self._outdated.difference_update(outdated)
+        # A filename_tmpl without {} gives all checkpoints one name.
+        for path in outdated - {written}:
+            path.unlink(missing_ok=True)
 
     def remove(self, filepath: Union[str, Path]) -> None:
         """Remove a file once the next one is written in its folder."""
-        self._outdated.append(_absolute(filepath))
+        self._outdated.add(_absolute(filepath))
 
 
 def atomic_write(filepath: Union[str, Path], obj: bytes) -> None:
@@ -58,7 +58,7 @@ def atomic_write(filepath: Union[str, Path], obj: bytes) -> None:
             file.write(obj)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+        part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -121,15 +121,16 @@ class MultigridCheckpointHook(CheckpointHook):
         if named and ('://' in named or Path(named).is_dir()
                       or is_complete(named)):
             return
+        folder = Path(runner.work_dir)
+        if self.out_dir:
+            folder = Path(self.out_dir) / folder.name
         template = re.escape(self.filename_tmpl or 'epoch_{}.pth')
-        pattern = template.replace(re.escape('{}'), r'(\d+)')
-        found = {}
-        for path in self._folder(runner).glob('*.pth'):
-            match = re.fullmatch(pattern, path.name)
-            if match:
-                found[int(match.group(1))] = path
-        newest = next((path for _, path in sorted(found.items(), reverse=True)
-                       if is_complete(path)), None)
+        pattern = template.replace(re.escape('{}'), r'\d+')
+        # The longer number is the larger one.
+        paths = sorted((path for path in folder.glob('*.pth')
+                        if re.fullmatch(pattern, path.name)),
+                       key=lambda path: (len(path.name), path.name))
+        newest = next(filter(is_complete, reversed(paths)), None)
         if newest is not None:
             runner.logger.warning(
                 f'{named or "last_checkpoint"} is missing or damaged; '
@@ -139,8 +140,3 @@ class MultigridCheckpointHook(CheckpointHook):
             runner.logger.warning(f'{named} is damaged, and there is no other '
                                   'checkpoint: training starts anew')
             note.unlink()
-
-    def _folder(self, runner) -> Path:
-        folder = Path(runner.work_dir)
-        out_dir = getattr(self, 'out_dir', None)
-        return Path(out_dir) / folder.name if out_dir else folder

@@ -1,4 +1,4 @@
-"""Loads checkpoint files without running anything that they name."""
+"""Load checkpoint files without running code that they name."""
 
 import logging
 import os.path as osp
@@ -52,7 +52,7 @@ def _scalar(dtype: _DType, memory: bytes) -> np.generic:
 
 
 def _plain(value: Any) -> Any:
-    """Put numpy's arrays and dtypes in the places of ours."""
+    """Replace :class:`_Array` and :class:`_DType` by those of numpy."""
     if isinstance(value, (_Array, _DType)):
         return value.value
     if isinstance(value, HistoryBuffer):
@@ -65,34 +65,40 @@ def _plain(value: Any) -> Any:
     return tuple(map(_plain, value)) if type(value) is tuple else value
 
 
-_METHODS = [(owner, name, getattr(owner, name)) for owner, names in (
-    (HistoryBuffer, ('min', 'max', 'current', 'mean')),
-    (OneCycleParamScheduler, ('_annealing_cos', '_annealing_linear')))
-            for name in names]
+_METHODS = {(owner, name): getattr(owner, name)
+            for owner, names in (
+                (HistoryBuffer, ('min', 'max', 'current', 'mean')),
+                (OneCycleParamScheduler,
+                 ('_annealing_cos', '_annealing_linear')))
+            for name in names}
 
 
 def _getattr(owner: Any, name: str) -> Any:
     """``getattr`` of the methods that mmengine pickles, by their owners."""
-    for known_owner, known_name, method in _METHODS:
-        if owner is known_owner and name == known_name:
-            return method
-    raise pickle.UnpicklingError(f'getattr({owner!r:.80}, {name!r:.80})')
+    if (owner, name) not in _METHODS:
+        raise pickle.UnpicklingError(f'getattr({owner!r:.80}, {name!r:.80})')
+    return _METHODS[owner, name]
 
 
 def _allowed() -> List[Tuple[Any, str]]:
-    """What mmengine's checkpoints name besides what torch allows."""
-    found = [(kind, f'{kind.__module__}.{kind.__qualname__}')
-             for kind in (HistoryBuffer, OneCycleParamScheduler, ConfigDict)]
-    for core in ('numpy.core', 'numpy._core'):  # files of numpy 1 and 2
-        found += [(_Array, f'{core}.multiarray._reconstruct'),
-                  (_scalar, f'{core}.multiarray.scalar')]
-    return [*found, (_Array, 'numpy.ndarray'), (_DType, 'numpy.dtype'),
-            (_getattr, 'builtins.getattr'),
-            (bytes, 'builtins.bytes')]  # of an empty array
+    """List what mmengine's checkpoints need beside what torch allows."""
+    kinds = HistoryBuffer, OneCycleParamScheduler, ConfigDict
+    return [
+        *((kind, f'{kind.__module__}.{kind.__qualname__}') for kind in kinds),
+        # In files of numpy 1 and 2.
+        (_Array, 'numpy.core.multiarray._reconstruct'),
+        (_Array, 'numpy._core.multiarray._reconstruct'),
+        (_scalar, 'numpy.core.multiarray.scalar'),
+        (_scalar, 'numpy._core.multiarray.scalar'),
+        (_Array, 'numpy.ndarray'),
+        (_DType, 'numpy.dtype'),
+        (_getattr, 'builtins.getattr'),
+        (bytes, 'builtins.bytes')  # of an empty array
+    ]
 
 
 def _load(read: Callable[..., dict], source: str) -> dict:
-    """Call ``torch.load`` or what is like it, and say why it refuses."""
+    """Call a function like ``torch.load``, and explain why it refuses."""
     try:
         with torch.serialization.safe_globals(_allowed()):
             return _plain(read(weights_only=True))
@@ -115,8 +121,9 @@ def load_local_checkpoint(filename: str, map_location: Any = None) -> dict:
     """Load a checkpoint file by torch's ``weights_only=True``.
 
     Beside what torch allows, the file may name what mmengine writes: arrays,
-    its log history, ``ConfigDict``. ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1`` has
-    a file that is refused read in full, which runs whatever it names.
+    its log history, ``ConfigDict``. With
+    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1`` a file that is refused is read in
+    full, which runs whatever it names.
 
     Args:
         filename (str): Path of a local file; ``~`` is expanded.
@@ -130,16 +137,14 @@ def load_local_checkpoint(filename: str, map_location: Any = None) -> dict:
         pickle.UnpicklingError: The file is refused, or damaged.
     """
     filename = osp.expanduser(filename)
-    if not osp.isfile(filename):
-        raise FileNotFoundError(f'{filename} can not be found.')
     return _load(partial(torch.load, filename, map_location), filename)
 
 
 def load_downloaded_checkpoint(url: str, *args: Any, **kwargs: Any) -> dict:
-    """Download a checkpoint file, unless it was before, and load it so.
+    """Download a checkpoint file, unless it is cached, and load it safely.
 
     Args:
-        url (str): Where it is.
+        url (str): Address of the file.
         *args, **kwargs: As for :func:`torch.hub.load_state_dict_from_url`.
 
     Returns:

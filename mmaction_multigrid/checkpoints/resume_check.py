@@ -37,19 +37,18 @@ def fingerprint(runner, bn_base_size: Optional[int]) -> dict:
         and numbers.
     """
     sampler = runner.train_loop.batch_sampler
-    lr = [
-        dict(
-            points=scheduler.points,
-            **scheduler.warmup,
-            base=getattr(scheduler, 'base', {}),
-            clock=[span[:4] for span in getattr(scheduler, 'clock', ())])
-        for scheduler in runner.param_schedulers or []
-        if isinstance(scheduler, MultigridLR)
-    ]
     settings = dict(
         batch=sampler.batch_size * get_world_size(),
         stages=stages_to_config(sampler.stages),
-        lr=lr,
+        lr=[
+            dict(
+                points=scheduler.points,
+                **scheduler.warmup,
+                base=getattr(scheduler, 'base', {}),
+                clock=[span[:4] for span in getattr(scheduler, 'clock', ())])
+            for scheduler in runner.param_schedulers or []
+            if isinstance(scheduler, MultigridLR)
+        ],
         bn_base_size=bn_group_size(bn_base_size, sampler.batch_size),
         accumulative_counts=getattr(runner.optim_wrapper,
                                     '_accumulative_counts', 1))
@@ -59,34 +58,32 @@ def fingerprint(runner, bn_base_size: Optional[int]) -> dict:
 
 def differences(before: Any, now: Any, where: str = '') -> List[str]:
     """Describe every setting that differs between two fingerprints."""
+    lines = []
     if isinstance(before, dict) and isinstance(now, dict):
-        lines = []
-        for key in dict.fromkeys([*before, *now]):
-            lines += differences(
-                before.get(key), now.get(key),
-                f'{where}.{key}' if where else key)
-        return lines
-    if _is_nested(before) and _is_nested(now):
-        lines = []
+        dot = '.' if where else ''
+        pairs = {
+            f'{dot}{key}': (before.get(key), now.get(key))
+            for key in {**before, **now}
+        }
+    elif _is_nested(before) and _is_nested(now):
+        pairs = {f'[{i}]': pair for i, pair in enumerate(zip(before, now))}
         if len(before) != len(now):
-            lines.append(
-                _line(where, f'of length {len(before)}',
-                      f'of length {len(now)}'))
-        for i, pair in enumerate(zip(before, now)):
-            lines += differences(*pair, f'{where}[{i}]')
-        return lines
-    return [] if before == now else [_line(where, before, now)]
+            lines = [f'{where}: of length {len(before)} in the checkpoint, '
+                     f'of length {len(now)} now']
+    elif before == now:
+        return []
+    else:
+        before, now = (text if len(text) <= 60 else f'{text[:57]}...'
+                       for text in (str(before), str(now)))
+        return [f'{where}: {before} in the checkpoint, {now} now']
+    for key, pair in pairs.items():
+        lines += differences(*pair, f'{where}{key}')
+    return lines
 
 
 def _is_nested(value: Any) -> bool:
     return isinstance(value, list) and any(
         isinstance(entry, (list, dict)) for entry in value)
-
-
-def _line(where: str, before: Any, now: Any) -> str:
-    before, now = (text if len(text) <= 60 else f'{text[:57]}...'
-                   for text in (str(before), str(now)))
-    return f'{where}: {before} in the checkpoint, {now} now'
 
 
 def check_resume(before: Any, now: dict) -> None:
@@ -109,15 +106,14 @@ def check_resume(before: Any, now: dict) -> None:
             'earlier version, and its epochs and lr are not of this '
             f'schedule. {USE_WEIGHTS}')
     lines = differences({**before, 'batch': None}, {**now, 'batch': None})
-    if not lines:
-        return
     if len(lines) > MAX_LINES:
         lines[MAX_LINES:] = [f'and {len(lines) - MAX_LINES} more']
-    listed = '\n  '.join(lines)
-    raise ValueError(
-        'resume: the checkpoint was trained with other settings, and a run '
-        f'cannot change them in its midst:\n  {listed}\nGo back to what the '
-        f'checkpoint has to resume it. {USE_WEIGHTS}')
+    if lines:
+        listed = '\n  '.join(lines)
+        raise ValueError(
+            'resume: the checkpoint was trained with other settings, and a '
+            f'run cannot change them in its midst:\n  {listed}\nGo back to '
+            f'what the checkpoint has to resume it. {USE_WEIGHTS}')
 
 
 @HOOKS.register_module()
@@ -127,7 +123,6 @@ class ResumeCheckHook(Hook):
     ``bn_base_size`` of a resumed run is that of its checkpoint where the
     config does not set it.
     """
-    priority = 'NORMAL'
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Write the fingerprint as ``meta['multigrid']``."""
@@ -157,23 +152,20 @@ class ResumeCheckHook(Hook):
             hook.bn_base_size = before['bn_base_size']
         now = fingerprint(runner, hook.bn_base_size)
         check_resume(before, now)
-        _check_batch(runner, before['batch'], now['batch'])
-
-
-def _check_batch(runner, before: int, now: int) -> None:
-    if now == before:
-        return
-    if not (runner.auto_scale_lr or {}).get('enable', False):
-        raise ValueError(
-            f'train_dataloader.batch_size x processes = {now}: the checkpoint '
-            f'was trained with {before}, which the lr is for. Keep that '
-            'product, or let the lr follow it: auto_scale_lr = '
-            f'dict(enable=True, base_batch_size={before}), or tools/train.py '
-            '--auto-scale-lr')
-    runner.logger.info(
-        f'Resuming with {now} instead of {before} clips in the base batch of '
-        'all processes; the lr follows auto_scale_lr = '
-        f'{dict(runner.auto_scale_lr)}')
+        batch, own_batch = before['batch'], now['batch']
+        if batch == own_batch:
+            return
+        if not (runner.auto_scale_lr or {}).get('enable', False):
+            raise ValueError(
+                f'train_dataloader.batch_size x processes = {own_batch}: the '
+                f'checkpoint was trained with {batch}, which the lr is for. '
+                'Keep that product, or let the lr follow it: auto_scale_lr = '
+                f'dict(enable=True, base_batch_size={batch}), or '
+                'tools/train.py --auto-scale-lr')
+        runner.logger.info(
+            f'Resuming with {own_batch} instead of {batch} clips in the base '
+            'batch of all processes; the lr follows auto_scale_lr = '
+            f'{dict(runner.auto_scale_lr)}')
 
 
 def _multigrid_hook(runner) -> MultigridHook:

@@ -1,13 +1,11 @@
 """Hook that lists files that cannot be loaded, and limits their number."""
 
 from collections import Counter
-from math import isfinite
-from numbers import Real
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import List
 
 from mmaction.registry import HOOKS
-from mmengine.dist import get_rank, get_world_size, is_main_process
+from mmengine.dist import barrier, get_rank, is_main_process
 from mmengine.hooks import Hook
 
 from ..core.batch_norm import unwrap_model
@@ -15,7 +13,6 @@ from ..core.batch_sampler import is_positive_int
 
 MAX_NAMED = 10  # files that the log names
 REPORT, CRASHED = 'bad_videos.rank{}.txt', 'crashed_videos.rank{}.txt'
-Lines = List[Tuple[str, str, str]]
 
 
 @HOOKS.register_module()
@@ -39,22 +36,17 @@ class BadVideosHook(Hook):
         ValueError: An argument is impossible.
         RuntimeError: In training: more clips cannot be loaded.
     """
-    priority = 'NORMAL'
 
     def __init__(self, max_share: float = 0.05, min_clips: int = 200) -> None:
-        number = isinstance(max_share, Real) and not isinstance(
-            max_share, bool) and isfinite(max_share)
-        if not number or not 0 <= max_share <= 1:
+        if isinstance(max_share, bool) or not isinstance(
+                max_share, (int, float)) or not 0 <= max_share <= 1:
             raise ValueError(f'BadVideosHook.max_share = {max_share!r}: must '
                              'be a number from 0 to 1')
         if not is_positive_int(min_clips):
             raise ValueError(f'BadVideosHook.min_clips = {min_clips!r}: must '
                              'be an integer of at least 1')
         self.max_share, self.min_clips = max_share, min_clips
-        self._read: Dict[Path, int] = {}  # bytes that are counted
-        self._counts: Counter = Counter()
-        self._errors: Dict[str, str] = {}
-        self._begin = 0  # bytes of an earlier part of the run
+        self._counts: Counter = Counter()  # of the lines of each file
 
     def before_train(self, runner) -> None:
         """Tell the dataset where to report to.
@@ -69,14 +61,16 @@ class BadVideosHook(Hook):
         loss = type(getattr(head, 'loss_cls', None)).__name__
         if loss == 'CrossEntropyLoss':  # on a GPU it would not name the clip
             loader.dataset.check_classes(head.num_classes)
-        report = folder / REPORT.format(get_rank())
         if runner._resume:
-            self._begin = _read_lines(report, 0)[1]
-            if is_main_process():
-                self._count(folder)
+            lines = _read_lines(folder, '*') if is_main_process() else []
+            self._counts.update(name for name, _, _ in lines)
         else:
-            self._remove_old(folder)
-        loader.dataset.watch(loader.num_workers, str(report),
+            for path in (folder / 'bad_videos.txt',
+                         *folder.glob('*_videos.rank*.txt')):
+                path.unlink(missing_ok=True)  # by another process
+            barrier()
+        loader.dataset.watch(loader.num_workers,
+                             str(folder / REPORT.format(get_rank())),
                              str(folder / CRASHED.format(get_rank())))
 
     def after_train_iter(self,
@@ -93,11 +87,10 @@ class BadVideosHook(Hook):
         tried, failed = getattr(dataset, 'tries', (0, 0))
         if failed <= self.max_share * max(tried, self.min_clips):
             return
-        report = Path(runner.work_dir) / REPORT.format(get_rank())
         errors = {
             name: error
             for name, error, outcome in reversed(
-                _read_lines(report, self._begin)[0])
+                _read_lines(Path(runner.work_dir), get_rank()))
             if 'another clip' in outcome
         }
         first = list(errors.items())[:-4:-1]
@@ -116,21 +109,24 @@ class BadVideosHook(Hook):
         if not is_main_process():
             return
         folder = Path(runner.work_dir)
-        times, new = self._count(folder)
-        for name, error, outcome in new:
+        lines, before = _read_lines(folder, '*'), self._counts
+        if not lines:
+            return
+        first = {name: told for name, *told in reversed(lines)}
+        counts = self._counts = Counter(name for name, _, _ in lines)
+        new = [name for name in counts if name not in before]
+        for name in new[:max(0, MAX_NAMED - len(before))]:
+            error, outcome = first[name]
             runner.logger.warning(f'cannot load {name} ({error}); {outcome}')
-        if times and len(self._counts) > MAX_NAMED:
+        times = len(lines) - sum(before.values())
+        if times and len(counts) > MAX_NAMED:
             runner.logger.warning(
                 f'a file could not be loaded {times} times in this epoch, '
-                f'{len(self._counts)} files in all: '
-                f'{folder / "bad_videos.txt"}')
-        if self._counts:
-            lines = [
-                f'{count}\t{name}\t{self._errors[name]}\n'
-                for name, count in self._counts.most_common()
-            ]
-            (folder / 'bad_videos.txt').write_text(
-                ''.join(lines), encoding='utf-8')
+                f'{len(counts)} files in all: {folder / "bad_videos.txt"}')
+        (folder / 'bad_videos.txt').write_text(
+            ''.join(f'{count}\t{name}\t{first[name][0]}\n'
+                    for name, count in counts.most_common()),
+            encoding='utf-8')
 
     def after_train(self, runner) -> None:
         """Log the number of files."""
@@ -139,50 +135,12 @@ class BadVideosHook(Hook):
                 f'{len(self._counts)} files could not be loaded: '
                 f'{Path(runner.work_dir) / "bad_videos.txt"}')
 
-    def _remove_old(self, folder: Path) -> None:
-        """Remove the reports of an earlier run.
 
-        Each process removes its own, and the first one those of ranks that
-        this run does not have.
-        """
-        ranks = {str(get_rank())}
-        if is_main_process():
-            (folder / 'bad_videos.txt').unlink(missing_ok=True)
-            found = (path.name.split('.rank')[1][:-4]
-                     for path in folder.glob('*_videos.rank*.txt'))
-            ranks |= {
-                rank
-                for rank in found
-                if rank.isdigit() and int(rank) >= get_world_size()
-            }
-        for rank in ranks:
-            for name in (REPORT, CRASHED):
-                (folder / name.format(rank)).unlink(missing_ok=True)
-
-    def _count(self, folder: Path) -> Tuple[int, Lines]:
-        """Count new lines of all ranks; return their number and new files."""
-        times, new = 0, []
-        for path in sorted(folder.glob(REPORT.format('*'))):
-            lines, self._read[path] = _read_lines(path,
-                                                  self._read.get(path, 0))
-            times += len(lines)
-            for name, error, outcome in lines:
-                if name not in self._counts and len(self._counts) < MAX_NAMED:
-                    new.append((name, error, outcome))
-                self._errors.setdefault(name, error)
-                self._counts[name] += 1
-        return times, new
-
-
-def _read_lines(path: Path, begin: int) -> Tuple[Lines, int]:
-    """Read (name, error, outcome) lines from a byte on, and their end."""
-    if not path.exists():
-        return [], begin
-    with open(path, 'rb') as file:
-        file.seek(begin)
+def _read_lines(folder: Path, rank: object) -> List[List[str]]:
+    """Read (name, error, outcome) lines of a rank, or of all, ``'*'``."""
+    lines = []
+    for path in sorted(folder.glob(REPORT.format(rank))):
+        text = path.read_bytes().decode()
         # A line that is being written has no end yet.
-        lines = [line for line in file if line.endswith(b'\n')]
-    begin += sum(map(len, lines))
-    return [
-        tuple(line.decode().rstrip('\n').rsplit('\t', 2)) for line in lines
-    ], begin
+        lines += [line.rsplit('\t', 2) for line in text.split('\n')[:-1]]
+    return lines

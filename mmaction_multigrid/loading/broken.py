@@ -1,6 +1,7 @@
 """Dataset wrapper that replaces clips that cannot be loaded."""
 
 import errno
+from traceback import walk_tb
 from typing import Any, Optional, Set, Tuple, Union
 
 import numpy as np
@@ -10,7 +11,7 @@ from mmcv.transforms import BaseTransform
 from ..core.dataset import current_epoch
 from ..core.transform_rules import RULES, TransformRule, transform_name
 from ..core.transforms import MultigridTransform
-from .files import watch_copies
+from .files import clip_name, watch_copies
 from .train_data import (build_dataset, check_classes, keeps_labels,
                          unwrap_datasets)
 from .workers import CrashedFiles, WorkerState
@@ -98,45 +99,39 @@ class ReplaceBrokenClips:
         opened = self._state.pop_open(worker)
         if opened is None:
             return None
-        epoch, index = opened
-        name = self._name(index)
-        self._crashed.add(name, epoch)
-        self._state.count(failed=True)
+        name = self._name(opened[1])
+        self._crashed.add(name, opened[0])
         return name
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Any:
-        for tries in range(1, MAX_TRIES + 1):
+        for _ in range(MAX_TRIES):
             try:
-                clip = self._load(index)
-                self._state.count(failed=False)
-                return clip
+                return self._load(index)
             except Exception as error:
-                if is_machine_error(error):
+                if isinstance(error, (MemoryError, ImportError)) or getattr(
+                        error, 'errno', None) in MACHINE_ERRORS:
                     raise
                 name = self._name(index)
-                if not is_data_error(error):
-                    raise RuntimeError(
-                        describe_mistake(error, self.dataset,
-                                         name)) from error
-                self._state.count(failed=True)
+                mistake = describe_mistake(error, self.dataset, name)
+                if mistake:
+                    raise RuntimeError(mistake) from error
                 self._write(name, error, 'another clip took its place')
-                if tries == MAX_TRIES:
-                    raise RuntimeError(
-                        f'{MAX_TRIES} clips in a row cannot be loaded; the '
-                        f'last one: {name}, {type(error).__name__}: {error}'
-                    ) from error
+                last = f'{name}, {type(error).__name__}: {error}'
             # The error is released here, and with it a decoder that could
             # crash while the next clip is open.
             index = np.random.randint(len(self))
+        raise RuntimeError(f'{MAX_TRIES} clips in a row cannot be loaded; the '
+                           f'last one: {last}')
 
     def _load(self, index: int) -> Any:
         epoch = current_epoch()
-        if self._crashed and self._crashed.holds(self._name(index), epoch):
-            raise CrashedFile('ended the process that opened it')
         with self._state.opening(epoch, index), watch_copies() as failures:
+            if self._crashed and self._crashed.holds(
+                    self._name(index), epoch):
+                raise CrashedFile('ended the process that opened it')
             try:
                 return self.dataset[index]
             finally:
@@ -149,7 +144,7 @@ class ReplaceBrokenClips:
     def _write(self, name: str, error: Exception, outcome: str) -> None:
         if self._report:
             text = f'{type(error).__name__}: {str(error).strip()}'
-            text = ' '.join(text.splitlines()[0].split('\t'))
+            text = text.splitlines()[0].replace('\t', ' ')
             with open(
                     self._report,
                     'a',
@@ -160,9 +155,9 @@ class ReplaceBrokenClips:
     def _name(self, index: int) -> str:
         try:
             info = self.dataset.get_data_info(index)
-            return str(info.get('filename') or info['frame_dir'])
-        except Exception:  # a dataset without such names
-            return f'clip {index}'
+        except Exception:  # a dataset without such a method
+            info = {}
+        return clip_name(info, index)
 
     def __getattr__(self, name: str) -> Any:
         # Copy and pickle ask for attributes before __init__.
@@ -171,40 +166,24 @@ class ReplaceBrokenClips:
         return getattr(self.dataset, name)
 
 
-def is_machine_error(error: Exception) -> bool:
-    """Check whether memory, disk, file handles or a package is missing."""
-    return isinstance(error, (MemoryError, ImportError)) or (isinstance(
-        error, OSError) and error.errno in MACHINE_ERRORS)
+def describe_mistake(error: Exception, dataset: Any,
+                     clip: str) -> Optional[str]:
+    """Describe an error that is not one of a clip's file.
 
+    An error is one of the file if a transform raised it whose rule says that
+    it reads the file, or if the file crashed a data worker before.
 
-def is_data_error(error: Exception) -> bool:
-    """Check whether an error says that a clip's file is broken.
-
-    It does if a transform raised it whose rule says that it reads the file,
-    or if the file crashed a data worker before.
+    Returns:
+        str, optional: None of an error of the file.
     """
-    if isinstance(error, CrashedFile):
-        return True
-    rule = _find_rule(failed_step(error))
-    return rule is not None and rule.reads and not is_machine_error(error)
-
-
-def failed_step(error: Exception) -> Any:
-    """Return the transform that raised an error; None if none did."""
-    traceback = error.__traceback__
-    while traceback is not None:
-        owner = traceback.tb_frame.f_locals.get('self')
-        if (isinstance(owner, BaseTransform)
-                or _find_rule(owner)) and not isinstance(
-                    owner, MultigridTransform):
-            return owner
-        traceback = traceback.tb_next
-    return None
-
-
-def describe_mistake(error: Exception, dataset: Any, clip: str) -> str:
-    """Describe an error that is not a file's."""
-    step = failed_step(error)
+    owners = (frame.f_locals.get('self')
+              for frame, _ in walk_tb(error.__traceback__))
+    step = next((owner for owner in owners
+                 if (_find_rule(owner) or isinstance(owner, BaseTransform))
+                 and not isinstance(owner, MultigridTransform)), None)
+    rule = _find_rule(step)
+    if isinstance(error, CrashedFile) or rule is not None and rule.reads:
+        return None
     name = transform_name(dataset if step is None else step)
     text = f'{name} failed on {clip}: {type(error).__name__}: {error}'
     if step is None:
@@ -215,7 +194,6 @@ def describe_mistake(error: Exception, dataset: Any, clip: str) -> str:
 
 def _find_rule(step: Any) -> Optional[TransformRule]:
     """Find the rule of a transform, also by another registered name."""
-    for name, rule in RULES.items():
-        if name == transform_name(step) or TRANSFORMS.get(name) is type(step):
-            return rule
-    return None
+    return next(
+        (rule for name, rule in RULES.items() if name == transform_name(step)
+         or TRANSFORMS.get(name) is type(step)), None)

@@ -10,7 +10,6 @@ from mmengine.config import Config
 
 # Shares of the time from which on workers, and a frame store, are advised.
 ADVISE_WORKERS, ADVISE_STORE = 0.02, 0.1
-_END = object()
 
 
 @dataclass
@@ -26,17 +25,14 @@ class DataTimeMeter:
 
     def measure(self, batches: Iterable[Any]) -> Iterator[Any]:
         """Yield the batches and measure."""
-        iterator = iter(batches)
-        while True:
-            begin = perf_counter()
-            batch = next(iterator, _END)
-            ready = perf_counter()
-            self.waited += ready - begin
-            self.total += ready - begin
-            if batch is _END:
-                return
+        begin = asked = perf_counter()
+        for batch in batches:
+            self.waited += perf_counter() - asked
             yield batch
-            self.total += perf_counter() - ready
+            asked = perf_counter()
+        end = perf_counter()
+        self.waited += end - asked
+        self.total += end - begin
 
     @property
     def share(self) -> float:
@@ -93,8 +89,8 @@ def store_command(cfg: Config, dataset: Any) -> Optional[str]:
     if 'GridStore' in str(cfg.get('train_dataloader')):
         return None
     while not getattr(dataset, 'ann_file', None):
-        parts = getattr(dataset, 'datasets', None) or (None, )
-        dataset = getattr(dataset, 'dataset', None) or parts[0]
+        parts = getattr(dataset, 'datasets', (None, ))
+        dataset = getattr(dataset, 'dataset', parts[0])
         if dataset is None:
             return None
     folders = (dataset.data_prefix or {}).values()

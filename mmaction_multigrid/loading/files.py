@@ -2,14 +2,13 @@
 
 import io
 import os.path as osp
+from collections import deque
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple, \
-    Union
+from typing import Iterator, List, Mapping, Optional, Tuple, Union
 
-from ..core.transform_rules import (RULES, VIDEO_READERS, TransformRule,
-                                    transform_name)
+from ..core.transform_rules import VIDEO_READERS
 
 BYTE_ORDER_MARK = '\ufeff'
 
@@ -52,18 +51,10 @@ def video_path(name: str) -> str:
     return name if osp.splitext(name)[1] else f'{name}.mp4'
 
 
-def find_reader(pipeline: Sequence[Any]) -> Optional[str]:
-    """Find the reader of a pipeline, given configs or transforms.
-
-    Returns:
-        str, optional: ``opens`` or ``decodes`` of the first rule that has
-        one. None where no rule has.
-    """
-    for step in pipeline:
-        rule = RULES.get(transform_name(step), TransformRule())
-        if rule.opens or rule.decodes:
-            return rule.opens or rule.decodes
-    return None
+def clip_name(info: Mapping, index: int) -> str:
+    """Name a clip by its file or folder, or by its index."""
+    return str(
+        info.get('filename') or info.get('frame_dir') or f'clip {index}')
 
 
 def clip_path(info: Mapping, reader: Optional[str]) -> Optional[str]:
@@ -71,21 +62,22 @@ def clip_path(info: Mapping, reader: Optional[str]) -> Optional[str]:
 
     Args:
         info (Mapping): A dataset's description of a clip.
-        reader (str, optional): See :func:`find_reader`.
+        reader (str, optional): ``opens`` or ``decodes`` of a rule.
 
     Returns:
         str, optional: None where the reader opens no file.
     """
     if reader == 'frames':
         return info.get('frame_dir')
-    if reader not in (*VIDEO_READERS, 'pims') or not info.get('filename'):
+    if reader not in (*VIDEO_READERS, 'pims'):
         return None
-    path = info['filename']
-    return video_path(path) if reader == 'decord' else path
+    path = info.get('filename')
+    return video_path(path) if path and reader == 'decord' else path
 
 
-_failures: ContextVar[Optional[List[Tuple[str, Exception]]]] = ContextVar(
-    'multigrid_copy_failures', default=None)
+# Where nobody watches nothing is kept.
+_failures: ContextVar = ContextVar(
+    'multigrid_copy_failures', default=deque(maxlen=0))
 
 
 @contextmanager
@@ -101,6 +93,4 @@ def watch_copies() -> Iterator[List[Tuple[str, Exception]]]:
 
 def copy_failed(path: str, error: Exception) -> None:
     """Report a copy that cannot be read; its original is read instead."""
-    failures = _failures.get()
-    if failures is not None:
-        failures.append((path, error))
+    _failures.get().append((path, error))

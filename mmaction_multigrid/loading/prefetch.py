@@ -30,8 +30,8 @@ class PrefetchLoader(RunBatches):
     training.
 
     Args:
-        dataloader (DataLoader): Its dataset must have ``leave_out``, and it
-            must have workers; any other loader just loads.
+        dataloader (DataLoader): Crashes of its workers end training, too,
+            unless its dataset has ``leave_out``.
 
     Attributes:
         meter (DataTimeMeter): Time of training, and that of waiting.
@@ -41,22 +41,20 @@ class PrefetchLoader(RunBatches):
         super().__init__(dataloader)
         self.meter = DataTimeMeter()
         self._signals = DeferredSigchld()
-        self._watches = bool(dataloader.num_workers) and hasattr(
-            dataloader.dataset, 'leave_out')
-        if self._watches:
-            self.sampler.max_pieces = max_pieces(dataloader)
-            if not isinstance(dataloader.collate_fn, PackedCollate):
-                dataloader.collate_fn = PackedCollate(dataloader.collate_fn)
+        if not isinstance(dataloader.collate_fn, PackedCollate):
+            dataloader.collate_fn = PackedCollate(dataloader.collate_fn)
+        collate = dataloader.collate_fn.collate
+        # mmengine's own is a partial function. No other can be joined.
+        if getattr(collate, 'func', collate) is pseudo_collate:
+            self.sampler.max_pieces = max(1, dataloader.num_workers)
 
     def __enter__(self) -> 'PrefetchLoader':
-        if self._watches:
-            self._signals.__enter__()
+        self._signals.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
         try:
-            if self._watches:
-                self._signals.__exit__(*error)
+            self._signals.__exit__(*error)
         finally:
             super().__exit__(*error)
 
@@ -78,7 +76,7 @@ class PrefetchLoader(RunBatches):
                 names = pop_crashed(self.dataloader, self._iterator)
                 if not names or crashes + 1 == MAX_CRASHES:
                     raise
-                self._next = None
+            self._next = None
             for name in names:
                 print_log(
                     f'{name}: ended the data worker that opened it and is '
@@ -94,20 +92,11 @@ class PrefetchLoader(RunBatches):
             super()._start(batch)
 
     def _load(self, batch: RunBatch) -> Any:
-        if not self._watches:
-            return super()._load(batch)
         size = self.sampler.piece_size(batch.num_clips)
         return join([
             self._signals.next(self._iterator)
             for _ in range(0, batch.num_clips, size)
         ])
-
-
-def max_pieces(dataloader: DataLoader) -> int:
-    """Return the number of workers, or 1 where pieces cannot be joined."""
-    collate = getattr(dataloader.collate_fn, 'collate', dataloader.collate_fn)
-    collate = getattr(collate, 'func', collate)  # mmengine's partial function
-    return dataloader.num_workers if collate is pseudo_collate else 1
 
 
 def join(pieces: List[Any]) -> Any:
@@ -119,13 +108,13 @@ def join(pieces: List[Any]) -> Any:
         return type(first)(
             {key: join([piece[key] for piece in pieces])
              for key in first})
+    joined = chain.from_iterable(pieces)
     if any(
             isinstance(entry, (Sequence, Mapping))
             and not isinstance(entry, (str, bytes)) for entry in first):
-        fields = map(join, zip(*pieces))  # of clips that are sequences
-        named = hasattr(first, '_fields')
-        return type(first)(*fields) if named else type(first)(fields)
-    return type(first)(chain.from_iterable(pieces))
+        joined = map(join, zip(*pieces))  # of clips that are sequences
+    named = hasattr(first, '_fields')
+    return type(first)(*joined) if named else type(first)(joined)
 
 
 @HOOKS.register_module()
@@ -134,7 +123,6 @@ class PrefetchHook(Hook):
 
     It logs at the end of each stage whether the loader limited training.
     """
-    priority = 'NORMAL'
 
     def before_train(self, runner) -> None:
         """Replace the loop's source of batches."""

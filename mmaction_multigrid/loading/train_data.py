@@ -1,8 +1,9 @@
-"""Errors of the training data that are found before training."""
+"""Check lists, files and classes of the training data."""
 
 import logging
 import os.path as osp
-from typing import Any, Iterator, Mapping, Optional, Sequence
+from contextlib import suppress
+from typing import Any, Iterator, List, Mapping, Optional, Sequence
 
 from mmaction.datasets import BaseActionDataset
 from mmaction.registry import DATASETS
@@ -11,8 +12,8 @@ from mmengine.dataset import (BaseDataset, ClassBalancedDataset,
 from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 
-from ..core.transform_rules import transform_name
-from .files import BYTE_ORDER_MARK, clip_path, find_reader, read_list
+from ..core.transform_rules import RULES, transform_name
+from .files import BYTE_ORDER_MARK, clip_name, clip_path, read_list
 
 FIRST_CLIPS = 10
 IGNORED = -100  # the class of a clip that cross-entropy ignores
@@ -21,7 +22,7 @@ STOCK = {'mmaction', 'mmcv', 'mmaction_multigrid'}
 
 
 def check_train_data(cfg: Mapping) -> None:
-    """Build the training data of a resolved config once, for its errors.
+    """Build the training data of a resolved config once to check it.
 
     Args:
         cfg (Config): It is ignored if its dataset is no ``MultigridDataset``.
@@ -38,7 +39,7 @@ def check_train_data(cfg: Mapping) -> None:
 
 
 def build_dataset(dataset: Any) -> Any:
-    """Build a dataset, or take a built one, and look for its first clips.
+    """Build a dataset, unless it is built, and look for its first clips.
 
     Clips by remote names, in data bases and in memory are not looked for.
 
@@ -50,17 +51,13 @@ def build_dataset(dataset: Any) -> Any:
             byte-order mark.
     """
     try:
-        built = dataset
-        if isinstance(dataset, dict):
-            built = DATASETS.build(dataset)
+        is_config = isinstance(dataset, dict)
+        built = DATASETS.build(dataset) if is_config else dataset
         if hasattr(built, 'full_init'):
             built.full_init()
     except (OSError, ValueError) as error:  # UnicodeDecodeError, too
         for config in _configs(dataset):
-            if isinstance(error, (OSError, UnicodeDecodeError)):
-                _check_list(config, error)
-            else:
-                _check_labels(config)
+            _check_list(config, error)
         raise
     for part in unwrap_datasets(built):
         if isinstance(part, BaseActionDataset) and part.multi_class:
@@ -86,35 +83,27 @@ def _configs(dataset: Any) -> Iterator[Mapping]:
     """Yield the configs of a dataset and of those that it wraps."""
     if isinstance(dataset, Mapping):
         yield dataset
-        yield from _configs(dataset.get('dataset'))
-        yield from _configs(dataset.get('datasets'))
-    elif isinstance(dataset, (list, tuple)):
+        dataset = dataset.get('dataset'), dataset.get('datasets')
+    if isinstance(dataset, (list, tuple)):
         for entry in dataset:
             yield from _configs(entry)
 
 
 def _check_list(config: Mapping, error: Exception) -> None:
-    """Raise the error of a list that is missing or not UTF-8."""
+    """Raise an error that names what is wrong with the list of a dataset."""
     name, root = config.get('ann_file'), config.get('data_root')
+    kind, where = transform_name(config), f'in data_root = {root!r}'
     path = osp.join(root or '', name) if isinstance(name, str) else ''
     if not path or '://' in path:
         return
-    if not osp.isfile(path):
-        where = f' in data_root = {root!r}' if root else ''
+    if isinstance(error, OSError) and not osp.isfile(path):
         raise FileNotFoundError(
-            f'{transform_name(config)}.ann_file = {name!r}: there is no such '
-            f'file{where}; train_dataloader.dataset needs its list of clips'
-        ) from error
+            f'{kind}.ann_file = {name!r}: there is no such file'
+            f'{f" {where}" if root else ""}; train_dataloader.dataset needs '
+            'its list of clips') from error
     if isinstance(error, UnicodeDecodeError) and not path.endswith('.pkl'):
         read_list(path)  # its error names the line
-
-
-def _check_labels(config: Mapping) -> None:
-    """Raise the error of the first line that has no class number."""
-    name, kind = config.get('ann_file'), transform_name(config)
-    path = osp.join(config.get('data_root') or '', name or '')
-    if kind not in ('VideoDataset',
-                    'RawframeDataset') or not osp.isfile(path):
+    if kind not in ('VideoDataset', 'RawframeDataset'):
         return
     with open(path, encoding='utf-8', errors='replace') as file:
         for number, line in enumerate(file, 1):
@@ -141,25 +130,28 @@ def check_classes(dataset: Any, num_classes: int, key: str) -> None:
         # A dataset's own method may fail at such a class.
         info = BaseDataset.get_data_info(dataset, index)
         labels = info.get('label')
-        for label in labels if isinstance(labels, list) else [labels]:
-            if not isinstance(label, int) or 0 <= label < num_classes:
-                continue
-            if label == IGNORED and labels == label:
-                continue
-            clip = info.get('filename') or info.get('frame_dir')
-            raise ValueError(
-                f'{type(dataset).__name__}.ann_file = '
-                f'{dataset.ann_file!r}: {clip or f"clip {index}"} has class '
-                f'{label}, but {key} = {num_classes} allows 0 to '
-                f'{num_classes - 1}; mend the list or that number')
+        single = not isinstance(labels, list)
+        for label in [labels] if single else labels:
+            if (isinstance(label, int) and label not in range(num_classes)
+                    and not (single and label == IGNORED)):
+                raise ValueError(
+                    f'{type(dataset).__name__}.ann_file = '
+                    f'{dataset.ann_file!r}: {clip_name(info, index)} has '
+                    f'class {label}, but {key} = {num_classes} allows 0 to '
+                    f'{num_classes - 1}; mend the list or that number')
 
 
 def keeps_labels(dataset: Any) -> bool:
     """Check that no transform gives a clip another class."""
-    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
-    modules = {type(getattr(s, 'base', s)).__module__ for s in steps}
-    return isinstance(dataset, BaseDataset) and STOCK.issuperset(
-        module.split('.')[0] for module in modules)
+    modules = {
+        type(getattr(step, 'base', step)).__module__.split('.')[0]
+        for step in _transforms(dataset)
+    }
+    return isinstance(dataset, BaseDataset) and modules <= STOCK
+
+
+def _transforms(dataset: Any) -> List[Any]:
+    return getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
 
 
 def _check_first_clips(dataset: Any) -> None:
@@ -168,34 +160,34 @@ def _check_first_clips(dataset: Any) -> None:
         dataset.get_data_info(index)
         for index in range(min(FIRST_CLIPS, len(dataset)))
     ]
-    first = infos and (infos[0].get('filename') or infos[0].get('frame_dir'))
-    if isinstance(first, str) and BYTE_ORDER_MARK in first:
+    if any(BYTE_ORDER_MARK in clip_name(info, 0) for info in infos[:1]):
         raise ValueError(
             f'ann_file = {ann_file!r}: begins with a byte-order mark, which '
             'MMAction2 takes for a part of the first name; save the list as '
             'UTF-8 without one')
-    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
+    steps = _transforms(dataset)
     stores = [step for step in steps if hasattr(step, 'holds')]
     steps = [getattr(step, 'original', step) for step in steps]
-    reader = find_reader(steps)
-    backends = {getattr(step, 'io_backend', 'disk') for step in steps}
-    if reader is None or not backends <= {'disk', 'local'}:
-        return
+    rules = (RULES.get(transform_name(step)) for step in steps)
+    readers = (rule and (rule.opens or rule.decodes) for rule in rules)
+    reader = next(filter(None, readers), None)
     names = [clip_path(info, reader) for info in infos]
     if reader == 'pyav':
         _warn_of_no_count(dataset, names)
-    if not names or any(not isinstance(name, str) or '://' in name
-                        or osp.exists(name) for name in names):
+    backends = {getattr(step, 'io_backend', 'disk') for step in steps}
+    if not names or not backends <= {'disk', 'local'} or any(
+            not isinstance(name, str) or '://' in name or osp.exists(name)
+            for name in names):
         return
     if any(step.holds(info) for step in stores for info in infos):
         return
     kind, prefix = type(dataset).__name__, getattr(dataset, 'data_prefix', {})
     folders = prefix.values() if isinstance(prefix, dict) else [prefix]
-    what = f'{kind}: '
+    what = ':'
     if any(folder and not osp.isdir(folder) for folder in folders):
-        what = f'{kind}.data_prefix = {prefix!r}: there is no such folder, and '
+        what = f'.data_prefix = {prefix!r}: there is no such folder, and'
     raise FileNotFoundError(
-        f'{what}none of the first {len(names)} clips of ann_file = '
+        f'{kind}{what} none of the first {len(names)} clips of ann_file = '
         f'{ann_file!r} is there: {", ".join(map(repr, names[:3]))}; is '
         f'data_prefix = {prefix!r} the folder that the list is for?')
 
@@ -204,11 +196,10 @@ def _warn_of_no_count(dataset: Any, names: Sequence[Optional[str]]) -> None:
     """Warn once per dataset if PyAV cannot read its numbers of frames."""
     import av  # needed for PyAVInit alone
     for name in filter(None, names):
-        try:
-            with av.open(name) as container:
-                counted = container.streams.video[0].frames > 0
-        except Exception:  # of a broken file, reported when it is loaded
-            continue
+        counted = True
+        # A broken file is reported when it is loaded.
+        with suppress(Exception), av.open(name) as container:
+            counted = container.streams.video[0].frames > 0
         if not counted:
             print_log(
                 f'{type(dataset).__name__}: the header of {name!r} holds no '

@@ -1,8 +1,6 @@
-"""Finds videos that cannot be decoded, those that end their reader among them.
+"""Find videos that cannot be decoded, or that end their reader.
 
-Training replaces a file that raises an error, and one that makes decord segfault at the cost of a new start of its
-workers; it ends where more than a twentieth fails, and validation does at the first. Here a segfault ends a child that
-is started anew.
+A decoder that segfaults ends a child process, which is started anew.
 """
 
 import signal
@@ -10,7 +8,8 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Iterator, List, Optional, Sequence, Tuple
+from contextlib import ExitStack
+from typing import Iterator, Sequence, Tuple
 
 READER = """
 import io, sys
@@ -25,75 +24,59 @@ for line in sys.stdin:
             raise ValueError('no frames')
         answer = 'fine'
     except Exception as error:
-        answer = f'{type(error).__name__}: {str(error).strip() or "no message"}'.splitlines()[0]
+        text = str(error).strip() or 'no message'
+        answer = f'{type(error).__name__}: {text}'.splitlines()[0]
     print(answer, flush=True)
 """
 
 
-class Reader:
-    """A child process that opens videos as the data workers do, started anew when one ends it.
+def check_videos(paths: Sequence[str],
+                 timeout: float = 60.,
+                 processes: int = 1) -> Iterator[Tuple[str, str]]:
+    """Open videos as the data workers do.
 
     Args:
-        timeout (float): Seconds that one video may take.
+        paths (Sequence[str]): The videos.
+        timeout (float): Seconds that one may take. Defaults to 60.
+        processes (int): Readers side by side. Defaults to 1.
+
+    Yields:
+        tuple[str, str]: Each path, in order, and ``fine``, an error,
+        ``hang: ...`` or ``crash: ...``.
     """
-
-    def __init__(self, timeout: float = 60.) -> None:
-        self.timeout = timeout
-        self._child: Optional[subprocess.Popen] = None
-
-    def read(self, path: str) -> str:
-        """What became of a video: ``fine``, an error, ``hang``, or the signal that ended the process."""
-        if '\n' in path:
-            return 'ValueError: a line break in the name'
-        if self._child is None:
-            self._child = subprocess.Popen([sys.executable, '-c', READER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                           stderr=subprocess.DEVNULL, encoding='utf-8', errors='surrogateescape')
-        self._child.stdin.write(path + '\n')
-        self._child.stdin.flush()
-        alarm = threading.Timer(self.timeout, self._child.kill)
-        alarm.start()
-        try:
-            answer = self._child.stdout.readline().strip()
-        finally:
-            alarm.cancel()
-        if answer:
-            return answer
-        code = self._child.wait()
-        self.close()
-        if code == -signal.SIGKILL:
-            return f'hang: ended after {self.timeout:g} s'
-        return f'crash: {signal.Signals(-code).name}' if code < 0 else f'crash: exit status {code}'
-
-    def close(self) -> None:
-        """End the child process."""
-        if self._child is not None:
-            self._child.stdin.close()
-            self._child.wait()
-            self._child.stdout.close()
-            self._child = None
-
-
-def check_videos(paths: Sequence[str], timeout: float = 60., processes: int = 1) -> Iterator[Tuple[str, str]]:
-    """Each path, in order, and what became of it: ``fine``, an error, ``hang: ...`` or ``crash: ...``.
-
-    Args:
-        paths: Videos.
-        timeout: Seconds that one may take.
-        processes: Readers side by side.
-    """
-    readers: List[Reader] = []
-    mine = threading.local()
+    own = threading.local()
 
     def read(path: str) -> Tuple[str, str]:
-        if not hasattr(mine, 'reader'):
-            mine.reader = Reader(timeout)
-            readers.append(mine.reader)
-        return path, mine.reader.read(path)
+        if '\n' in path:
+            return path, 'ValueError: a line break in the name'
+        child = getattr(own, 'child', None)
+        if child is None or child.returncode is not None:
+            child = own.child = children.enter_context(
+                subprocess.Popen([sys.executable, '-c', READER],
+                                 stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL,
+                                 encoding='utf-8',
+                                 errors='surrogateescape'))
+        return path, _ask(child, path, timeout)
 
-    with ThreadPoolExecutor(processes) as pool:
-        try:
-            yield from pool.map(read, paths)
-        finally:
-            pool.shutdown(cancel_futures=True)
-            for reader in readers:
-                reader.close()
+    with ExitStack() as children, ThreadPoolExecutor(processes) as pool:
+        yield from pool.map(read, paths)
+
+
+def _ask(child: subprocess.Popen, path: str, timeout: float) -> str:
+    """Have a child read a video; it is closed if it does not survive that."""
+    child.stdin.write(path + '\n')
+    child.stdin.flush()
+    alarm = threading.Timer(timeout, child.kill)
+    alarm.start()
+    answer = child.stdout.readline().strip()
+    alarm.cancel()
+    if answer:
+        return answer
+    with child:  # closes its pipes
+        code = child.wait()
+    if code == -signal.SIGKILL:
+        return f'hang: ended after {timeout:g} s'
+    return f'crash: {signal.Signals(-code).name}' if code < 0 else (
+        f'crash: exit status {code}')

@@ -1,6 +1,7 @@
-"""What data workers do, and which of them crashed."""
+"""Detect crashed data workers, and the files that they had open."""
 
 import gc
+import re
 import signal
 import threading
 from contextlib import contextmanager
@@ -27,22 +28,8 @@ class WorkerState:
 
     def __init__(self, num_workers: int = 0) -> None:
         # The last row is that of the main process. Index -1: nothing open.
-        self._rows = torch.zeros((num_workers + 1, 4), dtype=torch.int64)
-        self._rows[:, INDEX] = -1
+        self._rows = torch.tensor([[0, 0, 0, -1]] * (num_workers + 1))
         self._rows.share_memory_()
-
-    def _row(self):
-        worker = get_worker_info()
-        i = len(self._rows) - 1 if worker is None else worker.id
-        # A loader with more workers is not watched: its counts are dropped.
-        rows = self._rows if i < len(self._rows) else self._rows.clone()
-        return rows.numpy()[min(i, len(rows) - 1)]
-
-    def count(self, failed: bool) -> None:
-        """Count a clip that was tried."""
-        row = self._row()
-        row[TRIED] += 1
-        row[FAILED] += failed
 
     def totals(self) -> Tuple[int, int]:
         """Sum the clips that were tried, and those that failed."""
@@ -50,19 +37,28 @@ class WorkerState:
 
     @contextmanager
     def opening(self, epoch: int, index: int) -> Iterator[None]:
-        """Have a clip open in the context."""
-        row = self._row()
+        """Have a clip open in the context, which fails by an error."""
+        worker, last = get_worker_info(), len(self._rows) - 1
+        # The workers of a loader that is not watched share a row.
+        row = self._rows[min(worker.id, last) if worker else last]
         row[EPOCH], row[INDEX] = epoch, index
         try:
             yield
+        except Exception:
+            row[FAILED] += 1
+            raise
         finally:
+            row[TRIED] += 1
             row[INDEX] = -1
 
     def pop_open(self, worker: int) -> Optional[Tuple[int, int]]:
-        """Return (epoch, index) of a worker's open clip, once."""
-        epoch, index = self._rows[worker, EPOCH:].tolist()
-        self._rows[worker, INDEX] = -1
-        return None if index < 0 else (epoch, index)
+        """Return (epoch, index) of a dead worker's open clip, once."""
+        row = self._rows[worker]
+        epoch, index = row[EPOCH:].tolist()
+        if index < 0:
+            return None
+        row += torch.tensor([1, 1, 0, -1 - index])
+        return epoch, index
 
 
 class CrashedFiles:
@@ -75,14 +71,14 @@ class CrashedFiles:
     """
 
     def __init__(self, path: Optional[str] = None) -> None:
-        self._path = path
         self._epochs: Dict[str, int] = {}
+        self._path = None
         if path and Path(path).is_file():
-            with open(path, encoding='utf-8', errors='surrogateescape') as f:
-                for line in f.read().split('\n'):
-                    epoch, tab, name = line.partition('\t')
-                    if tab and epoch.isdigit():  # a kill may cut a line off
-                        self._leave_out(name, int(epoch))
+            text = Path(path).read_text('utf-8', 'surrogateescape')
+            # A kill may have cut a line off.
+            for epoch, name in re.findall(r'(?m)^(\d+)\t(.*)', text):
+                self.add(name, int(epoch))
+        self._path = path
 
     def __bool__(self) -> bool:
         return bool(self._epochs)
@@ -93,16 +89,13 @@ class CrashedFiles:
 
     def add(self, name: str, epoch: int) -> None:
         """Leave a file out, in workers that start from now on."""
-        self._leave_out(name, epoch)
+        # Workers load ahead, so that a later epoch may come first.
+        self._epochs[name] = min(epoch, self._epochs.get(name, epoch))
         if self._path:
             with open(
                     self._path, 'a', encoding='utf-8',
                     errors='surrogateescape') as file:
                 file.write(f'{epoch}\t{name}\n')
-
-    def _leave_out(self, name: str, epoch: int) -> None:
-        # Workers load ahead, so that a later epoch may come first.
-        self._epochs[name] = min(epoch, self._epochs.get(name, epoch))
 
 
 class DeferredSigchld:
@@ -112,26 +105,22 @@ class DeferredSigchld:
     """
 
     def __enter__(self) -> 'DeferredSigchld':
-        self._awaiting, self._missed = False, ()
-        self._main = threading.current_thread() is threading.main_thread()
-        if self._main:  # no other thread handles signals
+        self._awaiting, self._handler = False, None
+        # No other thread handles signals.
+        if threading.current_thread() is threading.main_thread():
             _set_SIGCHLD_handler()  # as the first loader would
             self._handler = signal.signal(signal.SIGCHLD, self._on_signal)
         return self
 
     def __exit__(self, kind: Any, *_: Any) -> None:
-        if self._main:
+        if self._handler:
             signal.signal(signal.SIGCHLD, self._handler)
-            if self._missed and kind is None:
-                self._handler(*self._missed)
+            if kind is None:
+                self._handler(signal.SIGCHLD, None)
 
     def _on_signal(self, *args: Any) -> None:
-        if not self._awaiting:
-            self._missed = args
-            return
-        self._awaiting = False  # raise one error only
-        self._handler(*args)
-        self._awaiting = True
+        if self._awaiting and self._handler:
+            self._handler(*args)
 
     def next(self, iterator: Iterator[Any]) -> Any:
         """Return the next item.
@@ -145,9 +134,7 @@ class DeferredSigchld:
             # garbage collector.
             gc.disable()
             self._awaiting = True
-            missed, self._missed = self._missed, ()
-            if missed:
-                self._on_signal(*missed)
+            self._on_signal(signal.SIGCHLD, None)
             return next(iterator)
         finally:
             self._awaiting = False
@@ -157,24 +144,24 @@ class DeferredSigchld:
 
 def pop_crashed(dataloader: DataLoader, iterator: Any) -> List[str]:
     """End all workers if some crashed, and name the files they had open."""
-    if iterator is None:
+    if iterator is None:  # persistent workers
         iterator = getattr(dataloader, '_iterator', None)
-    workers = getattr(iterator, '_workers', ())
+    workers = {
+        worker.sentinel: worker
+        for worker in getattr(iterator, '_workers', ())
+    }
     # A worker closes its pipe before its exit status is known.
-    dying = wait([worker.sentinel for worker in workers], timeout=1)
-    for worker in workers:
-        if worker.sentinel in dying:
-            worker.join(1)
-    if not any(map(_has_crashed, workers)):
+    for sentinel in wait(workers, timeout=1):
+        workers[sentinel].join(1)
+    leave_out = getattr(dataloader.dataset, 'leave_out', None)
+    if not leave_out or not any(map(_has_crashed, workers.values())):
         return []
     iterator._shutdown_workers()
-    dataloader._iterator = None  # of persistent workers
+    dataloader._iterator = None
     # More workers may have crashed in the meantime.
-    names = [
-        dataloader.dataset.leave_out(i) for i, worker in enumerate(workers)
-        if _has_crashed(worker)
-    ]
-    return [name for name in names if name]
+    names = (leave_out(i) for i, worker in enumerate(workers.values())
+             if _has_crashed(worker))
+    return list(filter(None, names))
 
 
 def _has_crashed(worker: Any) -> bool:

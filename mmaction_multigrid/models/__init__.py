@@ -1,7 +1,6 @@
-"""What networks need beside batch norm: positions, windows, sizes."""
+"""Position embeddings, windows, clip sizes and acceleration of networks."""
 
-from .bf16 import BFloat16OptimWrapper
-from .compile_hook import CompileBackboneHook
+from .acceleration import BFloat16OptimWrapper, CompileBackboneHook
 from .positions import (InterpolatePosEmbedHook, PositionRule, PositionTable,
                         register_position_rule)
 

@@ -1,4 +1,4 @@
-"""What a network makes of clips as small as the coarsest of a schedule."""
+"""Feature maps that a network makes of the smallest clips of a schedule."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
@@ -10,28 +10,30 @@ Size = Tuple[int, int]  # frames, crop
 
 
 def temporal_kernel(model: nn.Module) -> int:
-    """Frames of the longest convolution of a network; 1 without any."""
-    return max((layer.kernel_size[0] for layer in model.modules() if isinstance(layer, nn.Conv3d)), default=1)
+    """Return the frames of the longest convolution; 1 without any."""
+    return max((layer.kernel_size[0]
+                for layer in model.modules() if isinstance(layer, nn.Conv3d)),
+               default=1)
 
 
 def short_edges(features: Any) -> List[int]:
-    """Shorter spatial sides of the feature maps, of shape (N, C, T, H, W), among a head's inputs."""
-    if isinstance(features, Tensor):
-        return [min(features.shape[-2:])] if features.dim() == 5 else []
-    return [side for entry in features for side in short_edges(entry)] if isinstance(features, (list, tuple)) else []
+    """List the shorter spatial sides of feature maps (N, C, T, H, W)."""
+    if isinstance(features, (list, tuple)):
+        return [side for entry in features for side in short_edges(entry)]
+    is_map = isinstance(features, Tensor) and features.dim() == 5
+    return [min(features.shape[-2:])] if is_map else []
 
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
     """Have neither the network nor random numbers change in a forward."""
-    training = [(module, module.training) for module in model.modules()]
+    training = [module for module in model.modules() if module.training]
     try:
-        model.eval()
         with torch.no_grad():
-            yield
+            yield model.eval()
     finally:
-        for module, was in training:
-            module.training = was
+        for module in training:
+            module.training = True
 
 
 def _make_clip(backbone: nn.Module, size: Size) -> Tensor:
@@ -45,8 +47,13 @@ def _make_clip(backbone: nn.Module, size: Size) -> Tensor:
 
 
 def min_feature_size(backbone: nn.Module, num_frames: int,
-                 crop_size: int) -> Optional[int]:
-    """Shorter side of the smallest feature map that a backbone makes of a clip; None where it cannot be attr_targets."""
+                     crop_size: int) -> Optional[int]:
+    """Find the shorter side of the smallest feature map of a clip.
+
+    Returns:
+        int, optional: None where the backbone takes no such clip, or makes no
+        feature maps of it.
+    """
     try:
         with _evaluating(backbone):
             features = backbone(_make_clip(backbone, (num_frames, crop_size)))
@@ -66,20 +73,14 @@ def find_failure(model: nn.Module, size: Size) -> Optional[str]:
         str or None: The layer that fails, its input and its error.
     """
     names = {module: name for name, module in model.named_modules()}
-    running: List[Tuple[nn.Module, Any]] = []
-
-    def begin(module: nn.Module, args: tuple) -> None:
-        shapes = [tuple(arg.shape[1:]) for arg in args
-                  if isinstance(arg, Tensor)]
-        running.append((module, shapes))
-
-    def end(*_: Any) -> None:
-        running.pop()
-
+    running: List[Tuple[nn.Module, tuple]] = []
     hooks = []
     for module in names:
-        hooks.append(module.register_forward_pre_hook(begin))
-        hooks.append(module.register_forward_hook(end))
+        hooks += [
+            module.register_forward_pre_hook(
+                lambda *layer: running.append(layer)),
+            module.register_forward_hook(lambda *_: running.pop() and None)
+        ]
     try:
         with _evaluating(model):
             features = model.backbone(_make_clip(model.backbone, size))
@@ -87,8 +88,9 @@ def find_failure(model: nn.Module, size: Size) -> Optional[str]:
                 model.neck(features)
         return None
     except Exception as error:  # whatever a layer makes of its input
-        layer, shapes = running[-1]
-        text = ', '.join(' x '.join(map(str, shape)) for shape in shapes)
+        layer, args = running[-1]
+        text = ', '.join(' x '.join(map(str, arg.shape[1:]))
+                         for arg in args if isinstance(arg, Tensor))
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         return (f'{names[layer]} ({type(layer).__name__}), which gets '
                 f'{text or "it"}: {reason}')
@@ -112,38 +114,34 @@ def check_sizes(model: nn.Module, sizes: Sequence[Size], base: Size) -> None:
     smallest = [size for size in sizes if not any(
         other != size and other[0] <= size[0] and other[1] <= size[1]
         for other in sizes)]
-    failures = {size: find_failure(model, size) for size in smallest}
-    failing = [size for size in smallest if failures[size]]
+    failures = ((size, find_failure(model, size)) for size in smallest)
+    (frames, crop), failure = next(filter(lambda pair: pair[1], failures),
+                                   (base, None))
     # A network that fails at the base clips too takes other inputs than these.
-    if not failing or find_failure(model, base):
+    if not failure or find_failure(model, base):
         return
-    frames, crop = failing[0]
     works = [size for size in [*sizes, base] if not find_failure(model, size)]
-    cure = _find_cure(sizes, works, base)
     raise ValueError(
         f'clips of {frames} frames x {crop} pixels are too small for '
-        f'{failures[frames, crop]}. {cure}')
+        f'{failure}. {_find_cure(sizes, works, base)}')
 
 
 def _find_cure(sizes: Sequence[Size], works: Sequence[Size],
                base: Size) -> str:
-    """The setting that leaves the shapes out that are too small."""
-    def least(axis: int) -> Optional[int]:
-        failing = [size[axis] for size in sizes if size not in works]
-        return min((size[axis] for size in works
-                    if size[axis] > max(failing)), default=None)
-
-    frames, crop = least(0), least(1)
+    """Name the setting that leaves out the shapes that are too small."""
+    failing = [size for size in sizes if size not in works]
+    frames, crop = (
+        min((size[axis] for size in works
+             if size[axis] > max(size[axis] for size in failing)),
+            default=None) for axis in (0, 1))
     if frames is not None:
         share = f'{frames / base[0]:.4g}'
-        factors = [f'({share}, 0.7071)', f'({share}, 1)', '(1, 1)']
-        if frames == base[0]:
-            del factors[1]
+        middle = '' if frames == base[0] else f'({share}, 1), '
         return (f'{frames} frames are enough: multigrid.long_cycle_factors = '
-                f'({", ".join(factors)})')
+                f'(({share}, 0.7071), {middle}(1, 1))')
+    leave = 'Leave its shape'
     if crop is not None:
-        return (f'{crop} pixels are enough: leave crops below '
-                f'{crop / base[1]:.4g} of the base crop out of '
-                'multigrid.long_cycle_factors and short_cycle_factors')
-    return ('Leave its shape out of multigrid.long_cycle_factors and '
+        leave = (f'{crop} pixels are enough: leave crops below '
+                 f'{crop / base[1]:.4g} of the base crop')
+    return (f'{leave} out of multigrid.long_cycle_factors and '
             'short_cycle_factors')
