@@ -43,8 +43,8 @@ class _Array:
     def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, fortran, memory = state
         order = 'F' if fortran else 'C'
-        self.value = np.ndarray(shape, dtype.value, memory,
-                                order=order).copy(order)
+        self.value = np.ndarray(
+            shape, dtype.value, memory, order=order).copy(order)
 
 
 def _scalar(dtype: _DType, memory: bytes) -> np.generic:
@@ -66,10 +66,10 @@ def _plain(value: Any) -> Any:
 
 
 _METHODS = {(owner, name): getattr(owner, name)
-            for owner, names in (
-                (HistoryBuffer, ('min', 'max', 'current', 'mean')),
-                (OneCycleParamScheduler,
-                 ('_annealing_cos', '_annealing_linear')))
+            for owner, names in ((HistoryBuffer, ('min', 'max', 'current',
+                                                  'mean')),
+                                 (OneCycleParamScheduler,
+                                  ('_annealing_cos', '_annealing_linear')))
             for name in names}
 
 
@@ -111,9 +111,11 @@ def _load(read: Callable[..., dict], source: str) -> dict:
                 'no checkpoint needs and what may run anything: only if you '
                 'trust whoever made it as you trust a program of theirs, set '
                 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1') from None
-    print_log(f'{source} is read in full, with whatever that runs, since '
-              f'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: {reason}',
-              logger='current', level=logging.WARNING)
+    print_log(
+        f'{source} is read in full, with whatever that runs, since '
+        f'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: {reason}',
+        logger='current',
+        level=logging.WARNING)
     return read(weights_only=False)
 
 
@@ -153,5 +155,5 @@ def load_downloaded_checkpoint(url: str, *args: Any, **kwargs: Any) -> dict:
     Raises:
         pickle.UnpicklingError: The file is refused, or damaged.
     """
-    return _load(partial(torch.hub.load_state_dict_from_url, url, *args,
-                         **kwargs), url)
+    return _load(
+        partial(torch.hub.load_state_dict_from_url, url, *args, **kwargs), url)

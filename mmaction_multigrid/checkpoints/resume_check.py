@@ -63,17 +63,22 @@ def differences(before: Any, now: Any, where: str = '') -> List[str]:
         dot = '.' if where else ''
         pairs = {
             f'{dot}{key}': (before.get(key), now.get(key))
-            for key in {**before, **now}
+            for key in {
+                **before,
+                **now
+            }
         }
     elif _is_nested(before) and _is_nested(now):
         pairs = {f'[{i}]': pair for i, pair in enumerate(zip(before, now))}
         if len(before) != len(now):
-            lines = [f'{where}: of length {len(before)} in the checkpoint, '
-                     f'of length {len(now)} now']
+            lines = [
+                f'{where}: of length {len(before)} in the '
+                f'checkpoint, of length {len(now)} now'
+            ]
     elif before == now:
         return []
     else:
-        before, now = (text if len(text) <= 60 else f'{text[:57]}...'
+        before, now = ((text if len(text) <= 60 else f'{text[:57]}...')
                        for text in (str(before), str(now)))
         return [f'{where}: {before} in the checkpoint, {now} now']
     for key, pair in pairs.items():
@@ -100,20 +105,20 @@ def check_resume(before: Any, now: dict) -> None:
             names the differences.
     """
     if not isinstance(before, dict):
-        raise ValueError(
-            'resume: the checkpoint holds no multigrid schedule '
-            "(meta['multigrid']). It is of a run without multigrid, or of an "
-            'earlier version, and its epochs and lr are not of this '
-            f'schedule. {USE_WEIGHTS}')
+        raise ValueError('resume: the checkpoint holds no multigrid schedule '
+                         "(meta['multigrid']). It is of a run without "
+                         'multigrid, or of an '
+                         'earlier version, and its epochs and lr are not of '
+                         f'this schedule. {USE_WEIGHTS}')
     lines = differences({**before, 'batch': None}, {**now, 'batch': None})
     if len(lines) > MAX_LINES:
         lines[MAX_LINES:] = [f'and {len(lines) - MAX_LINES} more']
     if lines:
         listed = '\n  '.join(lines)
-        raise ValueError(
-            'resume: the checkpoint was trained with other settings, and a '
-            f'run cannot change them in its midst:\n  {listed}\nGo back to '
-            f'what the checkpoint has to resume it. {USE_WEIGHTS}')
+        raise ValueError('resume: the checkpoint was trained with other '
+                         'settings, and a run cannot change them in its '
+                         f'midst:\n  {listed}\nGo back to what the checkpoint '
+                         f'has to resume it. {USE_WEIGHTS}')
 
 
 @HOOKS.register_module()
@@ -147,8 +152,8 @@ class ResumeCheckHook(Hook):
                 runner.param_schedulers)
         before = checkpoint.get('meta', {}).get('multigrid')
         hook = _multigrid_hook(runner)
-        if hook.bn_base_size is None and isinstance(
-                before, dict) and is_positive_int(before.get('bn_base_size')):
+        if (hook.bn_base_size is None and isinstance(before, dict)
+                and is_positive_int(before.get('bn_base_size'))):
             hook.bn_base_size = before['bn_base_size']
         now = fingerprint(runner, hook.bn_base_size)
         check_resume(before, now)
@@ -162,10 +167,10 @@ class ResumeCheckHook(Hook):
                 'Keep that product, or let the lr follow it: auto_scale_lr = '
                 f'dict(enable=True, base_batch_size={batch}), or '
                 'tools/train.py --auto-scale-lr')
-        runner.logger.info(
-            f'Resuming with {own_batch} instead of {batch} clips in the base '
-            'batch of all processes; the lr follows auto_scale_lr = '
-            f'{dict(runner.auto_scale_lr)}')
+        runner.logger.info(f'Resuming with {own_batch} instead of '
+                           f'{batch} clips in the base batch of all '
+                           'processes; the lr follows auto_scale_lr = '
+                           f'{dict(runner.auto_scale_lr)}')
 
 
 def _multigrid_hook(runner) -> MultigridHook:

@@ -40,11 +40,11 @@ class BadVideosHook(Hook):
     def __init__(self, max_share: float = 0.05, min_clips: int = 200) -> None:
         if isinstance(max_share, bool) or not isinstance(
                 max_share, (int, float)) or not 0 <= max_share <= 1:
-            raise ValueError(f'BadVideosHook.max_share = {max_share!r}: must '
-                             'be a number from 0 to 1')
+            raise ValueError(f'BadVideosHook.max_share = {max_share!r}: '
+                             'must be a number from 0 to 1')
         if not is_positive_int(min_clips):
-            raise ValueError(f'BadVideosHook.min_clips = {min_clips!r}: must '
-                             'be an integer of at least 1')
+            raise ValueError(f'BadVideosHook.min_clips = {min_clips!r}: '
+                             'must be an integer of at least 1')
         self.max_share, self.min_clips = max_share, min_clips
         self._counts: Counter = Counter()  # of the lines of each file
 

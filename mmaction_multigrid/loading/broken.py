@@ -111,8 +111,8 @@ class ReplaceBrokenClips:
             try:
                 return self._load(index)
             except Exception as error:
-                if isinstance(error, (MemoryError, ImportError)) or getattr(
-                        error, 'errno', None) in MACHINE_ERRORS:
+                if (isinstance(error, (MemoryError, ImportError))
+                        or getattr(error, 'errno', None) in MACHINE_ERRORS):
                     raise
                 name = self._name(index)
                 mistake = describe_mistake(error, self.dataset, name)
@@ -123,14 +123,13 @@ class ReplaceBrokenClips:
             # The error is released here, and with it a decoder that could
             # crash while the next clip is open.
             index = np.random.randint(len(self))
-        raise RuntimeError(f'{MAX_TRIES} clips in a row cannot be loaded; the '
-                           f'last one: {last}')
+        raise RuntimeError(f'{MAX_TRIES} clips in a row cannot be '
+                           f'loaded; the last one: {last}')
 
     def _load(self, index: int) -> Any:
         epoch = current_epoch()
         with self._state.opening(epoch, index), watch_copies() as failures:
-            if self._crashed and self._crashed.holds(
-                    self._name(index), epoch):
+            if self._crashed and self._crashed.holds(self._name(index), epoch):
                 raise CrashedFile('ended the process that opened it')
             try:
                 return self.dataset[index]
@@ -146,9 +145,7 @@ class ReplaceBrokenClips:
             text = f'{type(error).__name__}: {str(error).strip()}'
             text = text.splitlines()[0].replace('\t', ' ')
             with open(
-                    self._report,
-                    'a',
-                    encoding='utf-8',
+                    self._report, 'a', encoding='utf-8',
                     errors='backslashreplace') as file:
                 file.write(f'{name}\t{text}\t{outcome}\n')
 
@@ -194,6 +191,6 @@ def describe_mistake(error: Exception, dataset: Any,
 
 def _find_rule(step: Any) -> Optional[TransformRule]:
     """Find the rule of a transform, also by another registered name."""
-    return next(
-        (rule for name, rule in RULES.items() if name == transform_name(step)
-         or TRANSFORMS.get(name) is type(step)), None)
+    return next((rule for name, rule in RULES.items() if (
+        name == transform_name(step) or TRANSFORMS.get(name) is type(step))),
+                None)

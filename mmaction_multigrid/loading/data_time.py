@@ -62,14 +62,14 @@ class DataTimeMeter:
             command (str, optional): Command that builds a frame store.
                 Defaults to None, which means that there is one, or no file.
         """
-        text = (f'waiting for data {100 * self.share:.0f} % of '
-                f'{self.total:.3g} s')
+        text = (
+            f'waiting for data {100 * self.share:.0f} % of {self.total:.3g} s')
         if self.share < ADVISE_WORKERS:
             return text
         count = self.enough_workers(workers)
         text += (f'; {count} data worker{"s" if count > 1 else ""} would have '
-                 'been enough, with a core each (train_dataloader.num_workers '
-                 f'= {workers})')
+                 'been enough, with a core each '
+                 f'(train_dataloader.num_workers = {workers})')
         if self.share > ADVISE_STORE and command:
             text += ('; small copies of the videos take less loading: '
                      f'{command}, and multigrid.grid_store = STORE')

@@ -31,14 +31,13 @@ def read_list(path: Union[str, Path]) -> List[str]:
         text = Path(path).read_bytes().decode('utf-8-sig')
     except (FileNotFoundError, IsADirectoryError):
         raise FileNotFoundError(
-            f'{path}: there is no such list; give an annotation file, with '
-            'one clip a line') from None
+            f'{path}: there is no such list; give an '
+            'annotation file, with one clip a line') from None
     except UnicodeDecodeError as error:
         line = error.object[:error.start].count(b'\n') + 1
-        raise ValueError(
-            f'{path}, line {line}: is not UTF-8 (byte '
-            f'0x{error.object[error.start]:02x}); save the list as UTF-8'
-        ) from None
+        raise ValueError(f'{path}, line {line}: is not UTF-8 (byte '
+                         f'0x{error.object[error.start]:02x}); '
+                         'save the list as UTF-8') from None
     lines = (line.rstrip('\n') for line in io.StringIO(text, newline=None))
     return [line for line in lines if line.strip()]
 

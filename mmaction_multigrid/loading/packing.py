@@ -78,6 +78,7 @@ class _Pickler(ForkingPickler):
 
 
 def _unpack(content: bytes, stacks: Dict[tuple, torch.Tensor]) -> Any:
+
     def load(place: tuple) -> torch.Tensor:
         key, number = place
         return stacks[key][number].as_strided(*key[1:])

@@ -7,8 +7,8 @@ from typing import Any, Iterator, List, Mapping, Optional, Sequence
 
 from mmaction.datasets import BaseActionDataset
 from mmaction.registry import DATASETS
-from mmengine.dataset import (BaseDataset, ClassBalancedDataset,
-                              ConcatDataset, RepeatDataset)
+from mmengine.dataset import (BaseDataset, ClassBalancedDataset, ConcatDataset,
+                              RepeatDataset)
 from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 
@@ -31,8 +31,8 @@ def check_train_data(cfg: Mapping) -> None:
         FileNotFoundError, ValueError: See :func:`build_dataset`.
     """
     dataset = (cfg.get('train_dataloader') or {}).get('dataset')
-    if isinstance(dataset, Mapping) and transform_name(
-            dataset) == 'MultigridDataset':
+    if (isinstance(dataset, Mapping)
+            and transform_name(dataset) == 'MultigridDataset'):
         scope = cfg.get('default_scope', 'mmaction')
         with DefaultScope.overwrite_default_scope(scope):
             DATASETS.build(dataset)
@@ -98,9 +98,9 @@ def _check_list(config: Mapping, error: Exception) -> None:
         return
     if isinstance(error, OSError) and not osp.isfile(path):
         raise FileNotFoundError(
-            f'{kind}.ann_file = {name!r}: there is no such file'
-            f'{f" {where}" if root else ""}; train_dataloader.dataset needs '
-            'its list of clips') from error
+            f'{kind}.ann_file = {name!r}: there is no such '
+            f'file{f" {where}" if root else ""}; '
+            'train_dataloader.dataset needs its list of clips') from error
     if isinstance(error, UnicodeDecodeError) and not path.endswith('.pkl'):
         read_list(path)  # its error names the line
     if kind not in ('VideoDataset', 'RawframeDataset'):
@@ -109,10 +109,10 @@ def _check_list(config: Mapping, error: Exception) -> None:
         for number, line in enumerate(file, 1):
             parts = line.strip().split(config.get('delimiter'))
             if not all(part.lstrip('+-').isdigit() for part in parts[1:]):
-                raise ValueError(
-                    f'{kind}.ann_file = {name!r}, line {number}: '
-                    f'{line.strip()!r} must be a name and integers; a name '
-                    'with spaces needs another VideoDataset.delimiter')
+                raise ValueError(f'{kind}.ann_file = {name!r}, line '
+                                 f'{number}: {line.strip()!r} must be a '
+                                 'name and integers; a name with spaces '
+                                 'needs another VideoDataset.delimiter')
 
 
 def check_classes(dataset: Any, num_classes: int, key: str) -> None:
@@ -161,10 +161,9 @@ def _check_first_clips(dataset: Any) -> None:
         for index in range(min(FIRST_CLIPS, len(dataset)))
     ]
     if any(BYTE_ORDER_MARK in clip_name(info, 0) for info in infos[:1]):
-        raise ValueError(
-            f'ann_file = {ann_file!r}: begins with a byte-order mark, which '
-            'MMAction2 takes for a part of the first name; save the list as '
-            'UTF-8 without one')
+        raise ValueError(f'ann_file = {ann_file!r}: begins with a byte-order '
+                         'mark, which MMAction2 takes for a part of the first '
+                         'name; save the list as UTF-8 without one')
     steps = _transforms(dataset)
     stores = [step for step in steps if hasattr(step, 'holds')]
     steps = [getattr(step, 'original', step) for step in steps]

@@ -70,8 +70,8 @@ class CompileBackboneHook(Hook):
     def __init__(self, **options: Any) -> None:
         if not hasattr(nn.Module, 'compile'):
             raise RuntimeError(
-                f'compile: needs torch>=2.2, and {torch.__version__} is '
-                'installed; leave it out')
+                'compile: needs torch>=2.2, and '
+                f'{torch.__version__} is installed; leave it out')
         self.options = {'dynamic': False, **options}
 
     def before_train(self, runner) -> None:
@@ -85,6 +85,6 @@ class CompileBackboneHook(Hook):
         config.accumulated_cache_size_limit = max(
             config.accumulated_cache_size_limit, 8 * graphs)
         unwrap_model(runner.model).backbone.compile(**self.options)
-        runner.logger.info(
-            'The backbone is compiled, for each shape when it first comes '
-            f'({self.options}): the first iterations of a stage are slow')
+        runner.logger.info('The backbone is compiled, for each shape when it '
+                           f'first comes ({self.options}): the first '
+                           'iterations of a stage are slow')

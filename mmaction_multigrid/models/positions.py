@@ -15,7 +15,7 @@ from mmengine.hooks import Hook
 from torch import Tensor, nn
 
 from ..core.batch_norm import unwrap_model
-from .reach import check_sizes
+from .input_sizes import check_sizes
 from .windows import follow_windows
 
 # Tokens along time, height and width.
@@ -56,8 +56,8 @@ class PositionRule:
     patches: str
     grid: Callable[[nn.Module], TokenGrid]
     tables: Mapping[str, PositionTable]
-    attributes: Mapping[str, Callable[[TokenGrid], Any]] = field(
-        default_factory=dict)
+    attributes: Mapping[str, Callable[[TokenGrid],
+                                      Any]] = field(default_factory=dict)
 
 
 def _square(frames: int, positions: int) -> TokenGrid:
@@ -67,21 +67,18 @@ def _square(frames: int, positions: int) -> TokenGrid:
 # By class name, of MMAction2's backbones. None: it interpolates by itself.
 _RULES: Dict[str, Optional[PositionRule]] = dict(
     TimeSformer=PositionRule(
-        'patch_embed.projection',
-        lambda module: _square(module.num_frames,
-                               module.pos_embed.shape[1] - 1),
+        'patch_embed.projection', lambda module: _square(
+            module.num_frames, module.pos_embed.shape[1] - 1),
         dict(pos_embed=PositionTable('hw', 1), time_embed=PositionTable('t')),
         dict(num_frames=itemgetter(0))),
-    UniFormerV2=PositionRule(
-        'conv1',
-        lambda module: _square(module.transformer.T,
-                               module.positional_embedding.shape[0] - 1),
-        dict(positional_embedding=PositionTable('hw', 1)),
-        dict(T=itemgetter(0))),
+    UniFormerV2=PositionRule('conv1', (lambda module: _square(
+        module.transformer.T, module.positional_embedding.shape[0] - 1)),
+                             dict(positional_embedding=PositionTable('hw', 1)),
+                             dict(T=itemgetter(0))),
     VisionTransformer=PositionRule(
-        'patch_embed.projection',
-        lambda module: (module.pos_embed.shape[1] // (module.grid_size[
-            0] * module.grid_size[1]), *module.grid_size),
+        'patch_embed.projection', lambda module:
+        (module.pos_embed.shape[1] //
+         (module.grid_size[0] * module.grid_size[1]), *module.grid_size),
         dict(pos_embed=PositionTable('thw')),
         dict(grid_size=itemgetter(slice(1, None)))),
     MViT=None)
@@ -135,7 +132,7 @@ def resample_abs_pos_embed(values: Tensor, table: PositionTable,
         Tensor: ``values`` itself where the tokens are the same along the axes
         of the table.
     """
-    old, new = ([size if axis in table.axes else 1
+    old, new = ([(size if axis in table.axes else 1)
                  for axis, size in zip('thw', tokens)]
                 for tokens in (base, grid))
     if old == new:
@@ -216,9 +213,10 @@ def interpolate_pos_embeds(model: nn.Module) -> List[str]:
         elif _RULES[kind] is not None:
             rule = _RULES[kind]
             module.base_grid = module.token_grid = rule.grid(module)
-            module.attr_targets = tuple(
-                (part, target) for part in module.modules()
-                for target in rule.attributes if hasattr(part, target))
+            module.attr_targets = tuple((part, target)
+                                        for part in module.modules()
+                                        for target in rule.attributes
+                                        if hasattr(part, target))
             tables = (table for table in rule.tables if hasattr(module, table))
             module.__class__ = _mix(type(module), rule, tuple(tables))
             followed.append(name)
@@ -239,9 +237,8 @@ class InterpolatePosEmbedHook(Hook):
         model, loop = unwrap_model(runner.model), runner.train_loop
         changed = interpolate_pos_embeds(model)
         if changed:
-            runner.logger.info(
-                'Multigrid: positions follow the grid in '
-                f'{len(changed)} modules, {changed[0]} first')
+            runner.logger.info('Multigrid: positions follow the grid in '
+                               f'{len(changed)} modules, {changed[0]} first')
         if hasattr(model, 'backbone'):
             sizes = [
                 shape[1:] for stage in loop.batch_sampler.stages

@@ -53,8 +53,8 @@ def follow_windows(model: nn.Module) -> List[str]:
     for name, block in model.named_modules():
         if isinstance(block, WindowSizeMixin):
             followed.append(name)
-        elif type(block).__name__ == 'SwinTransformerBlock3D' and type(
-                block.attn).__name__ == 'WindowAttention3D':
+        elif (type(block).__name__ == 'SwinTransformerBlock3D'
+              and type(block.attn).__name__ == 'WindowAttention3D'):
             block.attn.window = tuple(block.window_size)
             block.attn.__class__ = _mix(WindowBiasMixin, type(block.attn))
             block.__class__ = _mix(WindowSizeMixin, type(block))

@@ -9,7 +9,7 @@ from mmengine.hooks import CheckpointHook, Hook
 from torch import nn
 
 from ..core.batch_norm import SubBatchNorm, named_batch_norms, unwrap_model
-from ..models.reach import min_feature_size, temporal_kernel
+from ..models.input_sizes import min_feature_size, temporal_kernel
 from ..patches import change_lines
 from .run_warnings import crop_warning, data_warnings, frames_warning
 

@@ -20,8 +20,8 @@ from ..core.batch_norm import convert_sub_batch_norm, set_bn_splits
 from ..core.hook import bn_groups
 from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
+from ..models.input_sizes import min_feature_size, temporal_kernel
 from ..models.positions import interpolate_pos_embeds
-from ..models.reach import min_feature_size, temporal_kernel
 from ..profiling.run_warnings import crop_warning, frames_warning
 from .network import RandomClips, build_model, build_optimizer
 

@@ -83,7 +83,7 @@ REFUSED = [
         'stages: of length 2 in the checkpoint, of length 7 now',
         r'lr\[0\].points\[1\]: \[1.5, 0.2\] in '
         r'the checkpoint, \[2, 4.0\] now', 'and 2 more'
-    ])
+    ]),
 ]
 
 

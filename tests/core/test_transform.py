@@ -300,7 +300,7 @@ def test_an_unknown_transform_needs_a_rule():
         dict(type='UniformSample', clip_len=16),
         dict(type='Resize', scale=(-1, 256)),
         dict(type='MultiScaleCrop', input_size=224),
-        dict(type='Resize', scale=(224, 224), keep_ratio=False)
+        dict(type='Resize', scale=(224, 224), keep_ratio=False),
     ], (16, 224, None)),
     ([
         dict(type='SampleFrames', clip_len=16),

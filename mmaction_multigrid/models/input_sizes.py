@@ -89,11 +89,11 @@ def find_failure(model: nn.Module, size: Size) -> Optional[str]:
         return None
     except Exception as error:  # whatever a layer makes of its input
         layer, args = running[-1]
-        text = ', '.join(' x '.join(map(str, arg.shape[1:]))
-                         for arg in args if isinstance(arg, Tensor))
+        text = ', '.join(' x '.join(map(str, arg.shape[1:])) for arg in args
+                         if isinstance(arg, Tensor))
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return (f'{names[layer]} ({type(layer).__name__}), which gets '
-                f'{text or "it"}: {reason}')
+        return (f'{names[layer]} ({type(layer).__name__}), which '
+                f'gets {text or "it"}: {reason}')
     finally:
         for hook in hooks:
             hook.remove()
@@ -111,19 +111,20 @@ def check_sizes(model: nn.Module, sizes: Sequence[Size], base: Size) -> None:
         ValueError: It does not, though it takes the base clips.
     """
     sizes = sorted(set(sizes))
-    smallest = [size for size in sizes if not any(
-        other != size and other[0] <= size[0] and other[1] <= size[1]
-        for other in sizes)]
+    smallest = [
+        size for size in sizes if not any(
+            other != size and other[0] <= size[0] and other[1] <= size[1]
+            for other in sizes)
+    ]
     failures = ((size, find_failure(model, size)) for size in smallest)
-    (frames, crop), failure = next(filter(lambda pair: pair[1], failures),
-                                   (base, None))
+    (frames, crop), failure = next(
+        filter(lambda pair: pair[1], failures), (base, None))
     # A network that fails at the base clips too takes other inputs than these.
     if not failure or find_failure(model, base):
         return
     works = [size for size in [*sizes, base] if not find_failure(model, size)]
-    raise ValueError(
-        f'clips of {frames} frames x {crop} pixels are too small for '
-        f'{failure}. {_find_cure(sizes, works, base)}')
+    raise ValueError(f'clips of {frames} frames x {crop} pixels are too small '
+                     f'for {failure}. {_find_cure(sizes, works, base)}')
 
 
 def _find_cure(sizes: Sequence[Size], works: Sequence[Size],
@@ -131,8 +132,9 @@ def _find_cure(sizes: Sequence[Size], works: Sequence[Size],
     """Name the setting that leaves out the shapes that are too small."""
     failing = [size for size in sizes if size not in works]
     frames, crop = (
-        min((size[axis] for size in works
-             if size[axis] > max(size[axis] for size in failing)),
+        min((size[axis]
+             for size in works if size[axis] > max(size[axis]
+                                                   for size in failing)),
             default=None) for axis in (0, 1))
     if frames is not None:
         share = f'{frames / base[0]:.4g}'
@@ -143,5 +145,5 @@ def _find_cure(sizes: Sequence[Size], works: Sequence[Size],
     if crop is not None:
         leave = (f'{crop} pixels are enough: leave crops below '
                  f'{crop / base[1]:.4g} of the base crop')
-    return (f'{leave} out of multigrid.long_cycle_factors and '
-            'short_cycle_factors')
+    return (
+        f'{leave} out of multigrid.long_cycle_factors and short_cycle_factors')

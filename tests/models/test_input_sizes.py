@@ -8,7 +8,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmaction_multigrid import multigrid_schedule
-from mmaction_multigrid.models.reach import check_sizes
+from mmaction_multigrid.models.input_sizes import check_sizes
 from mmaction_multigrid.profiling import schedule_shapes, without_weights
 
 SIZES = [(frames, crop) for frames in (4, 8, 16) for crop in (32, 45, 64)]
@@ -68,15 +68,15 @@ class Recognizer(nn.Module):
 
 
 @pytest.mark.parametrize(('backbone', 'neck', 'message'), [
-    (nn.Conv3d(3, 2, (6, 1, 1)), None,
-     r'4 frames x 32 pixels .* backbone \(Conv3d\), which gets 3 x 4 x 32 x '
-     r'32: .* 8 frames are enough'),
+    (nn.Conv3d(3, 2, (6, 1, 1)), None, r'4 frames x 32 pixels .* backbone '
+     r'\(Conv3d\), which gets 3 x 4 x '
+     r'32 x 32: .* 8 frames are enough'),
     (nn.Conv3d(2, 2, (1, 40, 40)), None,
      r'backbone .* 45 pixels are enough: .* below 0\.7031 of the base crop'),
     (nn.Identity(), nn.MaxPool3d(
         (5, 1, 1)), r'neck \(MaxPool3d\).* 8 frames are enough'),
-    (nn.Conv3d(3, 2, (16, 1, 1)), None,
-     r'16 frames are enough: .*\(\(1, 0\.7071\), \(1, 1\)\)'),
+    (nn.Conv3d(3, 2, (16, 1, 1)), None, r'16 frames are enough: .*\(\(1, '
+     r'0\.7071\), \(1, 1\)\)'),
 ])
 def test_the_layer_its_need_and_the_cure(backbone, neck, message):
     with pytest.raises(ValueError, match=message):
