@@ -1,11 +1,9 @@
 """Send the tensors of many clips from a data worker together."""
 
-import io
-import pickle
-from multiprocessing.reduction import ForkingPickler
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Tuple
 
 import torch
+from mmengine.structures import BaseDataElement
 from torch.utils.data import default_collate, get_worker_info
 
 
@@ -27,62 +25,67 @@ class PackedCollate:
     def __call__(self, clips: list) -> Any:
         """Collate clips."""
         batch = self.collate(clips)
-        return _PackedBatch(batch) if get_worker_info() else batch
+        return pack(batch) if get_worker_info() else batch
 
 
-class _PackedBatch:
-    """A batch that is pickled without its tensors, and with stacks of them.
-
-    Unpickled it is the batch.
-    """
-
-    def __init__(self, batch: Any) -> None:
-        file = io.BytesIO()
-        pickler = _Pickler(file)
-        pickler.dump(batch)
-        self.content = file.getvalue()
-        # In a worker it collates into shared memory.
-        self.stacks = {
-            key: default_collate(tensors)
-            for key, tensors in pickler.tensors.items()
-        }
+class _PackedTensor(NamedTuple):
+    """Place of a tensor in a pack; unpickled it is the tensor."""
+    pack: List[torch.Tensor]  # of one tensor, once it is made
+    number: int
+    size: Tuple[int, ...]
+    stride: Tuple[int, ...]
 
     def __reduce__(self) -> tuple:
-        return _unpack, (self.content, self.stacks)
+        return _unpack, (self.pack[0], self.number, self.size, self.stride)
 
 
-class _Pickler(ForkingPickler):
-    """Pickler that collects tensors by data type, shape and layout."""
+def _unpack(pack: torch.Tensor, number: int, size: Tuple[int, ...],
+            stride: Tuple[int, ...]) -> torch.Tensor:
+    return pack[number].as_strided(size, stride)
 
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file, pickle.HIGHEST_PROTOCOL)
-        self.tensors: Dict[tuple, List[torch.Tensor]] = {}
 
-    def persistent_id(self, entry: Any) -> Optional[tuple]:
-        """Collect a tensor, and return its place; None for all else."""
-        if (type(entry) is not torch.Tensor or entry.requires_grad
-                or entry.layout is not torch.strided
-                or entry.device.type != 'cpu'):
-            return None
+def pack(batch: Any) -> Any:
+    """Replace tensors of the same type and shape by their places."""
+    groups: Dict[tuple, Tuple[List[torch.Tensor], List[torch.Tensor]]] = {}
+
+    def place(tensor: torch.Tensor) -> Any:
+        if (type(tensor) is not torch.Tensor or tensor.requires_grad
+                or tensor.layout is not torch.strided
+                or tensor.device.type != 'cpu'):
+            return tensor
         # Frames are stacked with colors last and permuted. Convolutions
         # choose their kernel by that layout, which is kept.
-        stride = entry.stride()
-        order = sorted(range(entry.dim()), key=stride.__getitem__)
-        in_memory = entry.permute(order[::-1])
+        size, stride = tuple(tensor.shape), tensor.stride()
+        order = sorted(range(tensor.dim()), key=stride.__getitem__)
+        in_memory = tensor.permute(order[::-1])
         if not in_memory.is_contiguous():
-            return None
-        key = entry.dtype, tuple(entry.shape), stride
-        tensors = self.tensors.setdefault(key, [])
-        tensors.append(in_memory)
-        return key, len(tensors) - 1
+            return tensor
+        members, packed = groups.setdefault((tensor.dtype, size, stride),
+                                            ([], []))
+        members.append(in_memory)
+        return _PackedTensor(packed, len(members) - 1, size, stride)
+
+    sent = _map_tensors(batch, place)
+    for members, packed in groups.values():
+        # In a worker it collates into shared memory.
+        packed.append(default_collate(members))
+    return sent
 
 
-def _unpack(content: bytes, stacks: Dict[tuple, torch.Tensor]) -> Any:
-
-    def load(place: tuple) -> torch.Tensor:
-        key, number = place
-        return stacks[key][number].as_strided(*key[1:])
-
-    unpickler = pickle.Unpickler(io.BytesIO(content))
-    unpickler.persistent_load = load
-    return unpickler.load()
+def _map_tensors(entry: Any, change: Callable[[torch.Tensor], Any]) -> Any:
+    """Return the same structure with changed tensors."""
+    if isinstance(entry, torch.Tensor):
+        return change(entry)
+    if isinstance(entry, BaseDataElement):
+        copy = object.__new__(type(entry))
+        copy.__dict__.update(_map_tensors(entry.__dict__, change))
+        return copy
+    if isinstance(entry, Mapping):
+        return type(entry)(
+            {key: _map_tensors(value, change)
+             for key, value in entry.items()})
+    if isinstance(entry, (list, tuple)):
+        values = [_map_tensors(value, change) for value in entry]
+        named = hasattr(entry, '_fields')
+        return type(entry)(*values) if named else type(entry)(values)
+    return entry
