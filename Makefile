@@ -18,16 +18,16 @@ demo: $(INSTALLED) ## train a small SlowFast twice, as usual and with multigrid,
 	$(BIN)/python -W ignore tools/study/demo.py
 
 test: $(INSTALLED) ## run the tests; ARGS='tests/config -x' for some of them
-	$(BIN)/python -m pytest -n 2 $(or $(ARGS),tests)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(or $(ARGS),tests)
 
 test-fast: $(INSTALLED) ## run those that train nothing: less than a minute
-	$(BIN)/python -m pytest -n 2 -m 'not long' --ignore tests/core/test_alone.py $(FAST)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not long' --ignore tests/core/test_alone.py $(FAST)
 
 test-gpu: $(INSTALLED) ## run those that need a GPU
 	TEST_ON_GPU=1 $(BIN)/python -m pytest tests/test_gpu.py
 
 test-long: $(INSTALLED) ## run the long ones too
-	$(BIN)/python -m pytest -n 2 -m 'long or not long' tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'long or not long' tests
 
 lint: $(INSTALLED) ## run the linters
 	$(BIN)/pre-commit run --all-files --show-diff-on-failure

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 from unittest import mock
 
@@ -46,9 +47,9 @@ randomness = dict(seed=0)
 """
 
 
+@lru_cache(maxsize=None)  # what it defines is pickled by its name
 def load_tool(name):
-    """A script of tools/ as a module, beside those in its folder as where it
-    is run."""
+    """A script of tools/ as a module, beside those in its folder."""
     path = ROOT / 'tools' / f'{name}.py'
     spec = importlib.util.spec_from_file_location(f'tool_{path.stem}', path)
     # dataclasses look their module up
