@@ -27,7 +27,8 @@ BAD = (5, 17, 40)
 # The signal may break off torch while it takes a clip over from the worker:
 # its socket is left to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(
-    'ignore:unclosed <socket:ResourceWarning')
+    'ignore:unclosed:ResourceWarning',
+    'ignore::pytest.PytestUnraisableExceptionWarning')
 
 
 @TRANSFORMS.register_module()

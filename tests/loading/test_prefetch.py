@@ -135,6 +135,10 @@ class ValidateBesideCrashHook(Hook):
             time.sleep(0.2)  # the worker is dead, too
 
 
+# Torch may be broken off while it takes a clip over from the worker, or looks
+# for file handles that are left: the collector closes what is open.
+@pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning',
+                            'ignore::pytest.PytestUnraisableExceptionWarning')
 def test_a_worker_that_crashes_while_the_model_is_validated(tmp_path):
     """On a clip of the epoch after: as if its file could not be read, from
     that epoch on."""
