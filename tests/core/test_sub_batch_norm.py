@@ -7,6 +7,7 @@ from mmengine.model.utils import _BatchNormXd
 from torch import nn
 
 from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
+from mmaction_multigrid.core.hook import bn_groups
 from .batches import seeded_batches
 
 OPTIONS = [
@@ -138,3 +139,17 @@ def test_one_split_is_each_kind_bit_for_bit(layer):
     for ours.num_splits in (1, 2):
         with pytest.raises(ValueError, match='expected'):
             ours(batch[None, None, None])
+
+
+@pytest.mark.parametrize(
+    ('batch', 'clips', 'processes', 'expected'),
+    [
+        (16, 8, 1, (2, 1)),
+        (15, 8, 1, (1, 1)),  # splits are rounded down
+        (14, 4, 1, (2, 1)),  # and divide the batch
+        (4, 8, 4, (1, 2)),
+        (3, 8, 4, (1, 3)),
+        (3, 8, 2, (1, 2)),
+    ])
+def test_groups_of_clips_and_processes(batch, clips, processes, expected):
+    assert bn_groups(batch, clips, processes) == expected
