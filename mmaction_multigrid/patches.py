@@ -138,6 +138,7 @@ def patch_numpy_2() -> None:
     """
     import cv2
     import numpy as np
+
     from mmaction.datasets.transforms import ColorJitter, pose_transforms
     if hasattr(pose_transforms.np, 'Inf'):
         return

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 
+from mmaction.registry import HOOKS
 from . import toy  # noqa: F401  registers its classes
 
 torch.set_num_threads(1)

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 from typing import List, Sequence
 
 import torch
-from mmaction.registry import PARAM_SCHEDULERS
 from mmengine.config import Config
 
+from mmaction.registry import PARAM_SCHEDULERS
 from mmaction_multigrid import (MultigridSchedule, apply_multigrid,
                                 multigrid_schedule)
 from mmaction_multigrid.core.lr import PiecewiseLR

@@ -10,8 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 from unittest import mock
 
-import mmaction
 import pytest
+
+import mmaction
 
 ROOT = Path(__file__).parent.parent
 

@@ -4,9 +4,9 @@
 import re
 from functools import lru_cache
 
-from mmaction import registry
 from mmengine.config import Config
 
+from mmaction import registry
 from mmaction_multigrid import multigrid_schedule
 from .small import load_tool
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmaction.datasets.transforms import ColorJitter, pose_transforms
 
+from mmaction.datasets.transforms import ColorJitter, pose_transforms
 from mmaction_multigrid import compat, patches
 
 

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from statistics import mean
 
-import mmaction
 import pytest
 import yaml
 from mmengine.config import Config
 
+import mmaction
 from mmaction_multigrid import apply_multigrid
 from .conftest import ROOT
 

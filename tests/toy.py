@@ -5,13 +5,13 @@ import copy
 import itertools
 
 import numpy as np
-from mmaction.datasets.base import BaseActionDataset
-from mmaction.registry import DATASETS, HOOKS, MODELS, TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from torch import nn
 
+from mmaction.datasets.base import BaseActionDataset
+from mmaction.registry import DATASETS, HOOKS, MODELS, TRANSFORMS
 from mmaction_multigrid import register_transform_rule
 from mmaction_multigrid.core.dataset import MultigridDataset
 from mmaction_multigrid.loading import ReplaceBrokenClips

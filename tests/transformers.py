@@ -2,9 +2,10 @@
 clips of 8 frames of 64 pixels."""
 
 import torch
-from mmaction.registry import MODELS
 from mmengine.registry import init_default_scope
 from torch import nn
+
+from mmaction.registry import MODELS
 
 BASE = (8, 64)  # frames, crop
 _TIMESFORMER = dict(

@@ -8,7 +8,6 @@ import runpy
 from pathlib import Path
 
 import mmaction
-
 import mmaction_multigrid  # noqa: F401  patches and registers
 
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'tools' / 'test.py'

@@ -10,12 +10,12 @@ config sets ``randomness``, and missing data end a run before it begins.
 import runpy
 from pathlib import Path
 
-import mmaction
 import torch.distributed as dist
-from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+import mmaction
+from mmaction.registry import RUNNERS
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.transform_rules import type_name
 from mmaction_multigrid.loading.train_data import check_train_data

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, List, Tuple
 
 import torch
-from mmaction.datasets.base import BaseActionDataset
-from mmaction.registry import DATASETS, TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from mmaction.datasets.base import BaseActionDataset
+from mmaction.registry import DATASETS, TRANSFORMS
 from ..core.transform_rules import register_transform_rule
 
 COLUMNS = ('id', 'actions', 'length')

@@ -1,8 +1,9 @@
 """Classify clips of several actions."""
 
+from torch import Tensor
+
 from mmaction.models.heads import I3DHead, SlowFastHead
 from mmaction.registry import MODELS
-from torch import Tensor
 
 ENSEMBLES = ('max', 'mean')
 

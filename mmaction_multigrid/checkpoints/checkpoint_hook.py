@@ -6,10 +6,11 @@ import zipfile
 from pathlib import Path
 from typing import Any, ClassVar, Optional, Set, Union
 
-from mmaction.registry import HOOKS
 from mmengine.dist import barrier, is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
+
+from mmaction.registry import HOOKS
 
 
 @register_backend('AtomicLocalBackend')

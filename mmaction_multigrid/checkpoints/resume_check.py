@@ -3,10 +3,10 @@
 import json
 from typing import Any, List, Optional
 
-from mmaction.registry import HOOKS
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 
+from mmaction.registry import HOOKS
 from ..core.batch_sampler import is_positive_int
 from ..core.hook import MultigridHook
 from ..core.lr import MultigridLR

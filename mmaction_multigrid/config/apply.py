@@ -4,10 +4,10 @@ import copy
 import logging
 from typing import Any, Mapping, Optional, Tuple
 
-from mmaction.registry import TRANSFORMS
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 
+from mmaction.registry import TRANSFORMS
 from ..core.schedule import MultigridSchedule
 from ..core.stages import stages_to_config
 from ..core.transform_rules import type_name

@@ -4,10 +4,10 @@ import os
 from dataclasses import replace
 from typing import Any, List, Mapping, Optional, Tuple
 
-from mmaction.registry import DATA_SAMPLERS, DATASETS
 from mmengine.dist import get_world_size
 from mmengine.registry import DefaultScope
 
+from mmaction.registry import DATA_SAMPLERS, DATASETS
 from ..core.batch_sampler import is_positive_int
 from ..core.schedule import MultigridSchedule, make_grid
 from ..core.settings import BaseTraining

@@ -5,9 +5,9 @@ from math import isfinite
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import torch
-from mmaction.registry import PARAM_SCHEDULERS
 from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
 
+from mmaction.registry import PARAM_SCHEDULERS
 from ..core.transform_rules import type_name
 from .sections import is_number
 

@@ -6,7 +6,6 @@ from math import ceil, floor
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 from mmaction.registry import PARAM_SCHEDULERS
-
 from ..core.lr import EpochSpan, MultigridLR, PiecewiseLR, last_points
 from ..core.schedule import MultigridSchedule
 from .base_lr import EPOCH_LENGTH, BaseCurve, BaseLR

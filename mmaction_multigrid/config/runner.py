@@ -3,11 +3,11 @@
 import copy
 from typing import Any
 
-from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import nn
 
+from mmaction.registry import RUNNERS
 from .apply import apply_multigrid
 
 

@@ -4,10 +4,10 @@ from itertools import cycle, islice
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
-from mmaction.registry import DATA_SAMPLERS
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import Sampler
 
+from mmaction.registry import DATA_SAMPLERS
 from .shapes import Shape
 from .stages import Stage, count_batches, find_stage, stages_from_config
 

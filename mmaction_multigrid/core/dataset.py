@@ -11,9 +11,9 @@ from typing import Any, Iterator, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 import torch
-from mmaction.registry import DATASETS
 from torch.utils.data import get_worker_info
 
+from mmaction.registry import DATASETS
 from .batch_sampler import is_positive_int
 from .shapes import Shape
 

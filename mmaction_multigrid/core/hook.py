@@ -4,10 +4,10 @@ from functools import lru_cache
 from typing import List, Optional, Tuple
 
 import torch.distributed as dist
-from mmaction.registry import HOOKS
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 
+from mmaction.registry import HOOKS
 from .batch_norm import (SubBatchNorm, convert_sub_batch_norm, set_bn_splits,
                          unwrap_model)
 from .batch_sampler import is_positive_int

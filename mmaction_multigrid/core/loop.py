@@ -7,12 +7,12 @@ from typing import Any, Dict, Iterator, Union
 
 import numpy as np
 import torch
-from mmaction.registry import LOOPS
 from mmengine.dist import get_rank
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmaction.registry import LOOPS
 from .batch_sampler import (TRAIN, MultigridBatchSampler, RunBatch,
                             is_positive_int)
 from .lr import MultigridLR

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
-from mmaction.registry import PARAM_SCHEDULERS
 from mmengine.optim import _ParamScheduler
+
+from mmaction.registry import PARAM_SCHEDULERS
 
 
 class EpochSpan(NamedTuple):

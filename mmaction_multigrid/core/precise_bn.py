@@ -4,12 +4,12 @@ from contextlib import contextmanager
 from typing import Iterator, List, Tuple
 
 import torch
-from mmaction.registry import HOOKS
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.hooks import EMAHook, Hook
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmaction.registry import HOOKS
 from .batch_norm import unwrap_model
 from .batch_sampler import PRECISE_BN, is_positive_int
 from .shapes import Shape

@@ -3,10 +3,10 @@
 from typing import Any, Dict, List, Optional
 
 import numpy as np
-from mmaction.datasets.transforms import Fuse
-from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from mmaction.datasets.transforms import Fuse
+from mmaction.registry import TRANSFORMS
 from .dataset import ClipShape, current_shape
 from .transform_rules import find_rule
 

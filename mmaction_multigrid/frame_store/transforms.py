@@ -8,9 +8,9 @@ from bisect import bisect_left
 from typing import Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
-from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from mmaction.registry import TRANSFORMS
 from ..core.dataset import current_shape
 from ..core.transform_rules import (READERS, find_rule,
                                     register_transform_rule, transform_name)

@@ -4,10 +4,10 @@ from collections import Counter
 from pathlib import Path
 from typing import List
 
-from mmaction.registry import HOOKS
 from mmengine.dist import barrier, get_rank, is_main_process
 from mmengine.hooks import Hook
 
+from mmaction.registry import HOOKS
 from ..core.batch_norm import unwrap_model
 from ..core.batch_sampler import is_positive_int
 

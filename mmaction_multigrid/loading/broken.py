@@ -5,9 +5,9 @@ from traceback import walk_tb
 from typing import Any, Optional, Set, Tuple, Union
 
 import numpy as np
-from mmaction.registry import DATASETS, TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from mmaction.registry import DATASETS, TRANSFORMS
 from ..core.dataset import current_epoch
 from ..core.transform_rules import RULES, TransformRule, transform_name
 from ..core.transforms import MultigridTransform

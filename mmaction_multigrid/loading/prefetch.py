@@ -5,12 +5,12 @@ from itertools import chain
 from typing import Any, Iterator, List, Mapping, Sequence
 
 import torch
-from mmaction.registry import HOOKS
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from torch.utils.data import DataLoader
 
+from mmaction.registry import HOOKS
 from ..core.batch_sampler import TRAIN, RunBatch
 from ..core.loop import RunBatches
 from .data_time import DataTimeMeter, store_command

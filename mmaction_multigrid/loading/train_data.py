@@ -5,13 +5,13 @@ import os.path as osp
 from contextlib import suppress
 from typing import Any, Iterator, List, Mapping, Optional, Sequence
 
-from mmaction.datasets import BaseActionDataset
-from mmaction.registry import DATASETS
 from mmengine.dataset import (BaseDataset, ClassBalancedDataset, ConcatDataset,
                               RepeatDataset)
 from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 
+from mmaction.datasets import BaseActionDataset
+from mmaction.registry import DATASETS
 from ..core.transform_rules import RULES, transform_name
 from .files import BYTE_ORDER_MARK, clip_name, clip_path, read_list
 

@@ -4,12 +4,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from torch import nn
 
+from mmaction.registry import HOOKS
 from ..core.batch_norm import unwrap_model
 
 # Of validation, its last batch and precise BN, for example.

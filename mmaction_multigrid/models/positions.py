@@ -10,10 +10,10 @@ from typing import (Any, Callable, Dict, List, Mapping, NamedTuple, Optional,
 
 import torch
 import torch.nn.functional as F
-from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from torch import Tensor, nn
 
+from mmaction.registry import HOOKS
 from ..core.batch_norm import unwrap_model
 from .input_sizes import check_sizes
 from .windows import follow_windows

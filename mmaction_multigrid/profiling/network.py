@@ -4,11 +4,11 @@ from typing import Any, Callable, Mapping, Optional, Sequence
 
 import numpy as np
 import torch
-from mmaction.registry import MODELS
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import nn
 
+from mmaction.registry import MODELS
 from ..core.transform_rules import type_name
 
 FORMAT = [

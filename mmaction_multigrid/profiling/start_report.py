@@ -3,11 +3,11 @@
 from itertools import islice
 from typing import List, Mapping, NamedTuple, Optional
 
-from mmaction.registry import HOOKS
 from mmengine.dist import get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from torch import nn
 
+from mmaction.registry import HOOKS
 from ..core.batch_norm import SubBatchNorm, named_batch_norms, unwrap_model
 from ..models.input_sizes import min_feature_size, temporal_kernel
 from ..patches import change_lines

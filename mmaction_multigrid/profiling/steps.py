@@ -9,12 +9,12 @@ from typing import (Callable, Dict, Iterable, Iterator, List, Optional,
                     Sequence, Tuple)
 
 import torch
-from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import OptimWrapper
 from torch import nn
 
+from mmaction.registry import DATASETS
 from ..config import apply_multigrid
 from ..core.batch_norm import convert_sub_batch_norm, set_bn_splits
 from ..core.hook import bn_groups

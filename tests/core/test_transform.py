@@ -3,12 +3,12 @@ random numbers at the base shape."""
 
 import random
 
-import mmaction.datasets  # noqa: F401
 import numpy as np
 import pytest
-from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+import mmaction.datasets  # noqa: F401
+from mmaction.registry import TRANSFORMS
 from mmaction_multigrid import register_transform_rule
 from mmaction_multigrid.config.pipeline import (read_clip_shape, wrap,
                                                 wrap_pipeline)

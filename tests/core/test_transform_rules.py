@@ -1,10 +1,10 @@
 """What a transform's arguments mean: which scale with the grid, and how."""
 
-import mmaction.datasets  # noqa: F401
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mmaction.datasets  # noqa: F401
 from mmaction_multigrid import register_transform_rule
 from mmaction_multigrid.core.dataset import ClipShape
 from mmaction_multigrid.core.transform_rules import (find_rule, scale_frames,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmaction.registry import MODELS
 from mmaction_multigrid import apply_multigrid
 from ..conftest import ROOT
 from ..small import run

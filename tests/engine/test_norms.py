@@ -5,11 +5,11 @@ import copy
 
 import pytest
 import torch
-from mmaction.registry import MODELS
 from mmengine.model import revert_sync_batchnorm
 from mmengine.runner import Runner
 from torch import nn
 
+from mmaction.registry import MODELS
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_norm import (SubBatchNorm, SubSyncBatchNorm,
                                                 convert_sub_batch_norm,

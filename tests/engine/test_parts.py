@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from mmaction.registry import MODELS
 from mmengine.runner import Runner
 
+from mmaction.registry import MODELS
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.hook import MultigridHook, group_ranks
 from mmaction_multigrid.core.lr import MultigridLR

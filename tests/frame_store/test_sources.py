@@ -3,14 +3,14 @@
 import shutil
 
 import cv2
-import mmaction.datasets  # noqa: F401
 import numpy as np
 import pytest
-from mmaction.datasets.transforms import DecordDecode, DecordInit
-from mmaction.registry import DATASETS, TRANSFORMS
 from mmengine.config import Config
 
+import mmaction.datasets  # noqa: F401
 import mmaction_multigrid as mm
+from mmaction.datasets.transforms import DecordDecode, DecordInit
+from mmaction.registry import DATASETS, TRANSFORMS
 from mmaction_multigrid.core.dataset import ClipShape, clip_shape
 from mmaction_multigrid.frame_store import GridStoreInit, avi, build, sources
 from mmaction_multigrid.frame_store.index import Index

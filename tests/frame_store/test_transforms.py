@@ -7,11 +7,11 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
-import mmaction.datasets  # noqa: F401
 import numpy as np
 import pytest
-from mmaction.registry import DATASETS, TRANSFORMS
 
+import mmaction.datasets  # noqa: F401
+from mmaction.registry import DATASETS, TRANSFORMS
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.config.pipeline import wrap_pipeline
 from mmaction_multigrid.core.dataset import ClipShape, clip_shape

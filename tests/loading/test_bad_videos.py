@@ -5,8 +5,8 @@ import random
 from collections import Counter
 
 import pytest
-from mmaction.registry import DATASETS
 
+from mmaction.registry import DATASETS
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.config.pipeline import wrap
 from mmaction_multigrid.core.shapes import Shape

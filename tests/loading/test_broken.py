@@ -8,9 +8,9 @@ from contextlib import nullcontext
 import cv2
 import numpy as np
 import pytest
-from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from mmaction.registry import TRANSFORMS
 from mmaction_multigrid import register_transform_rule
 from mmaction_multigrid.config.pipeline import wrap
 from ..core.test_dataset import COARSE

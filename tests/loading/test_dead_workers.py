@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from torch.utils.data import DataLoader, get_worker_info
 
+from mmaction.registry import TRANSFORMS
 from mmaction_multigrid import register_transform_rule
 from mmaction_multigrid.core.dataset import current_shape
 from mmaction_multigrid.loading import prefetch, workers

@@ -4,10 +4,10 @@ from collections import namedtuple
 
 import pytest
 import torch
-from mmaction.structures import ActionDataSample
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader, default_collate
 
+from mmaction.structures import ActionDataSample
 from mmaction_multigrid.loading.packing import PackedCollate
 from ..toy import label_of
 

@@ -5,13 +5,13 @@ from collections import namedtuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mmaction.registry import HOOKS, TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.registry import FUNCTIONS
 from torch.utils.data import get_worker_info
 
+from mmaction.registry import HOOKS, TRANSFORMS
 from mmaction_multigrid import register_transform_rule
 from mmaction_multigrid.loading.prefetch import join
 from ..engine.test_training import train

@@ -7,11 +7,11 @@ import time
 
 import pytest
 import torch
-from mmaction.registry import HOOKS
 from mmengine.dataset import DefaultSampler, pseudo_collate
 from mmengine.hooks import Hook
 from torch.utils.data import DataLoader
 
+from mmaction.registry import HOOKS
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_sampler import (PRECISE_BN, TRAIN,
                                                    MultigridBatchSampler)

@@ -5,8 +5,8 @@ import pickle
 
 import numpy as np
 import pytest
-from mmaction.registry import DATASETS
 
+from mmaction.registry import DATASETS
 from mmaction_multigrid.config.pipeline import wrap
 from ..toy import tolerant_dataset
 from .test_bad_videos import STEPS, write_list

@@ -2,11 +2,11 @@
 coarse and at the base shape."""
 
 import cv2
-import mmaction.datasets  # noqa: F401
 import numpy as np
 import pytest
-from mmaction.registry import DATASETS
 
+import mmaction.datasets  # noqa: F401
+from mmaction.registry import DATASETS
 from mmaction_multigrid.config.pipeline import wrap_pipeline
 from mmaction_multigrid.core.dataset import MultigridDataset
 from mmaction_multigrid.core.shapes import Shape

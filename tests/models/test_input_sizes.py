@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from mmaction.registry import MODELS
 from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.models.input_sizes import check_sizes
 from mmaction_multigrid.profiling import schedule_shapes, without_weights

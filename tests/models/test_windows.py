@@ -5,10 +5,10 @@ from itertools import product
 
 import pytest
 import torch
-from mmaction.models.backbones.swin import (SwinTransformerBlock3D,
-                                            WindowAttention3D)
 from mmengine.registry import init_default_scope
 
+from mmaction.models.backbones.swin import (SwinTransformerBlock3D,
+                                            WindowAttention3D)
 from mmaction_multigrid.models.positions import interpolate_pos_embeds
 from ..transformers import BASE, build, noise
 

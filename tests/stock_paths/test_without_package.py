@@ -4,9 +4,9 @@ import re
 import shutil
 from pathlib import Path
 
-import mmaction
 import pytest
 
+import mmaction
 from .. import wheel
 from ..conftest import ROOT
 from ..small import STOCK_TOOLS

@@ -17,11 +17,11 @@ from typing import Any, Dict, List, Optional
 import cv2
 import numpy as np
 import torch
-from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from rich.progress import track
 
+from mmaction.registry import DATASETS
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmaction_multigrid.cli.check import add_data, set_data
 from mmaction_multigrid.cli.common import add_config, load_config, print_table

@@ -24,16 +24,16 @@ from pathlib import Path
 from runpy import run_path
 from unittest import mock
 
-import mmaction
 import mmengine
 import torch
-from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from rich.progress import track
 from torch import nn
 
+import mmaction
+from mmaction.registry import MODELS
 from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
 from mmaction_multigrid.core.shapes import Shape
