@@ -11,6 +11,8 @@ from unittest import mock
 if not os.environ.get('TEST_ON_GPU'):
     os.environ['CUDA_VISIBLE_DEVICES'] = ''
 
+# before anything imports mmaction.models
+import mmaction_multigrid  # noqa: F401
 import pytest
 import torch
 from hypothesis import settings
@@ -18,8 +20,6 @@ from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
-# before anything imports mmaction.models
-import mmaction_multigrid  # noqa: F401
 from . import wheel
 # fixtures of many rooms' tests
 from .small import digits, small_config, trained  # noqa: F401

@@ -4,12 +4,12 @@ from types import SimpleNamespace
 from typing import List, Sequence
 
 import torch
-from mmengine.config import Config
-
-from mmaction.registry import PARAM_SCHEDULERS
 from mmaction_multigrid import (MultigridSchedule, apply_multigrid,
                                 multigrid_schedule)
 from mmaction_multigrid.core.lr import PiecewiseLR
+from mmengine.config import Config
+
+from mmaction.registry import PARAM_SCHEDULERS
 
 
 def _build(configs: Sequence[dict], epoch_length: int, lr: float) -> tuple:

@@ -4,10 +4,10 @@
 import re
 from functools import lru_cache
 
+from mmaction_multigrid import multigrid_schedule
 from mmengine.config import Config
 
 from mmaction import registry
-from mmaction_multigrid import multigrid_schedule
 from .small import load_tool
 
 REGISTRIES = (registry.MODELS, registry.DATASETS, registry.TRANSFORMS,

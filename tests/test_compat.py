@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmaction_multigrid import compat, patches
 
 from mmaction.datasets.transforms import ColorJitter, pose_transforms
-from mmaction_multigrid import compat, patches
 
 
 @pytest.mark.parametrize(('name', 'minimum', 'message'), [

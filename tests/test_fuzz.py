@@ -5,15 +5,15 @@ import linecache
 import math
 from pathlib import Path
 
+import mmaction_multigrid
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from mmengine.config import Config
-
-import mmaction_multigrid
 from mmaction_multigrid import MultigridSchedule, apply_multigrid
 from mmaction_multigrid.config.settings import Settings
 from mmaction_multigrid.core.settings import BaseTraining
+from mmengine.config import Config
+
 from .toy import base_config
 
 PACKAGE = Path(mmaction_multigrid.__file__).parent

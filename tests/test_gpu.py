@@ -7,15 +7,15 @@ Run by ``make test-gpu`` on a machine that has one; left out elsewhere.
 import pytest
 import torch
 import torch.distributed as dist
-from mmengine.hooks import Hook
-from mmengine.runner import Runner
-from torch import nn
-
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_norm import (convert_sub_batch_norm,
                                                 set_bn_splits)
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.profiling import profile_steps
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import nn
+
 from .core.batches import seeded_batches
 from .toy import base_config, new_name
 

@@ -8,10 +8,10 @@ from statistics import mean
 
 import pytest
 import yaml
+from mmaction_multigrid import apply_multigrid
 from mmengine.config import Config
 
 import mmaction
-from mmaction_multigrid import apply_multigrid
 from .conftest import ROOT
 
 # {algorithm}_[{pre-training}-]{module}_{GPUs}xb{batch}-{clip}[-{schedule}]-

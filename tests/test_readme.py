@@ -3,9 +3,9 @@
 import re
 
 import pytest
+from mmaction_multigrid import apply_multigrid
 from mmengine.config import Config
 
-from mmaction_multigrid import apply_multigrid
 from .conftest import ROOT
 from .stock import import_types
 

@@ -4,9 +4,8 @@ import ast
 import sys
 from pathlib import Path
 
-import pytest
-
 import mmaction_multigrid
+import pytest
 
 PACKAGE = Path(mmaction_multigrid.__file__).parent
 STACK = {'torch', 'numpy', 'mmengine', 'mmcv', 'mmaction'}

@@ -5,6 +5,7 @@ import re
 
 from mmaction_multigrid.compat import REQUIREMENTS
 from mmaction_multigrid.patches import release
+
 from .conftest import ROOT
 
 NAMES = dict(mmcv='mmcv-lite', mmaction='mmaction2')

@@ -5,6 +5,9 @@ import copy
 import itertools
 
 import numpy as np
+from mmaction_multigrid import register_transform_rule
+from mmaction_multigrid.core.dataset import MultigridDataset
+from mmaction_multigrid.loading import ReplaceBrokenClips
 from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 from mmengine.hooks import Hook
@@ -12,9 +15,6 @@ from torch import nn
 
 from mmaction.datasets.base import BaseActionDataset
 from mmaction.registry import DATASETS, HOOKS, MODELS, TRANSFORMS
-from mmaction_multigrid import register_transform_rule
-from mmaction_multigrid.core.dataset import MultigridDataset
-from mmaction_multigrid.loading import ReplaceBrokenClips
 
 HEIGHT, WIDTH, TOTAL_FRAMES = 24, 32, 40
 _names = itertools.count()

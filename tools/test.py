@@ -7,8 +7,9 @@ KEY=VALUE ...]
 import runpy
 from pathlib import Path
 
-import mmaction
 import mmaction_multigrid  # noqa: F401  patches and registers
+
+import mmaction
 
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'tools' / 'test.py'
 

@@ -11,14 +11,14 @@ import runpy
 from pathlib import Path
 
 import torch.distributed as dist
+from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.core.transform_rules import type_name
+from mmaction_multigrid.loading.train_data import check_train_data
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmaction
 from mmaction.registry import RUNNERS
-from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.core.transform_rules import type_name
-from mmaction_multigrid.loading.train_data import check_train_data
 
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'tools' / 'train.py'
 SEEDS = ('seed', 'diff_rank_seed', 'deterministic')

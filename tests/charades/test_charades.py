@@ -1,17 +1,17 @@
 """A small Charades in the official layout, with real video files, from
 annotations to mAP."""
 
+import mmaction_multigrid.charades  # noqa: F401
 import numpy as np
 import pytest
 import torch
+from mmaction_multigrid import apply_multigrid
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmaction.datasets  # noqa: F401
 import mmaction.models  # noqa: F401
-import mmaction_multigrid.charades  # noqa: F401
 from mmaction.registry import DATASETS, MODELS
-from mmaction_multigrid import apply_multigrid
 from ..conftest import ROOT
 from ..small import scalars
 from ..toy import RecordHook, base_config, label_of, new_name

@@ -4,7 +4,6 @@ there."""
 import os
 
 import pytest
-
 from mmaction_multigrid.checkpoints.checkpoint_hook import (AtomicLocalBackend,
                                                             atomic_write)
 

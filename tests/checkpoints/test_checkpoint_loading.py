@@ -10,12 +10,12 @@ from collections import Counter, OrderedDict
 import numpy as np
 import pytest
 import torch
+from mmaction_multigrid import patches
+from mmaction_multigrid.checkpoints import loading
 from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, Runner
 
-from mmaction_multigrid import patches
-from mmaction_multigrid.checkpoints import loading
 from ..toy import base_config, new_name
 
 load_local_checkpoint = loading.load_local_checkpoint

@@ -6,11 +6,11 @@ import shutil
 
 import pytest
 import torch
-from mmengine.runner import Runner
-
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.checkpoints.resume_check import check_resume
 from mmaction_multigrid.core.lr import MultigridLR
+from mmengine.runner import Runner
+
 from ..engine.test_elsewhere import plain_config
 from ..engine.test_training import last_weights, train
 from ..toy import base_config, new_name

@@ -6,10 +6,10 @@ import random
 import numpy as np
 import pytest
 import torch
+from mmaction_multigrid import apply_multigrid
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmaction_multigrid import apply_multigrid
 from ..engine.test_two_processes import in_two_processes
 from ..toy import base_config, new_name
 

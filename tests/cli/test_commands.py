@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from mmengine.config import Config
-
 from mmaction_multigrid.__main__ import COMMANDS, main
 from mmaction_multigrid.cli.common import print_table
+from mmengine.config import Config
+
 from ..conftest import ROOT
 from ..profiling.test_runs import FIRST, RESUMED, write
 from ..videos import encode

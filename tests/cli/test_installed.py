@@ -6,11 +6,11 @@ from email.parser import Parser
 from pathlib import Path
 from zipfile import ZipFile
 
+import mmaction_multigrid
 import pytest
+from mmaction_multigrid import apply_multigrid
 from mmengine.config import Config
 
-import mmaction_multigrid
-from mmaction_multigrid import apply_multigrid
 from ..conftest import ROOT
 from ..profiling.test_runs import FIRST, RESUMED, write
 from ..wheel import call

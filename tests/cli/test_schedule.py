@@ -3,8 +3,8 @@
 import json
 
 import pytest
-
 from mmaction_multigrid.__main__ import main
+
 from ..conftest import ROOT
 from ..small import run
 

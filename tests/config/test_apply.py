@@ -4,8 +4,8 @@ error for what cannot be."""
 import copy
 
 import pytest
-
 from mmaction_multigrid import MultigridRunner, apply_multigrid
+
 from ..toy import base_config, new_name
 
 

@@ -4,16 +4,16 @@ rule, 'auto'."""
 import copy
 
 import pytest
+from mmaction_multigrid import apply_multigrid, multigrid_schedule
+from mmaction_multigrid.config.apply import LOADER_TIMEOUT
+from mmaction_multigrid.config.auto import (count_clips, count_processes,
+                                            lr_rule)
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from torch.utils.data import Sampler
 
 from mmaction.datasets import VideoDataset
 from mmaction.registry import DATA_SAMPLERS, DATASETS
-from mmaction_multigrid import apply_multigrid, multigrid_schedule
-from mmaction_multigrid.config.apply import LOADER_TIMEOUT
-from mmaction_multigrid.config.auto import (count_clips, count_processes,
-                                            lr_rule)
 from ..toy import base_config
 
 

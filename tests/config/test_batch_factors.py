@@ -1,7 +1,6 @@
 """Batch factors that a list gives."""
 
 import pytest
-
 from mmaction_multigrid.config.auto import make_schedule
 from mmaction_multigrid.config.settings import Settings
 from mmaction_multigrid.core.settings import BaseTraining

@@ -6,7 +6,6 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from mmaction_multigrid.config.auto import auto_settings, make_schedule
 from mmaction_multigrid.config.describe import (count_base_iterations,
                                                 count_iterations, describe)

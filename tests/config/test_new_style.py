@@ -3,10 +3,10 @@
 import re
 
 import pytest
+from mmaction_multigrid import apply_multigrid
 from mmengine.config import Config
 
 from mmaction.evaluation import AccMetric
-from mmaction_multigrid import apply_multigrid
 from ..small import run
 from ..stock import import_types
 

@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from mmaction_multigrid.config.settings import Settings
 from mmaction_multigrid.core.stages import bn_group_size
 

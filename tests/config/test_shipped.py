@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
-
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.hook import bn_groups
+from mmengine.config import Config
+
 from ..conftest import ROOT
 
 CONFIGS = ROOT / 'configs' / 'recognition'

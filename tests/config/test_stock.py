@@ -1,10 +1,10 @@
 """Configs that inherit MMAction2's, and what is said of them."""
 
 import pytest
-from mmengine.config import Config
-
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmaction_multigrid.config.base import position_warnings, read_clip
+from mmengine.config import Config
+
 from ..stock import accepted_configs
 
 KINETICS = 'mmaction::recognition/{}_kinetics400-{}.py'

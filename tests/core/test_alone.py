@@ -10,9 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import mmaction_multigrid.core as core
+import pytest
 
 CORE = Path(core.__file__).parent
 CONFIG = '''

@@ -5,12 +5,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from mmengine.dataset import DefaultSampler, InfiniteSampler
-from torch.utils.data import RandomSampler
-
 from mmaction_multigrid.core.batch_sampler import (PRECISE_BN, TRAIN,
                                                    MultigridBatchSampler)
 from mmaction_multigrid.core.shapes import Shape
+from mmengine.dataset import DefaultSampler, InfiniteSampler
+from torch.utils.data import RandomSampler
 
 STAGES = [
     dict(epochs=2, shapes=[(4, 4, 8), (2, 4, 11), (2, 4, 11)]),

@@ -2,13 +2,13 @@
 every worker."""
 
 import pytest
-from mmengine.dataset import DefaultSampler, pseudo_collate
-from torch.utils.data import DataLoader
-
 from mmaction_multigrid.config.pipeline import wrap
 from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
 from mmaction_multigrid.core.dataset import MultigridDataset
 from mmaction_multigrid.core.shapes import Shape
+from mmengine.dataset import DefaultSampler, pseudo_collate
+from torch.utils.data import DataLoader
+
 from ..toy import pipeline
 
 COARSE, BASE = Shape(8, 2, 8), Shape(1, 8, 16)

@@ -7,13 +7,12 @@ from types import ModuleType
 import mmcv.cnn  # noqa: F401  registers SyncBN
 import pytest
 import torch
-from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import MODELS
-from torch import nn
-
 from mmaction_multigrid.core.batch_norm import (SubBatchNorm, SubBatchNorm3d,
                                                 SubSyncBatchNorm,
                                                 convert_sub_batch_norm)
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import MODELS
+from torch import nn
 
 
 class UsersNorm(nn.BatchNorm3d):

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from mmaction_multigrid.core.precise_bn import PreciseBN
 from torch import nn
 
-from mmaction_multigrid.core.precise_bn import PreciseBN
 from .batches import seeded_batches
 
 

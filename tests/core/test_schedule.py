@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from mmaction_multigrid.config.auto import clamped_frames, make_schedule
 from mmaction_multigrid.config.describe import count_iterations, describe
 from mmaction_multigrid.config.settings import Settings
@@ -18,6 +17,7 @@ from mmaction_multigrid.core.settings import BaseTraining
 from mmaction_multigrid.core.shapes import frame_interval_range
 from mmaction_multigrid.core.stages import (count_batches, find_stage,
                                             stages_from_config)
+
 from ..test_fuzz import trainings
 
 K400 = BaseTraining(32, 224, 239, (94, 154, 196), 0.1, 34., 0.1)

@@ -3,11 +3,11 @@ itself with one split."""
 
 import pytest
 import torch
+from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
+from mmaction_multigrid.core.hook import bn_groups
 from mmengine.model.utils import _BatchNormXd
 from torch import nn
 
-from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
-from mmaction_multigrid.core.hook import bn_groups
 from .batches import seeded_batches
 
 OPTIONS = [

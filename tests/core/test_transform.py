@@ -5,10 +5,6 @@ import random
 
 import numpy as np
 import pytest
-from mmcv.transforms import BaseTransform
-
-import mmaction.datasets  # noqa: F401
-from mmaction.registry import TRANSFORMS
 from mmaction_multigrid import register_transform_rule
 from mmaction_multigrid.config.pipeline import (read_clip_shape, wrap,
                                                 wrap_pipeline)
@@ -16,6 +12,10 @@ from mmaction_multigrid.core.dataset import (ClipShape, clip_shape,
                                              current_shape)
 from mmaction_multigrid.core.transform_rules import RULES
 from mmaction_multigrid.core.transforms import MultigridTransform
+from mmcv.transforms import BaseTransform
+
+import mmaction.datasets  # noqa: F401
+from mmaction.registry import TRANSFORMS
 
 COARSE = ClipShape(8, 158, 32, 224)
 BASE = ClipShape(32, 224, 32, 224)

@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-import mmaction.datasets  # noqa: F401
 from mmaction_multigrid import register_transform_rule
 from mmaction_multigrid.core.dataset import ClipShape
 from mmaction_multigrid.core.transform_rules import (find_rule, scale_frames,
                                                      scale_pixels)
+
+import mmaction.datasets  # noqa: F401
 
 
 @pytest.mark.parametrize(('args', 'error'), [

@@ -7,9 +7,9 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.profiling import steps
+
 from ..conftest import ROOT
 from ..profiling.test_runs import FIRST, RESUMED, write
 from ..small import STOCK_TOOLS, load_tool, run

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmaction_multigrid import apply_multigrid
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmaction.registry import MODELS
-from mmaction_multigrid import apply_multigrid
 from ..conftest import ROOT
 from ..small import run
 from .pages import DOCS, blocks

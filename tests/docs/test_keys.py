@@ -1,11 +1,11 @@
 """What the pages say of the keys of multigrid is what the code does."""
 
 import pytest
-from mmengine.config import Config
-
 from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.config.describe import (count_base_iterations,
                                                 count_iterations)
+from mmengine.config import Config
+
 from ..conftest import ROOT
 from ..small import load_tool
 from .pages import DOCS, table

@@ -1,11 +1,11 @@
 """What TensorBoard gets of a run, by the lines of docs/logging.md."""
 
 import pytest
+from mmaction_multigrid import MultigridRunner
 from mmengine.config import Config
 from tensorboard.backend.event_processing.event_accumulator import \
     EventAccumulator
 
-from mmaction_multigrid import MultigridRunner
 from ..toy import RecordHook, base_config, new_name
 from .pages import DOCS, blocks
 

@@ -5,9 +5,9 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+import mmaction_multigrid
 import pytest
 
-import mmaction_multigrid
 from .pages import DOCS, blocks
 
 PAGES = [

@@ -3,11 +3,11 @@
 import mmengine
 import pytest
 import torch
+from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.patches import release
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.patches import release
 from ..toy import base_config, new_name
 
 

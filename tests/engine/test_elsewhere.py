@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmengine.runner import Runner
 
-from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from ..toy import base_config, new_name
 from .test_training import train, undisturbed  # noqa: F401
 

@@ -3,12 +3,12 @@ effect that it has without."""
 
 import pytest
 import torch
-from mmengine.hooks import Hook
-from mmengine.runner import Runner
-
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_sampler import PRECISE_BN
 from mmaction_multigrid.core.precise_bn import PreciseBN
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
 from ..toy import base_config, new_name
 from .test_training import last_weights
 

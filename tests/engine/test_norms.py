@@ -5,17 +5,17 @@ import copy
 
 import pytest
 import torch
-from mmengine.model import revert_sync_batchnorm
-from mmengine.runner import Runner
-from torch import nn
-
-from mmaction.registry import MODELS
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_norm import (SubBatchNorm, SubSyncBatchNorm,
                                                 convert_sub_batch_norm,
                                                 set_bn_splits)
 from mmaction_multigrid.core.hook import bn_groups
 from mmaction_multigrid.profiling.start_report import norm_report
+from mmengine.model import revert_sync_batchnorm
+from mmengine.runner import Runner
+from torch import nn
+
+from mmaction.registry import MODELS
 from ..core.batches import seeded_batches
 from ..small import load_tool
 from ..stock import accepted_configs

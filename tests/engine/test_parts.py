@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from mmengine.runner import Runner
-
-from mmaction.registry import MODELS
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.hook import MultigridHook, group_ranks
 from mmaction_multigrid.core.lr import MultigridLR
 from mmaction_multigrid.core.precise_bn import PreciseBNHook
+from mmengine.runner import Runner
+
+from mmaction.registry import MODELS
 from ..toy import base_config, new_name
 
 

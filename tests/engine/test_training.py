@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmaction_multigrid import apply_multigrid, multigrid_schedule
 from ..toy import RecordHook, SplitsHook, base_config, close_workers, new_name
 
 

@@ -8,15 +8,15 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.core.batch_norm import (SUB_CLASSES, SubSyncBatchNorm,
+                                                convert_sub_batch_norm,
+                                                set_bn_splits)
 from mmengine.model.utils import _BatchNormXd
 from mmengine.runner import Runner
 from torch import nn
 
 from mmaction.registry import MODELS
-from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.core.batch_norm import (SUB_CLASSES, SubSyncBatchNorm,
-                                                convert_sub_batch_norm,
-                                                set_bn_splits)
 from ..core.batches import seeded_batches
 from ..toy import RecordHook, SplitsHook, base_config
 from .test_training import train

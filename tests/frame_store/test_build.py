@@ -8,10 +8,10 @@ import sys
 import time
 
 import pytest
-
 from mmaction_multigrid.frame_store import avi, build, index, sources, state
 from mmaction_multigrid.frame_store.index import Index
 from mmaction_multigrid.frame_store.sources import Source
+
 from ..videos import encode
 from .making import make_store
 

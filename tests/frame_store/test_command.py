@@ -1,8 +1,8 @@
 """What ``store build`` prints and returns, and a run from its store."""
 
 import pytest
-
 from mmaction_multigrid.__main__ import main
+
 from ..conftest import ROOT
 from ..small import run, scalars
 from ..videos import encode

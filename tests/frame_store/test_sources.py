@@ -3,14 +3,9 @@
 import shutil
 
 import cv2
+import mmaction_multigrid as mm
 import numpy as np
 import pytest
-from mmengine.config import Config
-
-import mmaction.datasets  # noqa: F401
-import mmaction_multigrid as mm
-from mmaction.datasets.transforms import DecordDecode, DecordInit
-from mmaction.registry import DATASETS, TRANSFORMS
 from mmaction_multigrid.core.dataset import ClipShape, clip_shape
 from mmaction_multigrid.frame_store import GridStoreInit, avi, build, sources
 from mmaction_multigrid.frame_store.index import Index
@@ -20,6 +15,11 @@ from mmaction_multigrid.frame_store.state import store_settings
 from mmaction_multigrid.loading.files import watch_copies
 from mmaction_multigrid.loading.train_data import (build_dataset,
                                                    unwrap_datasets)
+from mmengine.config import Config
+
+import mmaction.datasets  # noqa: F401
+from mmaction.datasets.transforms import DecordDecode, DecordInit
+from mmaction.registry import DATASETS, TRANSFORMS
 from ..videos import encode, odd_videos
 from .making import make_store
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-import mmaction.datasets  # noqa: F401
-from mmaction.registry import DATASETS, TRANSFORMS
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.config.pipeline import wrap_pipeline
 from mmaction_multigrid.core.dataset import ClipShape, clip_shape
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.frame_store import GridStoreInit, avi
 from mmaction_multigrid.frame_store.index import Index
+
+import mmaction.datasets  # noqa: F401
+from mmaction.registry import DATASETS, TRANSFORMS
 from ..toy import base_config, tolerant_dataset
 from ..videos import encode
 from .making import make_store

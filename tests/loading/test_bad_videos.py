@@ -5,12 +5,12 @@ import random
 from collections import Counter
 
 import pytest
-
-from mmaction.registry import DATASETS
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.config.pipeline import wrap
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.loading import videos
+
+from mmaction.registry import DATASETS
 from ..engine.test_training import train
 from ..toy import base_config, tolerant_dataset
 from ..videos import KINDS, broken_videos, encode, mutate, odd_videos

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmaction_multigrid import register_transform_rule
+from mmaction_multigrid.loading.bad_videos_hook import BadVideosHook
 from mmcv.transforms import BaseTransform
 
 from mmaction.registry import TRANSFORMS
-from mmaction_multigrid import register_transform_rule
-from mmaction_multigrid.loading.bad_videos_hook import BadVideosHook
 from ..engine.test_training import (assert_equal_weights, interrupted, log_of,
                                     train)
 from ..toy import RecordHook, base_config

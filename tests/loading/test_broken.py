@@ -8,11 +8,11 @@ from contextlib import nullcontext
 import cv2
 import numpy as np
 import pytest
+from mmaction_multigrid import register_transform_rule
+from mmaction_multigrid.config.pipeline import wrap
 from mmcv.transforms import BaseTransform
 
 from mmaction.registry import TRANSFORMS
-from mmaction_multigrid import register_transform_rule
-from mmaction_multigrid.config.pipeline import wrap
 from ..core.test_dataset import COARSE
 from ..engine.test_training import train
 from ..toy import base_config, label_of, pipeline, tolerant_dataset

@@ -3,9 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from mmengine.config import Config
-
 from mmaction_multigrid.loading.data_time import DataTimeMeter, store_command
+from mmengine.config import Config
 
 
 @pytest.mark.parametrize(('total', 'waited', 'workers', 'expected'),

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmcv.transforms import BaseTransform
-from torch.utils.data import DataLoader, get_worker_info
-
-from mmaction.registry import TRANSFORMS
 from mmaction_multigrid import register_transform_rule
 from mmaction_multigrid.core.dataset import current_shape
 from mmaction_multigrid.loading import prefetch, workers
 from mmaction_multigrid.loading.workers import CrashedFiles
+from mmcv.transforms import BaseTransform
+from torch.utils.data import DataLoader, get_worker_info
+
+from mmaction.registry import TRANSFORMS
 from ..engine.test_training import (assert_equal_weights, interrupted, log_of,
                                     train)
 from ..toy import base_config

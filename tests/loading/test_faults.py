@@ -12,10 +12,10 @@ import time
 
 import pytest
 import torch
-from mmengine.runner import Runner
-
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.checkpoints.checkpoint_hook import is_complete
+from mmengine.runner import Runner
+
 from ..conftest import ROOT
 from ..engine.test_training import undisturbed  # noqa: F401
 from ..engine.test_training import (assert_equal_weights, log_of, train,

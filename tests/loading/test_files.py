@@ -1,9 +1,8 @@
 """Reading annotation lists as MMAction2 does."""
 
 import pytest
-from mmengine.fileio import list_from_file
-
 from mmaction_multigrid.loading.files import read_list
+from mmengine.fileio import list_from_file
 
 
 @pytest.mark.parametrize('content', [

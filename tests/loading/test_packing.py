@@ -4,11 +4,11 @@ from collections import namedtuple
 
 import pytest
 import torch
+from mmaction_multigrid.loading.packing import PackedCollate
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader, default_collate
 
 from mmaction.structures import ActionDataSample
-from mmaction_multigrid.loading.packing import PackedCollate
 from ..toy import label_of
 
 Views = namedtuple('Views', 'slow fast')

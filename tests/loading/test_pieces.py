@@ -5,6 +5,8 @@ from collections import namedtuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mmaction_multigrid import register_transform_rule
+from mmaction_multigrid.loading.prefetch import join
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
@@ -12,8 +14,6 @@ from mmengine.registry import FUNCTIONS
 from torch.utils.data import get_worker_info
 
 from mmaction.registry import HOOKS, TRANSFORMS
-from mmaction_multigrid import register_transform_rule
-from mmaction_multigrid.loading.prefetch import join
 from ..engine.test_training import train
 from ..toy import base_config
 

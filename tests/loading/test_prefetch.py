@@ -7,11 +7,6 @@ import time
 
 import pytest
 import torch
-from mmengine.dataset import DefaultSampler, pseudo_collate
-from mmengine.hooks import Hook
-from torch.utils.data import DataLoader
-
-from mmaction.registry import HOOKS
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_sampler import (PRECISE_BN, TRAIN,
                                                    MultigridBatchSampler)
@@ -19,6 +14,11 @@ from mmaction_multigrid.core.dataset import MultigridDataset
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.loading.broken import ReplaceBrokenClips
 from mmaction_multigrid.loading.prefetch import PrefetchLoader
+from mmengine.dataset import DefaultSampler, pseudo_collate
+from mmengine.hooks import Hook
+from torch.utils.data import DataLoader
+
+from mmaction.registry import HOOKS
 from ..engine.test_training import undisturbed  # noqa: F401
 from ..engine.test_training import (assert_equal_weights, interrupted, train,
                                     with_dropout)

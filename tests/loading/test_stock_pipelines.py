@@ -4,12 +4,12 @@ import pickle
 
 import numpy as np
 import pytest
+from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.core.shapes import Shape
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmaction.registry import DATASETS, RUNNERS
-from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.core.shapes import Shape
 from ..toy import new_name
 from ..videos import encode
 

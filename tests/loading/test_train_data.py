@@ -5,9 +5,9 @@ import pickle
 
 import numpy as np
 import pytest
+from mmaction_multigrid.config.pipeline import wrap
 
 from mmaction.registry import DATASETS
-from mmaction_multigrid.config.pipeline import wrap
 from ..toy import tolerant_dataset
 from .test_bad_videos import STEPS, write_list
 

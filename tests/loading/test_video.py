@@ -4,12 +4,12 @@ coarse and at the base shape."""
 import cv2
 import numpy as np
 import pytest
-
-import mmaction.datasets  # noqa: F401
-from mmaction.registry import DATASETS
 from mmaction_multigrid.config.pipeline import wrap_pipeline
 from mmaction_multigrid.core.dataset import MultigridDataset
 from mmaction_multigrid.core.shapes import Shape
+
+import mmaction.datasets  # noqa: F401
+from mmaction.registry import DATASETS
 from ..toy import label_of
 from ..videos import encode_colours
 

@@ -3,10 +3,10 @@ compiled once."""
 
 import pytest
 import torch
+from mmaction_multigrid import apply_multigrid
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmaction_multigrid import apply_multigrid
 from ..engine.test_training import last_weights
 from ..toy import base_config, new_name
 

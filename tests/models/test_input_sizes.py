@@ -2,14 +2,14 @@
 
 import pytest
 import torch
+from mmaction_multigrid import multigrid_schedule
+from mmaction_multigrid.models.input_sizes import check_sizes
+from mmaction_multigrid.profiling import schedule_shapes, without_weights
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmaction.registry import MODELS
-from mmaction_multigrid import multigrid_schedule
-from mmaction_multigrid.models.input_sizes import check_sizes
-from mmaction_multigrid.profiling import schedule_shapes, without_weights
 
 SIZES = [(frames, crop) for frames in (4, 8, 16) for crop in (32, 45, 64)]
 BASE = (16, 64)

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-
 from mmaction_multigrid.models.positions import InterpolatedPosEmbed
+
 from ..engine.test_training import last_weights, train
 from ..toy import base_config
 from .test_compile import (  # noqa: F401  registers the backend 'counted'

@@ -5,13 +5,13 @@ import copy
 
 import pytest
 import torch
-from torch import nn
-
 from mmaction_multigrid import (PositionRule, PositionTable,
                                 register_position_rule)
 from mmaction_multigrid.models import positions
 from mmaction_multigrid.models.positions import (InterpolatedPosEmbed,
                                                  interpolate_pos_embeds)
+from torch import nn
+
 from ..transformers import BASE, NETWORKS, build, noise
 
 COARSE = [(8, 32), (2, 48)]

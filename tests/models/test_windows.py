@@ -5,11 +5,11 @@ from itertools import product
 
 import pytest
 import torch
+from mmaction_multigrid.models.positions import interpolate_pos_embeds
 from mmengine.registry import init_default_scope
 
 from mmaction.models.backbones.swin import (SwinTransformerBlock3D,
                                             WindowAttention3D)
-from mmaction_multigrid.models.positions import interpolate_pos_embeds
 from ..transformers import BASE, build, noise
 
 # Of stock code.

@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from mmengine.config import Config
-
 from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.profiling import StepProfile, profile_steps, steps
+from mmengine.config import Config
+
 from ..stock_paths.families import FAMILIES
 from ..toy import base_config
 

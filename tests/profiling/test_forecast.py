@@ -3,7 +3,6 @@
 import math
 
 import pytest
-
 from mmaction_multigrid import MultigridSchedule
 from mmaction_multigrid.config.auto import make_schedule
 from mmaction_multigrid.config.settings import Settings

@@ -1,7 +1,6 @@
 """What speaks against a schedule, to the number."""
 
 import pytest
-
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.profiling.run_warnings import (crop_warning,
                                                        data_warnings,

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-
 from mmaction_multigrid.profiling import read_run
 
 

@@ -2,15 +2,15 @@
 
 import pytest
 import torch
-from mmengine.runner import Runner
-from torch import nn
-
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
 from mmaction_multigrid.models.input_sizes import (min_feature_size,
                                                    temporal_kernel)
 from mmaction_multigrid.profiling.start_report import (norm_report, plan_lines,
                                                        plan_warnings)
+from mmengine.runner import Runner
+from torch import nn
+
 from ..toy import base_config, new_name
 
 

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from mmengine.config import Config
-
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.profiling import Run, read_run
 from mmaction_multigrid.profiling.runs import Point
+from mmengine.config import Config
+
 from ..small import load_tool
 
 

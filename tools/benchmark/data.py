@@ -17,15 +17,15 @@ from typing import Any, Dict, List, Optional
 import cv2
 import numpy as np
 import torch
+from mmaction_multigrid import apply_multigrid, multigrid_schedule
+from mmaction_multigrid.cli.check import add_data, set_data
+from mmaction_multigrid.cli.common import add_config, load_config, print_table
+from mmaction_multigrid.core.shapes import Shape
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from rich.progress import track
 
 from mmaction.registry import DATASETS
-from mmaction_multigrid import apply_multigrid, multigrid_schedule
-from mmaction_multigrid.cli.check import add_data, set_data
-from mmaction_multigrid.cli.common import add_config, load_config, print_table
-from mmaction_multigrid.core.shapes import Shape
 
 STOCK = 'stock', None
 

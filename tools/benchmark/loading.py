@@ -16,14 +16,14 @@ import tempfile
 import time
 
 import torch
+from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.cli.check import add_data, set_data
+from mmaction_multigrid.cli.common import add_config, load_config, print_table
 from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import nn
 
 from mmaction.registry import MODELS
-from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.cli.check import add_data, set_data
-from mmaction_multigrid.cli.common import add_config, load_config, print_table
 
 EVALUATION = [
     f'{split}_{key}' for split in ('val', 'test')

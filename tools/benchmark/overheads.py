@@ -15,10 +15,6 @@ from types import SimpleNamespace
 from typing import Callable, List
 
 import torch
-from mmengine.config import Config
-from mmengine.logging import MessageHub
-from torch import nn
-
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.cli.common import print_table
 from mmaction_multigrid.core.batch_norm import (convert_sub_batch_norm,
@@ -26,6 +22,9 @@ from mmaction_multigrid.core.batch_norm import (convert_sub_batch_norm,
 from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
 from mmaction_multigrid.core.hook import MultigridHook
 from mmaction_multigrid.core.lr import MultigridLR
+from mmengine.config import Config
+from mmengine.logging import MessageHub
+from torch import nn
 
 CONFIG = Path(__file__).parents[2] / 'configs/recognition/slowfast' / (
     'slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py')

@@ -26,6 +26,11 @@ from unittest import mock
 
 import mmengine
 import torch
+from mmaction_multigrid import multigrid_schedule
+from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
+from mmaction_multigrid.core.shapes import Shape
+from mmaction_multigrid.profiling import profile_steps, without_weights
+from mmaction_multigrid.profiling.start_report import norm_report
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
@@ -34,11 +39,6 @@ from torch import nn
 
 import mmaction
 from mmaction.registry import MODELS
-from mmaction_multigrid import multigrid_schedule
-from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
-from mmaction_multigrid.core.shapes import Shape
-from mmaction_multigrid.profiling import profile_steps, without_weights
-from mmaction_multigrid.profiling.start_report import norm_report
 
 ROOT = Path(__file__).resolve().parents[2]
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'configs'

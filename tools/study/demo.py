@@ -17,14 +17,13 @@ from typing import List
 import study_configs
 import torch
 import variants
-from mmengine.hooks import Hook
-from mmengine.runner import Runner
-from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
-
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.cli.report import print_runs
 from mmaction_multigrid.profiling.drawing import draw_runs
 from mmaction_multigrid.profiling.runs import Run, read_run
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ('baseline', 'multigrid')

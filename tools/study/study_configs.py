@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 from typing import Dict, Tuple
 
-from mmengine.config import Config
-
 from mmaction_multigrid.__main__ import main as command
+from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 RECOGNITION = ROOT / 'configs' / 'recognition'

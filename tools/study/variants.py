@@ -6,12 +6,11 @@ Imported by tools/study/run.py and report.py.
 from pathlib import Path
 from typing import Callable, Dict, Tuple
 
-from mmengine.config import Config
-from study_configs import load, train_epochs
-
 from mmaction_multigrid import (MultigridSchedule, apply_multigrid,
                                 multigrid_schedule, register_transform_rule)
 from mmaction_multigrid.config.describe import count_iterations
+from mmengine.config import Config
+from study_configs import load, train_epochs
 
 CONDITIONS = ('clips', 'epochs', 'lr', 'stride', 'batch')
 # Total stride of a small network: strides of its pooling and last stage.
