@@ -89,6 +89,7 @@ def check_training(base, multigrid):
             1)
     epochs = [epoch for epoch, _ in schedule.lr_factors]
     assert epochs == sorted({0, *epochs})
+    assert epochs[-1] < schedule.max_epochs
 
 
 cases = given(trainings(), multigrids)
