@@ -1,6 +1,7 @@
 """The package as a user has it: built and installed from a wheel."""
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -106,13 +107,15 @@ class WarmPython:
 
     def __init__(self, python, folder):
         self.out = folder / 'out.txt'
-        self.process = subprocess.Popen([
-            python, '-W', 'ignore', ROOT / 'tests' / 'stock_paths' / 'warm.py'
-        ],
+        script = ROOT / 'tests' / 'stock_paths' / 'warm.py'
+        # One thread, with which sums have the same last bit everywhere.
+        self.process = subprocess.Popen([python, '-W', 'ignore', script],
                                         stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE,
                                         text=True,
-                                        cwd=folder)
+                                        cwd=folder,
+                                        env=dict(
+                                            os.environ, OMP_NUM_THREADS='1'))
 
     def __call__(self, *args, cwd, status=0):
         """Run a script in a folder; its output.
