@@ -22,6 +22,6 @@ def test_the_oldest_is_the_lowest_that_is_let_in():
     text = (ROOT / 'pyproject.toml').read_text()
     assert f'requires-python = ">={noxfile.PYTHONS[0]}"' in text
     assert tuple(re.findall(r'Python :: (3\.\d+)"', text)) == noxfile.PYTHONS
-    page = (ROOT / 'docs' / 'installation.md').read_text()
+    page = (ROOT / 'docs' / 'get_started.md').read_text()
     for stack in noxfile.STACKS:
         assert f'| `{stack.id}` | {stack.args[0]} |' in page

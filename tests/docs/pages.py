@@ -7,8 +7,8 @@ from ..conftest import ROOT
 
 DOCS = ROOT / 'docs'
 PAGES = [
-    ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', ROOT / 'CHANGELOG.md',
-    ROOT / 'tools' / 'README.md', *sorted(DOCS.rglob('*.md'))
+    ROOT / 'README.md', ROOT / 'CHANGELOG.md', ROOT / 'tools' / 'README.md',
+    *sorted(DOCS.rglob('*.md'))
 ]
 
 
@@ -33,11 +33,23 @@ def table(page, title):
             for line in text.strip().splitlines()[2:]]
 
 
-def commands(page):
-    """The lines of a page's shell blocks that do something, those that go on
-    in the next joined."""
-    lines = ''.join(blocks(page.read_text(),
-                           'bash')).replace('\\\n', ' ').splitlines()
+def section(page, first, last=None):
+    """Text of a page from one heading to the next, or to a later one."""
+    text = (DOCS / page).read_text().partition(f'\n## {first}')[2]
+    assert text
+    return text.partition(f'\n## {last or ""}')[0]
+
+
+TUTORIAL = section('get_started.md', '1. ', 'New-style configs')
+FINE_TUNING = section('schedule.md', 'Fine-tuning')
+
+
+def commands(text):
+    """Return the commands in the shell blocks of a text.
+
+    Lines that continue in the next one are joined.
+    """
+    lines = ''.join(blocks(text, 'bash')).replace('\\\n', ' ').splitlines()
     return [
         line.strip() for line in lines
         if shlex.split(line, comments=True) and not line.startswith('export ')

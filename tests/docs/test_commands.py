@@ -14,19 +14,17 @@ from ..conftest import ROOT
 from ..profiling.test_runs import FIRST, RESUMED, write
 from ..small import STOCK_TOOLS, load_tool, run
 from ..stock_paths.families import FAMILIES
-from .pages import PAGES, commands, name
+from .pages import FINE_TUNING, PAGES, TUTORIAL, commands
 
 NEEDS = re.compile(
     r' # .*\bneeds (GPUs|data|Slurm|openmim|an account|a browser)\b')
-# Pages whose blocks another test runs as they stand.
-AS_THEY_STAND = {
-    'docs/tutorial.md': 'tests/docs/test_guides.py',
-    'docs/fine-tuning.md': 'tests/docs/test_guides.py',
-    'docs/distributed.md': 'tests/tools/test_distributed.py'
-}
+# tests/docs/test_guides.py runs the blocks of these as they stand.
+GUIDES = {*commands(TUTORIAL), *commands(FINE_TUNING)}
 # How commands begin that another test runs.
 INSTALLS = ('pip install .', 'pip install dist/', 'python -m build',
             'mmaction-multigrid')
+LAUNCHES = ('tools/dist_train.sh CONFIG 8', 'NNODES=2', 'RESTARTS=3',
+            'torchrun', 'GPUS=16', 'srun')
 ELSEWHERE = {
     'make demo':
     'tests/tools/test_demo.py',
@@ -35,8 +33,7 @@ ELSEWHERE = {
     'make test':
     '.ci/run',
     **dict.fromkeys(INSTALLS, 'tests/cli/test_installed.py'),
-    'tools/dist_train.sh CONFIG 8':
-    'tests/tools/test_distributed.py',
+    **dict.fromkeys(LAUNCHES, 'tests/tools/test_distributed.py'),
     'python tools/study/run.py i3d':
     'tests/tools/test_study.py',
     'python tools/maintain/export.py':
@@ -44,16 +41,15 @@ ELSEWHERE = {
 }
 
 
-def is_run_elsewhere(page, line):
-    return name(page) in AS_THEY_STAND or any(
-        line.startswith(begin) for begin in ELSEWHERE)
+def is_run_elsewhere(line):
+    return line in GUIDES or any(line.startswith(begin) for begin in ELSEWHERE)
 
 
 FOUND = sorted({
     shlex.join(
         shlex.split(re.sub(r'\[(--[^]]+)\]', r'\1', line), comments=True))
-    for page in PAGES for line in commands(page)
-    if not NEEDS.search(line) and not is_run_elsewhere(page, line)
+    for page in PAGES for line in commands(page.read_text())
+    if not NEEDS.search(line) and not is_run_elsewhere(line)
 })
 TO_RUN = [
     pytest.param(line, marks=[pytest.mark.long] * ('benchmark' in line))
@@ -123,9 +119,9 @@ def test_a_command_runs(stand_ins, monkeypatch, tmp_path, line):
 
 def test_every_page_is_looked_at():
     assert len(TO_RUN) > 20
-    for path in [*AS_THEY_STAND.values(), *ELSEWHERE.values()]:
+    for path in ELSEWHERE.values():
         assert (ROOT / path).is_file(), path
-    lines = [line for page in PAGES for line in commands(page)]
+    lines = [line for page in PAGES for line in commands(page.read_text())]
     for begin in ELSEWHERE:
         assert any(line.startswith(begin)
                    for line in lines), f'no page shows {begin}'

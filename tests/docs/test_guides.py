@@ -1,5 +1,4 @@
-"""Tutorial, fine-tuning guide and method card, block by block, as a reader
-would run them."""
+"""Tutorial and fine-tuning guide, block by block, as a reader runs them."""
 
 import os
 import re
@@ -16,10 +15,8 @@ from mmengine.registry import init_default_scope
 from mmaction.registry import MODELS
 from ..conftest import ROOT
 from ..small import run
-from .pages import DOCS, blocks
+from .pages import FINE_TUNING, TUTORIAL, blocks, section
 
-TUTORIAL, GUIDE, CARD = ((DOCS / f'{name}.md').read_text()
-                         for name in ('tutorial', 'fine-tuning', 'multigrid'))
 STOCK = ('mmaction::recognition/i3d/'
          'i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb.py')
 
@@ -46,7 +43,8 @@ def reader(tmp_path_factory):
     """A folder with the tutorial's files, and the tools beside them."""
     folder = tmp_path_factory.mktemp('reader')
     (folder / 'tools').symlink_to(ROOT / 'tools')
-    for text in blocks(TUTORIAL, 'python'):
+    rules = section('get_started.md', 'Transforms of your own')
+    for text in blocks(TUTORIAL + rules, 'python'):
         (folder / re.match(r'# (\w+\.py)\n', text)[1]).write_text(text)
     return folder
 
@@ -94,7 +92,7 @@ def test_the_fine_tuning_guide(tmp_path, monkeypatch):
     model = MODELS.build(Config.fromfile(base).model)
     torch.save(
         dict(state_dict=model.state_dict(), meta={}), 'i3d_kinetics400.pth')
-    guide = blocks(GUIDE, 'python')[0]
+    guide = blocks(FINE_TUNING, 'python')[0]
     assert STOCK in guide
     Path('stock.py').write_text(guide)
     resolved = apply_multigrid(Config.fromfile('stock.py'))
@@ -102,7 +100,7 @@ def test_the_fine_tuning_guide(tmp_path, monkeypatch):
     assert {shape[0] for stage in stages for shape in stage['shapes']} == {1}
     assert resolved.train_cfg.max_epochs == 45
     Path('finetune.py').write_text(guide.replace(STOCK, 'base.py'))
-    output = type_in(GUIDE, tmp_path)
+    output = type_in(FINE_TUNING, tmp_path)
     # 45 epochs of 12 batches.
     assert re.search(r"'auto': 1, short_cycle = False +540 .*this c", output)
     assert 'size mismatch for cls_head.fc_cls.weight' in output
@@ -111,10 +109,3 @@ def test_the_fine_tuning_guide(tmp_path, monkeypatch):
     assert ('45 epochs in 13 stages, 540 iterations; base '
             'training: 30 epochs, 360 iterations') in log
     assert 'max_batch_factor = 1' in log
-
-
-def test_the_card_has_a_config_that_works(tmp_path):
-    text, = blocks(CARD, 'python')
-    (tmp_path / 'config.py').write_text(text)
-    cfg = apply_multigrid(Config.fromfile(tmp_path / 'config.py'))
-    assert cfg.train_cfg.max_epochs > 256

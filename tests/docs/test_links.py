@@ -35,8 +35,9 @@ def test_links_lead_somewhere(page):
 def test_the_site_shows_every_page():
     nav = (ROOT / 'mkdocs.yml').read_text().split('\nnav:\n')[1]
     shown = set(re.findall(r': (\S+\.md)$', nav, flags=re.MULTILINE))
+    # README.md is the first page: tools/maintain/site.py.
     assert {f'docs/{page}'
-            for page in shown} == {
+            for page in shown - {'index.md'}} == {
                 name(page)
                 for page in PAGES if name(page).startswith('docs/')
             }

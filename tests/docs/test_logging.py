@@ -1,4 +1,4 @@
-"""What TensorBoard gets of a run, by the lines of docs/logging.md."""
+"""What TensorBoard gets of a run, by the lines of docs/running.md."""
 
 import pytest
 from mmaction_multigrid import MultigridRunner
@@ -11,7 +11,7 @@ from .pages import DOCS, blocks
 
 
 def test_scalars_follow_the_stages(tmp_path):
-    shown, _ = blocks((DOCS / 'logging.md').read_text(), 'python')
+    shown, = blocks((DOCS / 'running.md').read_text(), 'python')
     (tmp_path / 'shown.py').write_text(shown)
     cfg = base_config(tmp_path, eval_freq=1)
     cfg.merge_from_dict(Config.fromfile(tmp_path / 'shown.py').to_dict())

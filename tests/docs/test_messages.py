@@ -11,7 +11,7 @@ import pytest
 from .pages import DOCS, blocks
 
 PAGES = [
-    DOCS / f'{name}.md' for name in ('troubleshooting', 'schedule', 'loading')
+    DOCS / f'{name}.md' for name in ('troubleshooting', 'schedule', 'data')
 ]
 VALUE = re.compile(r'\d+(?:\.\d+)?|\bnan\b|\.\.\.')
 

@@ -1,4 +1,4 @@
-"""The commands of docs/distributed.md, with stand-ins for Slurm's and for the
+"""The commands of docs/running.md, with stand-ins for Slurm's and for the
 training itself."""
 
 import os
@@ -9,7 +9,7 @@ import pytest
 from ..conftest import ROOT
 from ..docs.pages import DOCS, blocks
 
-BLOCKS = blocks((DOCS / 'distributed.md').read_text(), 'bash')
+BLOCKS = blocks((DOCS / 'running.md').read_text(), 'bash')
 STAND_INS = dict(
     scontrol='[ "$*" = "show hostnames node[7-8]" ] '
     '&& printf "node7\\nnode8\\n"',

@@ -1,14 +1,27 @@
-"""Adapt pages of docs/ for the site: MkDocs' hook (mkdocs.yml)."""
+"""Adapt pages of docs/ for the site: MkDocs' hook (mkdocs.yml).
+
+README.md is the site's first page.
+"""
 
 import os.path as osp
 import re
 from pathlib import Path
+
+from mkdocs.structure.files import File
 
 DOCS = Path(__file__).resolve().parents[2] / 'docs'
 LINK = re.compile(r'\[([^]]+)\]\((?!\w+:|#)([^)#\s]+)[^)]*\)')
 # A Sphinx role in a docstring, as MkDocs renders it.
 ROLE = re.compile(r':(?:attr|class|data|func|meth|'
                   r'mod):<code>\.*(?:\w+\.)*?(\w+)</code>')
+
+
+def on_files(files, config):
+    """Add README.md as the first page, with its links relative to docs/."""
+    text = (DOCS.parent / 'README.md').read_text(encoding='utf-8')
+    text = text.replace('](docs/', '](')
+    files.append(File.generated(config, 'index.md', content=text))
+    return files
 
 
 def on_page_markdown(markdown, page, config, files):

@@ -18,9 +18,8 @@ HEAD = """# All keys of `multigrid`
 
 Made from the settings' classes by `python tools/maintain/write_keys.py`. An
 unknown key, a wrong type and an impossible value are errors that name the key,
-the value and what is allowed. [Choosing the schedule](schedule.md) says what
-the keys trade, the [method card](multigrid.md#hyperparameters) when to change
-them.
+the value and what is allowed. [Choosing a
+schedule](schedule.md) says when to change them.
 """
 
 
