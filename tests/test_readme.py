@@ -1,4 +1,4 @@
-"""What the README tells people to type."""
+"""The multigrid configs that README and guide show."""
 
 import re
 
@@ -7,6 +7,7 @@ from mmaction_multigrid import apply_multigrid
 from mmengine.config import Config
 
 from .conftest import ROOT
+from .docs.pages import NEW_STYLE, blocks
 from .stock import import_types
 
 README = (ROOT / 'README.md').read_text()
@@ -14,8 +15,7 @@ STOCK = re.search('^_base_ = .*', README, flags=re.MULTILINE)[0]
 
 
 @pytest.mark.parametrize('text',
-                         re.findall(
-                             r'```python\n(.*?)```', README, flags=re.DOTALL))
+                         blocks(README, 'python') + blocks(NEW_STYLE, 'python'))
 def test_configs_train(text, tmp_path):
     (tmp_path / 'config.py').write_text(text)
     if 'read_base' in text:

@@ -16,6 +16,7 @@ from ..core.transform_rules import type_name
 from ..loading.train_data import build_dataset
 from .base_lr import BaseCurve
 from .curve_lr import follow_curve
+from .finish import finish_on_full_clips
 from .describe import count_base_iterations, count_iterations
 from .sections import section
 from .settings import AUTO, Settings
@@ -157,6 +158,8 @@ def make_schedule(base: BaseTraining,
             the clips of an explicit stage.
     """
     schedule = MultigridSchedule(base, complete_stages(base, settings))
+    if settings.finish != 'short_cycle':
+        schedule = finish_on_full_clips(schedule, settings.finish)
     return schedule if curve is None else follow_curve(schedule, curve)
 
 

@@ -127,6 +127,8 @@ def lr_config(schedule: MultigridSchedule, drop_last: bool) -> dict:
     if lr.warmup_epochs:
         config.update(
             warmup_epochs=lr.warmup_epochs, warmup_factor=lr.warmup_factor)
+    if lr.final:
+        config['final'] = tuple(lr.final)
     if isinstance(lr, CurveLR) and lr.clock:
         config.update(
             type='MultigridCurveLR',

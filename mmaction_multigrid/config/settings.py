@@ -13,6 +13,7 @@ OLD_KEYS = dict(
     default_s='leave it out: the base crop is read from the train pipeline')
 STAGE_KEYS = ('epochs', 'batch_factor', 'num_frames', 'crop_size', 'lr_factor')
 AUTO = 'auto'
+FINISHES = ('short_cycle', 'full')
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,18 @@ class Settings(ScheduleSettings):
             no limit.
         eval_freq (int): Validations and checkpoints per stage.
         precise_bn (int): Batches for precise BN at most; 0 turns it off.
+        finish (str or float): ``'short_cycle'``: the last stages are the
+            paper's. ``'full'``: one stage of full clips alone takes the place
+            of the last stages at the full shape, with as many iterations; its
+            lr falls linearly to 1 %, and curves keep their course. A number:
+            the same with this share of all iterations.
         grid_store (str, optional): Folder of smaller copies of the videos.
         grid_store_full (bool): Whether full clips are read from there, too.
     """
     max_batch_factor: Union[int, str, None] = None
     eval_freq: int = 3
     precise_bn: int = 200
+    finish: Union[str, float] = 'short_cycle'
     grid_store: Optional[str] = None
     grid_store_full: bool = False
 
@@ -61,7 +68,8 @@ class Settings(ScheduleSettings):
         }
         if 'stages' in checked:
             checked.setdefault('short_cycle', False)
-            for key in ('long_cycle_factors', 'epoch_factor', 'cycle_ends'):
+            for key in ('long_cycle_factors', 'epoch_factor', 'cycle_ends',
+                        'finish'):
                 if checked.get(key, getattr(cls, key)) != getattr(cls, key):
                     _fail(
                         key, values[key], 'has no meaning beside '
@@ -151,6 +159,13 @@ def _check_batch_cap(key: str, value: Any) -> Union[int, str]:
                   if kind is str else value >= 1))(key, value)
 
 
+def _check_finish(key: str, value: Any) -> Union[str, float]:
+    allowed = "must be 'short_cycle', 'full' or a number above 0 and below 1"
+    if isinstance(value, str):
+        return Check(allowed, str, FINISHES.__contains__)(key, value)
+    return Check(allowed, Real, lambda value: 0 < value < 1)(key, value)
+
+
 def _check_batch_factors(key: str, value: Any) -> Union[str, tuple]:
     return value if value == 'cost' else _LISTED_FACTORS(key, value)
 
@@ -210,5 +225,6 @@ CHECKS = dict(
     crop_multiple=_COUNT,
     eval_freq=_COUNT,
     precise_bn=_integer(0),
+    finish=_check_finish,
     grid_store=Check('must be the path of a folder', str, bool),
     grid_store_full=_BOOL)

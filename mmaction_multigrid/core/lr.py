@@ -57,10 +57,14 @@ class PiecewiseLR:
         warmup_epochs (float): Length of the warm-up, which multigrid does
             not stretch. Defaults to 0.
         warmup_factor (float): Factor at epoch 0. Defaults to 1.
+        final (tuple, optional): (epoch, factor) to which the factor changes
+            linearly from the last point on. Defaults to None, which means
+            that it stays.
     """
     points: Tuple[Tuple[float, float], ...]
     warmup_epochs: float = 0.
     warmup_factor: float = 1.
+    final: Optional[Tuple[float, float]] = None
 
     def __call__(self, epoch: float) -> float:
         """Compute the factor at a fractional epoch."""
@@ -72,12 +76,20 @@ class PiecewiseLR:
 
     def changes(self, stages: Sequence) -> Sequence[Tuple[float, float]]:
         """List (epoch, factor from there on), without the warm-up."""
-        return self.points
+        if self.final is None:
+            return self.points
+        epochs = range(int(self.points[-1][0]) + 1, int(self.final[0]))
+        return [*self.points, *((epoch, self(epoch)) for epoch in epochs)]
 
     def without_warmup(self, epoch: float) -> float:
         """Compute the factor at an epoch as if there were no warm-up."""
         i = bisect_right([point[0] for point in self.points], epoch)
-        return self.points[max(0, i - 1)][1]
+        begin, factor = self.points[max(0, i - 1)]
+        if self.final is None or i < len(self.points):
+            return factor
+        end, target = self.final
+        return factor + (target - factor) * min(1., (epoch - begin) /
+                                                (end - begin))
 
 
 @PARAM_SCHEDULERS.register_module()
@@ -94,6 +106,8 @@ class MultigridLR(_ParamScheduler):
             rising from epoch 0.
         warmup_epochs (float): Length of the linear warm-up. Defaults to 0.
         warmup_factor (float): Factor at its start. Defaults to 1.
+        final (tuple, optional): (epoch, factor) to which the factor changes
+            linearly from the last point on. Defaults to None.
         end (int, optional): Unused. The Runner passes it to all schedulers.
         last_step (int): Index of the last iteration. Defaults to -1.
 
@@ -106,6 +120,7 @@ class MultigridLR(_ParamScheduler):
                  points: Sequence[Tuple[float, float]],
                  warmup_epochs: float = 0.,
                  warmup_factor: float = 1.,
+                 final: Optional[Tuple[float, float]] = None,
                  end: Optional[int] = None,
                  last_step: int = -1) -> None:
         points = tuple(tuple(point) for point in points)
@@ -117,13 +132,14 @@ class MultigridLR(_ParamScheduler):
         self.points = points
         self.warmup = dict(
             warmup_epochs=warmup_epochs, warmup_factor=warmup_factor)
+        self.final = final and tuple(final)
         self._epoch_at: Optional[Callable[[int], float]] = None
         super().__init__(optimizer, 'lr', last_step=last_step, by_epoch=False)
 
     @cached_property
     def schedules(self) -> List[PiecewiseLR]:
         """list[PiecewiseLR]: The schedule of each parameter group."""
-        schedule = PiecewiseLR(self.points, **self.warmup)
+        schedule = PiecewiseLR(self.points, **self.warmup, final=self.final)
         return [schedule] * len(self.base_values)
 
     def follow(self, loop) -> None:

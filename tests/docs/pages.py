@@ -41,6 +41,7 @@ def section(page, first, last=None):
 
 
 TUTORIAL = section('get_started.md', '1. ', 'New-style configs')
+NEW_STYLE = section('get_started.md', 'New-style configs')
 FINE_TUNING = section('schedule.md', 'Fine-tuning')
 
 

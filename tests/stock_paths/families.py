@@ -105,6 +105,7 @@ class Family(NamedTuple):
         epochs (int): Epochs of base training.
         batch_size (int): Base batch.
         workers (int): Data workers.
+        resume_at (int): Index of the checkpoint to resume from.
     """
     base: str
     model: str
@@ -116,6 +117,7 @@ class Family(NamedTuple):
     epochs: int = 3
     batch_size: int = 2
     workers: int = 0
+    resume_at: int = 0
 
     def text(self, data: str, ours: str = OURS) -> str:
         """Text of the config on the data in a folder.
@@ -279,7 +281,11 @@ FAMILIES = dict(
     r2plus1d=Family(
         'recognition/r2plus1d/'
         'r2plus1d_r34_8xb8-8x8x1-180e_kinetics400-rgb.py',
-        resnet(64, base_channels=8)),
+        resnet(64, base_channels=8),
+        schedule=STEPS,
+        multigrid='finish=0.7, eval_freq=2, precise_bn=2',
+        epochs=6,
+        resume_at=-2),
     csn=Family('recognition/csn/ircsn_r152_32x2x1-180e_kinetics400-rgb.py',
                resnet(256, depth=50, base_channels=8)),
     c2d=Family(

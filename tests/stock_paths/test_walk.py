@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from ..conftest import ROOT
+from ..docs.pages import NEW_STYLE, blocks
 from ..small import STOCK_TOOLS
 from ..stock import import_types
 from .families import FAMILIES
@@ -28,14 +28,13 @@ def epochs_saved(work_dir):
 
 
 def import_style(family, data, folder):
-    """Text of README's config in the style that inherits by import."""
+    """Text of the guide's config in the style that inherits by import."""
     path = folder / 'stock.py'
     path.write_text(family.text(data, ours=''))
     stock = dict(Config.fromfile(path).to_dict(), default_scope=None)
     (folder / 'mine.py').write_text(import_types(stock))
-    return re.search(
-        r'```python\n(from mmengine.config import read_base.*?)```',
-        (ROOT / 'README.md').read_text(), re.DOTALL)[1]
+    text, = blocks(NEW_STYLE, 'python')
+    return text
 
 
 @pytest.mark.parametrize('name', [*FAMILIES, 'new_style'])
@@ -58,7 +57,7 @@ def test_walk(name, python, data, tmp_path, compare_with_record):
     saved = epochs_saved(tmp_path / 'run')
     assert len(saved) > 1 and 'Epoch(val)' in log
 
-    middle = tmp_path / 'run' / f'epoch_{saved[0]}.pth'
+    middle = tmp_path / 'run' / f'epoch_{saved[family.resume_at]}.pth'
     python(*train, 'resumed', '--resume', middle, cwd=tmp_path)
     last = f'epoch_{saved[-1]}.pth'
     expected = weights(tmp_path / 'run' / last)

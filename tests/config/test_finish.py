@@ -1,0 +1,135 @@
+"""A last stage on full clips alone, by hand."""
+
+import pytest
+from mmaction_multigrid.config.auto import auto_settings, make_schedule
+from mmaction_multigrid.config.base_lr import BaseCurve
+from mmaction_multigrid.config.describe import count_iterations, describe
+from mmaction_multigrid.config.settings import Settings
+from mmaction_multigrid.core.settings import BaseTraining
+
+from ..engine.test_training import interrupted, last_weights, train
+from ..toy import base_config
+
+K400 = BaseTraining(32, 224, 239, (94, 154, 196), 0.1, 34., 0.1)
+
+
+def schedule(base=K400, curve=None, **settings):
+    return make_schedule(base, Settings.from_dict(settings), curve)
+
+
+def test_steps():
+    """7 and 29 epochs with batches of 4, 2 and 1 become 36 * 3 / 7 full."""
+    paper, ours = schedule(), schedule(finish='full')
+    assert [(s.begin, s.end) for s in paper.stages[-2:]] == [(322, 329),
+                                                             (329, 358)]
+    assert ours.stages[:-1] == paper.stages[:-2]
+    last = ours.stages[-1]
+    assert (last.begin, last.end, last.shapes) == (322, 337, ((1, 32, 224), ))
+    # The lr of the third step, 0.01, falls to a hundredth over 15 epochs.
+    assert ours.lr(322 - 1e-6) == pytest.approx(0.02)
+    assert ours.lr(322) == pytest.approx(0.01)
+    assert ours.lr(329.5) == pytest.approx((0.01 + 0.0001) / 2)
+    assert ours.lr(336.9) == pytest.approx(0.0001 + 0.0099 / 150)
+    assert ours.lr(337) == ours.lr(400) == pytest.approx(0.0001)
+    told = describe(ours, 8)
+    assert told['lr_factors'][-15:] == [[
+        322 + i, pytest.approx(0.01 - 0.0099 * i / 15)
+    ] for i in range(15)]
+    assert told['stages'][-1]['shapes'] == [[1, 32, 224]]
+    assert told['stages'][-1]['bn_splits'] == 1
+    assert told['predicted_speedup'] == pytest.approx(
+        paper.predicted_speedup, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    'settings', [{},
+                 dict(max_batch_factor=2),
+                 dict(short_cycle=False),
+                 dict(short_cycle_reference='stage'),
+                 dict(long_cycle=False),
+                 dict(cycle_ends=(0.5, 0.8))])
+def test_as_many_iterations_as_it_replaces(settings):
+    """Up to half an epoch of the full shape, which rounding costs."""
+    paper, ours = schedule(**settings), schedule(**settings, finish='full')
+    clips = 10**6
+    assert count_iterations(ours, 8, clips) == pytest.approx(
+        count_iterations(paper, 8, clips), abs=clips / 8 / 2 + 1000)
+    assert {shape[1:] for shape in ours.stages[-1].shapes} == {(32, 224)}
+    begin = ours.stages[-1].begin
+    assert ours.lr(begin) == pytest.approx(paper.lr(begin))
+
+
+def test_a_share_of_all_iterations():
+    ours = schedule(finish=0.1)
+    assert ours.stages[-1].epochs / sum(
+        s.epochs / s.average_batch_factor
+        for s in ours.stages) == pytest.approx(
+            0.1, abs=0.01)
+
+
+def test_a_curve_keeps_its_course():
+    cosine = BaseCurve([
+        dict(type='CosineAnnealingLR', T_max=100, eta_min=0, by_epoch=True)
+    ], 100, 0.1, None)
+    base = BaseTraining(8, 48, 100)
+    paper, ours = (schedule(base, cosine, finish=finish)
+                   for finish in ('short_cycle', 'full'))
+    last, replaced = ours.stages[-1], paper.stages[-2:]
+    assert last.begin == replaced[0].begin
+    assert ours.lr(last.begin) == paper.lr(last.begin)
+    # Its end stands for the end of base training.
+    middle = (paper.spans[-2].base_begin + 100) / 2
+    assert ours.lr(last.begin + last.epochs / 2) == pytest.approx(
+        cosine(middle), rel=0.02)
+    assert ours.lr(last.end - 0.01) < 1e-3
+
+
+def test_auto_counts_its_iterations():
+    base = BaseTraining(16, 48, 30, (12, 20, 25))
+    settings = auto_settings(
+        base, Settings.from_dict(dict(finish='full',
+                                      max_batch_factor='auto')), 4, 112)
+    assert settings.max_batch_factor == 1 and not settings.short_cycle
+    ours = make_schedule(base, settings)
+    assert ours.stages[-1].shapes == ((1, 16, 48), )
+    assert count_iterations(ours, 4, 112) == ours.max_epochs * 28
+
+
+def test_too_short_for_any_other_stage():
+    ours = schedule(BaseTraining(8, 48, 1), finish='full')
+    assert [stage.shapes for stage in ours.stages] == [((1, 8, 48), )]
+    assert ours.lr(0.) == 1
+
+
+@pytest.mark.parametrize('value', ['half', 0, 1., True, None])
+def test_what_is_no_finish(value):
+    with pytest.raises((TypeError, ValueError),
+                       match="multigrid.finish = .*'short_cycle', 'full' or"):
+        Settings.from_dict(dict(finish=value))
+
+
+def test_beside_stages_it_is_refused():
+    with pytest.raises(ValueError, match='multigrid.finish .*stages'):
+        Settings.from_dict(dict(finish='full', stages=[dict(epochs=1)]))
+
+
+def test_the_lr_of_every_iteration_and_a_resume_in_the_finish(tmp_path):
+    finish = dict(
+        finish='full', eval_freq=10, max_epochs=12, milestones=(5, 7))
+    cfg = base_config(tmp_path / 'straight', **finish)
+    runner, records = train(cfg)
+    stage = runner.train_loop.batch_sampler.stages[-1]
+    assert stage.epochs >= 2 and len(stage.shapes) == 1
+    begin, lrs = stage.begin, [
+        record['lr'] for record in records if record['epoch'] >= stage.begin
+    ]
+    assert {record['batch']
+            for record in records[-len(lrs):]} == {records[-1]['batch']}
+    falls = [a - b for a, b in zip(lrs, lrs[1:])]
+    assert falls == pytest.approx([lrs[0] * 0.99 / len(lrs)] * len(falls))
+    cfg = base_config(tmp_path / 'resumed', **finish)
+    assert interrupted(cfg, begin + 1) == records
+    assert last_weights(tmp_path / 'straight').keys()
+    first, second = (
+        last_weights(tmp_path / name) for name in ('straight', 'resumed'))
+    assert all((first[key] == second[key]).all() for key in first)
