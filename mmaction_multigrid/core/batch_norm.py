@@ -40,6 +40,7 @@ class SubBatchNorm(_BatchNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalize a batch of shape (N, C, ...)."""
+        # Evaluation uses the running statistics, which groups do not change.
         if not self.training:
             return super().forward(input)
         if self.process_group is not None:
@@ -50,11 +51,14 @@ class SubBatchNorm(_BatchNorm):
         if splits == 1:
             return super().forward(input)
         self._check_input_dim(input)
+        # Each group is normalized as channels of its own, in one call of
+        # F.batch_norm, which costs as much as plain batch norm.
         mean = _repeat(self.running_mean, splits)
         var = _repeat(self.running_var, splits)
         output = F.batch_norm(
             _split(input, splits), mean, var, _repeat(self.weight, splits),
             _repeat(self.bias, splits), True, self._next_momentum(), self.eps)
+        # F.batch_norm updated the copies in place.
         if mean is not None:
             self.running_mean.copy_(mean.view(splits, -1).mean(0))
             self.running_var.copy_(var.view(splits, -1).mean(0))
@@ -64,6 +68,7 @@ class SubBatchNorm(_BatchNorm):
         """Count a batch and return the weight of its statistics."""
         if self.track_running_stats and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
+            # torch then keeps the mean over all batches.
             if self.momentum is None:
                 return 1. / float(self.num_batches_tracked)
         return 0. if self.momentum is None else self.momentum
@@ -71,6 +76,7 @@ class SubBatchNorm(_BatchNorm):
     def _forward_synced(self, input: Tensor) -> Tensor:
         """Normalize the joint batch of the processes in the group."""
         self._check_input_dim(input)
+        # torch's kernel runs on GPUs only.
         if input.is_cuda:
             return sync_batch_norm.apply(
                 input, self.weight, self.bias,
@@ -81,16 +87,20 @@ class SubBatchNorm(_BatchNorm):
 
     def _forward_reduced(self, input: Tensor) -> Tensor:
         """Normalize by an all-reduce of sums, which runs on CPUs."""
+        # Sums of squares overflow in half precision.
         values = input if input.dtype == torch.float64 else input.float()
         channels, dims = values.size(1), [0, *range(2, input.dim())]
         count = values.new_full((1, ), values.numel() / channels)
+        # One message for all sums. Processes may hold different counts.
         sums = torch.cat([values.sum(dims), values.square().sum(dims), count])
         sums = all_reduce(sums, group=self.process_group)
         count = sums[-1].detach()
         mean = sums[:channels] / count
+        # Rounding can make the difference slightly negative.
         var = (sums[channels:-1] / count - mean.square()).clamp_min(0)
         if self.track_running_stats:
             momentum = self._next_momentum()
+            # Running variances are unbiased, as in torch.
             unbiased = var.detach() * (count / (count - 1).clamp_min(1))
             self.running_mean.lerp_(mean.detach().to(self.running_mean.dtype),
                                     momentum)
@@ -138,7 +148,8 @@ def _repeat(values: Optional[Tensor], splits: int) -> Optional[Tensor]:
 
 def _split(input: Tensor, splits: int) -> Tensor:
     """Reshape (N, C, ...) to (N / splits, splits * C, ...)."""
-    if input.dim() == 5:  # needs no copy
+    # Clips i, i + splits, ... form a group, so that no copy is needed.
+    if input.dim() == 5:
         return input.reshape(
             input.size(0) // splits, splits * input.size(1), *input.shape[2:])
     return input.unflatten(0, (splits, -1)).transpose(0, 1).flatten(1, 2)
@@ -156,6 +167,7 @@ SUB_CLASSES: Dict[type, type] = {
     nn.BatchNorm2d: SubBatchNorm2d,
     nn.BatchNorm3d: SubBatchNorm3d,
     nn.SyncBatchNorm: SubSyncBatchNorm,
+    # mmengine turns synchronized layers into these in a single process.
     MMEngineSyncBatchNorm: SubSyncBatchNorm,
     _BatchNormXd: SubSyncBatchNorm
 }
@@ -207,6 +219,7 @@ def convert_sub_batch_norm(model: nn.Module) -> List[SubBatchNorm]:
     layers = []
     for _, module in named_batch_norms(model):
         sub_class = _sub_class(module)
+        # The class changes in place: parameters, buffers and hooks stay.
         if sub_class is not None:
             module.__class__ = sub_class
         if isinstance(module, SubBatchNorm):

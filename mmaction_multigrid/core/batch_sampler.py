@@ -81,6 +81,7 @@ class MultigridBatchSampler(Sampler):
         self.max_pieces = 1
         self._precise_bn: Dict[int, Tuple[Shape, int]] = {}
         self._run_start: Optional[Tuple[int, int]] = None
+        # Fail before training rather than at the first empty epoch.
         for stage in self.stages:
             if not self.num_batches(stage.begin):
                 size = batch_size * stage.shapes[0].batch_factor
@@ -95,6 +96,7 @@ class MultigridBatchSampler(Sampler):
     @property
     def num_clips(self) -> int:
         """int: Clips of this process in an epoch, as in every process."""
+        # Without rounding up, the last processes have one clip less.
         if getattr(self.sampler, 'round_up', True):
             return len(self.sampler)
         return len(self.sampler.dataset) // self.sampler.world_size
@@ -132,6 +134,7 @@ class MultigridBatchSampler(Sampler):
         """List the batches of an epoch, those of precise BN last."""
         count = self.num_batches(epoch)
         shape, more = self._precise_bn.get(epoch, (None, 0))
+        # Shapes take turns; precise BN follows after the batches of training.
         order = [
             *islice(cycle(find_stage(self.stages, epoch).shapes), count),
             *[shape] * more
@@ -165,6 +168,7 @@ class MultigridBatchSampler(Sampler):
         first, number = self._run_start
         for epoch in range(first, self.max_epochs):
             for batch, indices in self._iter_epoch(epoch):
+                # A resume may start in the middle of an epoch.
                 if (epoch, batch.number) < (first, number):
                     continue
                 size = self.piece_size(len(indices))
@@ -174,6 +178,7 @@ class MultigridBatchSampler(Sampler):
 
     def _iter_epoch(self, epoch: int) -> Iterator[Tuple[RunBatch, List[int]]]:
         order = self._order(epoch)
+        # Precise BN starts again with the first clips of the epoch.
         used = {TRAIN: 0, PRECISE_BN: 0}
         for batch in self.batches(epoch):
             begin = used[batch.purpose]
@@ -183,6 +188,7 @@ class MultigridBatchSampler(Sampler):
     def _order(self, epoch: int) -> List[int]:
         """Draw the order of an epoch's clips, also ahead of the epoch."""
         if not hasattr(self.sampler, 'set_epoch'):
+            # Such a sampler draws from torch's generator.
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed + epoch)
                 return list(islice(self.sampler, self.num_clips))
@@ -190,4 +196,5 @@ class MultigridBatchSampler(Sampler):
             self.sampler.set_epoch(epoch)
             return list(islice(self.sampler, self.num_clips))
         finally:
+            # The caller may be ahead of the epoch that is being trained.
             self.sampler.set_epoch(self.epoch)

@@ -38,6 +38,8 @@ class ClipShape(NamedTuple):
         return self[:2] == self[2:]
 
 
+# A context variable, unlike a global, is right in threads and when a dataset
+# loads another clip while it loads one.
 _context: ContextVar[Tuple[Optional[ClipShape], int]] = ContextVar(
     'multigrid_clip', default=(None, -1))
 
@@ -75,9 +77,11 @@ def seeded(*numbers: int) -> Iterator[None]:
     states = None if get_worker_info() else (random.getstate(),
                                              np.random.get_state(),
                                              torch.get_rng_state())
+    # A sequence mixes the numbers: (1, 2) and (2, 1) give unrelated seeds.
     seeds = np.random.SeedSequence(numbers).generate_state(3).tolist()
     random.seed(seeds[0])
     np.random.seed(seeds[1])
+    # torch.manual_seed would also seed the GPUs.
     torch.random.default_generator.manual_seed(seeds[2])
     try:
         yield
@@ -132,6 +136,7 @@ class MultigridDataset:
             return self.dataset[item]
         index, shape, *ahead = item
         seed, epoch = self._clock.tolist()
+        # Workers load ahead of the epoch that the hook has set.
         if ahead and epoch >= 0:
             epoch, = ahead
         shape = ClipShape(*shape[1:], *self.base_shape)

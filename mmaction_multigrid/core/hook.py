@@ -66,6 +66,7 @@ class MultigridHook(Hook):
         sampler.set_epoch(runner.epoch)
         if hasattr(dataset, 'set_epoch'):
             dataset.set_epoch(runner.seed, runner.epoch)
+        # Splits change with the stage only.
         if sampler.stage is self._stage:
             return
         stage = self._stage = sampler.stage
@@ -87,6 +88,7 @@ class MultigridHook(Hook):
         """Log the batch's shape as scalars ``multigrid/...``."""
         sampler = runner.train_loop.batch_sampler
         shapes = sampler.stage.shapes
+        # The message hub carries them to the log and to TensorBoard.
         shape = shapes[batch_idx % len(shapes)]
         for name, value in (('num_frames',
                              shape.num_frames), ('crop_size', shape.crop_size),
@@ -103,6 +105,7 @@ class MultigridHook(Hook):
             layers = [lay for lay in self.layers if lay.synced == synced]
             if not layers:
                 continue
+            # Synchronized layers keep the joint batch of base training.
             clips = base_batch * world_size if synced else bn_group_size(
                 self.bn_base_size, base_batch)
             splits, processes = bn_groups(batch_size, clips, world_size)
@@ -134,6 +137,7 @@ def bn_groups(batch_size: int, clips: int,
         tuple[int, int]: Splits of the batch, which divide it, and processes
         that share statistics.
     """
+    # The next smaller number that divides the batch.
     splits = num_bn_splits(batch_size, clips)
     while batch_size % splits:
         splits -= 1
@@ -142,6 +146,7 @@ def bn_groups(batch_size: int, clips: int,
 
 def group_ranks(world_size: int, size: int) -> List[List[int]]:
     """List the ranks of groups of at least ``size`` neighboring ranks."""
+    # Groups must be of equal size, or their statistics would differ.
     size = min(size, world_size)
     while world_size % size:
         size += 1
@@ -156,6 +161,7 @@ def _process_group(size: int):
     """Make the process group of this rank; all ranks must call."""
     own = None
     for ranks in group_ranks(get_world_size(), size):
+        # torch requires that every process creates every group.
         group = dist.new_group(ranks)
         if get_rank() in ranks:
             own = group

@@ -50,11 +50,13 @@ class RunBatches:
         for batch in batches:
             if batch.purpose == purpose:
                 data = self._take_one(batch)
+                # The next epoch follows without a new iterator.
                 if batch is batches[-1]:
                     self._next = (epoch + 1, 0)
                 yield data
 
     def _take_one(self, batch: RunBatch) -> Any:
+        # After a resume, or where the batches of precise BN were left out.
         if self._next != batch[:2]:
             self._start(batch)
         data = self._load(batch)
@@ -62,6 +64,7 @@ class RunBatches:
         return data
 
     def _start(self, batch: RunBatch) -> None:
+        # Persistent workers refuse a second iterator beside the first.
         self._iterator = None
         self.sampler.start_run(batch.epoch, batch.number)
         self._iterator = iter(self.dataloader)
@@ -131,6 +134,7 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
         self.first_iters = [
             0, *accumulate(map(sampler.num_batches, range(max_epochs)))
         ]
+        # The stock loop multiplies the first epoch's length instead.
         self._max_iters = self.first_iters[-1]
         self.batches = RunBatches(self.dataloader)
 

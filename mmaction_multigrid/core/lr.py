@@ -70,6 +70,7 @@ class PiecewiseLR:
         """Compute the factor at a fractional epoch."""
         if epoch >= self.warmup_epochs:
             return self.without_warmup(epoch)
+        # The warm-up rises to the lr that holds at its end.
         target = self.without_warmup(self.warmup_epochs)
         rise = (target - self.warmup_factor) * epoch / self.warmup_epochs
         return self.warmup_factor + rise
@@ -149,6 +150,7 @@ class MultigridLR(_ParamScheduler):
             loop (MultigridTrainLoop): The loop.
         """
         self._epoch_at = loop.epoch_at
+        # A checkpoint of another batch size counts other iterations.
         self._global_step = self.last_step = loop.iter
         self._set_values()
 

@@ -70,11 +70,14 @@ class PreciseBN:
     @contextmanager
     def collect(self) -> Iterator[None]:
         """Collect in the context and write at its end, unless it fails."""
+        # A failed collection must not leave half of the statistics behind.
         saved = [(layer.momentum, getattr(layer, 'num_splits',
                                           1), layer.running_mean.clone(),
                   layer.running_var.clone(), layer.num_batches_tracked.clone())
                  for layer in self.layers]
         self.count = 0
+        # Sums of means, of their squares and of variances. Differences of
+        # large sums need double precision.
         self._sums = [
             torch.zeros(
                 3,

@@ -92,12 +92,15 @@ class MultigridSchedule:
         limited = tuple(
             s._replace(batch_factor=min(s.batch_factor, limit))
             for s in shapes)
+        # Smaller batches than those of equal cost: iterations and computing
+        # differ from here on.
         if limited != shapes:
             cost = sum(a.batch_factor / b.batch_factor
                        for a, b in zip(limited, shapes))
             saving = sum(s.batch_factor for s in limited) / cost
             return Stage(begin, end, limited, mean_batch_factor(limited),
                          lr_step, saving)
+        # Lengths of the user's own stages need not follow the reference.
         if self.settings.stages is not None:
             average = mean_batch_factor(shapes)
         else:
@@ -124,13 +127,15 @@ class MultigridSchedule:
                 epochs = (end - begin) * weight / sum(w for _, _, w in cycle)
                 iterations += epochs / weight
                 pieces.append((lr_step, shape, crop, epochs))
-        # Fine-tuning at the full shape saves the same share of iterations.
+        # The last lr step is fine-tuning at the full shape, which saves the
+        # same share of iterations.
         saving = steps[-1] / iterations
         shape, crop, weight = self._weigh((1., 1.))
         epochs = (base.max_epochs - steps[-1]) / saving * weight
         pieces.append((len(steps) - 1, shape, crop, epochs))
         stretch = base.max_epochs * settings.epoch_factor / sum(
             piece[-1] for piece in pieces)
+        # Rounding the running sum keeps the total within half an epoch.
         totals = accumulate(piece[-1] * stretch for piece in pieces)
         *rounded, max_epochs = [int(round(total)) for total in totals]
         # The last epoch is at the full shape, however short the training.
@@ -174,6 +179,7 @@ class MultigridSchedule:
         """Stretch base training by ``epoch_factor``, at the full shape."""
         base, factor = self.base, self.settings.epoch_factor
         max_epochs = int(base.max_epochs * factor)
+        # The reference cuts fractions of epochs off here.
         begins = [
             min(int(step * factor), max_epochs)
             for step in (0, *base.milestones)
@@ -237,6 +243,7 @@ class MultigridSchedule:
                 points.append((span.begin, span.lr_factor))
                 continue
             done = base.num_decays(span.base_begin)
+            # A decay at the end belongs to the next span.
             after = base.num_decays(span.base_end - 2 * EPS)
             points.append((span.begin, span.lr_factor * base.decay(done)))
             points += [(span.epoch(base.milestones[i]),

@@ -71,6 +71,7 @@ class ShapeGrid:
 
     def cost_factor(self, num_frames: float, crop_size: float) -> int:
         """Count clips that cost as much as one base clip, at least 1."""
+        # The order of operations is the reference's: roundings depend on it.
         cost = self.base.num_frames * self.base.crop_size * self.base.crop_size
         clip_cost = num_frames * crop_size * crop_size
         return max(1, int(round(float(cost) / clip_cost)))
@@ -111,6 +112,7 @@ class ShapeGrid:
             crop_size = min(
                 round_to(crop, self.crop_multiple), stage_shape.crop_size)
             if self.batch_factors is None:
+                # Relative to the stage's batch, which is rounded already.
                 ratio = (stage_shape.crop_size / crop_size)**2
                 factor = stage_shape.batch_factor * max(1, int(round(ratio)))
             else:

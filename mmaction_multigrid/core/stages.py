@@ -64,6 +64,7 @@ def count_batches(shapes: Sequence[Shape], batch_size: int,
         clips (int): Clips of the process in an epoch.
     """
     sizes = [batch_size * shape.batch_factor for shape in shapes]
+    # Whole short cycles, and as many batches of one more as are full.
     cycles, rest = divmod(clips, sum(sizes))
     counts = [cycles] * len(sizes)
     for i, size in enumerate(sizes):

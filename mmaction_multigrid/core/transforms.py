@@ -52,6 +52,7 @@ class MultigridTransform(BaseTransform):
     def transform(self, results: dict) -> Optional[dict]:
         """Apply the wrapped transform."""
         shape = current_shape()
+        # Outside of multigrid training, as in a test of this pipeline.
         if shape is None:
             return self.base(results)
         if shape not in self._built:
