@@ -1,24 +1,22 @@
 """Settings that follow from the rest of a config."""
 
+import copy
 import os
 from dataclasses import replace
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Mapping, Optional
 
 from mmengine.dist import get_world_size
 from mmengine.registry import DefaultScope
 
 from mmaction.registry import DATA_SAMPLERS, DATASETS
-from ..core.batch_sampler import is_positive_int
 from ..core.schedule import MultigridSchedule, make_grid
 from ..core.settings import BaseTraining
-from ..core.shapes import round_to
 from ..core.transform_rules import type_name
 from ..loading.train_data import build_dataset
-from .base_lr import BaseCurve
-from .curve_lr import follow_curve
+from .base import with_pipelines
+from .base_lr import BaseLR, curve_lr
 from .describe import count_base_iterations, count_iterations
-from .sections import section
-from .settings import AUTO, Settings
+from .settings import AUTO, Settings, check_count, section
 
 # Environment variable of a launcher that holds the number of processes.
 PROCESSES = dict(
@@ -66,8 +64,11 @@ def _count(dataloader: Mapping) -> int:
     name = scope.scope_name if scope else 'mmaction'
     with DefaultScope.overwrite_default_scope(name):
         dataset, sampler = dataloader['dataset'], dataloader.get('sampler')
+        bare = copy.deepcopy(dataset)
+        for part in with_pipelines(bare):
+            part['pipeline'] = []
         try:
-            dataset = build_dataset(_without_transforms(dataset))
+            dataset = build_dataset(bare)
         except (AssertionError, LookupError):  # it looks at its transforms
             dataset = DATASETS.build(dataset)
         if isinstance(sampler, Mapping):
@@ -78,23 +79,9 @@ def _count(dataloader: Mapping) -> int:
         return len(sampler) * get_world_size()
 
 
-def _without_transforms(dataset: Any) -> Any:
-    if isinstance(dataset, (list, tuple)):
-        return [_without_transforms(part) for part in dataset]
-    if not isinstance(dataset, Mapping):
-        return dataset
-    found = dict(dataset)
-    for key, value in dataset.items():
-        if key == 'pipeline':
-            found[key] = []
-        elif key in ('dataset', 'datasets'):
-            found[key] = _without_transforms(value)
-    return found
-
-
-def lr_rule(optim_wrapper: Any) -> str:
+def lr_rule(optim_wrapper: Mapping) -> str:
     """Choose ``'sqrt'`` for Adam and similar optimizers, else ``'linear'``."""
-    optimizer = section(optim_wrapper or {}, 'optimizer', 'optim_wrapper.')
+    optimizer = section(optim_wrapper, 'optimizer', 'optim_wrapper.')
     name = type_name(optimizer.get('type', '')).lower()
     return 'sqrt' if any(kind in name for kind in ADAPTIVE) else 'linear'
 
@@ -125,31 +112,15 @@ def complete_stages(base: BaseTraining, settings: Settings) -> Settings:
     return replace(settings, stages=tuple(stages) or None)
 
 
-def clamped_frames(base: BaseTraining,
-                   settings: Settings) -> List[Tuple[int, int]]:
-    """List the long cycle's frames that the network cannot take.
-
-    Returns:
-        list[tuple[int, int]]: Frames by the factors, and those that are
-        used instead.
-    """
-    if settings.stages is not None or not settings.long_cycle:
-        return []
-    pairs = {(round_to(base.num_frames * factor, 1),
-              round_to(base.num_frames * factor, base.frame_multiple))
-             for factor, _ in settings.long_cycle_factors}
-    return sorted(pair for pair in pairs if pair[0] != pair[1])
-
-
 def make_schedule(base: BaseTraining,
                   settings: Settings,
-                  curve: Optional[BaseCurve] = None) -> MultigridSchedule:
+                  base_lr: Optional[BaseLR] = None) -> MultigridSchedule:
     """Make a schedule.
 
     Args:
         base (BaseTraining): The base config's training.
         settings (Settings): The ``multigrid`` settings.
-        curve (BaseCurve, optional): The base config's lr where that is more
+        base_lr (BaseLR, optional): The base config's lr where that is more
             than steps. Defaults to None.
 
     Raises:
@@ -157,7 +128,9 @@ def make_schedule(base: BaseTraining,
             the clips of an explicit stage.
     """
     schedule = MultigridSchedule(base, complete_stages(base, settings))
-    return schedule if curve is None else follow_curve(schedule, curve)
+    if base_lr is not None:
+        schedule.lr = curve_lr(schedule, base_lr)
+    return schedule
 
 
 def enough_iterations(base_iterations: int) -> int:
@@ -208,12 +181,11 @@ def complete(settings: Settings,
             which means those of the launcher.
 
     Raises:
-        ValueError: ``max_batch_factor`` is ``'auto'``, and the clips cannot
-            be counted.
+        ValueError: The batch size is impossible; or ``max_batch_factor`` is
+            ``'auto'``, and the clips cannot be counted.
     """
     batch_size = section(cfg, 'train_dataloader').get('batch_size')
-    if not is_positive_int(batch_size):  # refused elsewhere
-        return replace(settings, max_batch_factor=None)
+    check_count('train_dataloader.batch_size', batch_size)
     if settings.lr_scaling is None:
         rule = lr_rule(section(cfg, 'optim_wrapper'))
         settings = replace(settings, lr_scaling=rule)
