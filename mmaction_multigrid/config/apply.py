@@ -195,7 +195,7 @@ def lr_config(schedule: MultigridSchedule, drop_last: bool) -> dict:
     if isinstance(lr, CurveLR) and lr.clock:
         config.update(
             type='MultigridCurveLR',
-            base=dict(lr.base.config, drop_last=drop_last),
+            base=dict(lr.curve.config, drop_last=drop_last),
             clock=[tuple(span[:4]) for span in lr.clock])
     return config
 

@@ -2,10 +2,10 @@
 
 from array import array
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from math import ceil, floor, isfinite
-from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
@@ -56,11 +56,9 @@ class BaseLR:
     Args:
         schedulers (Sequence[dict]): ``param_scheduler`` of the base config.
         max_epochs (int): Epochs of base training.
-        warmup (int, optional): Index of the warm-up's scheduler. None means
-            no warm-up.
+        warmup (int, optional): Index of the warm-up's scheduler, if any.
         lrs (Sequence[float]): Base lr of each parameter group.
-        epoch_length (int): Iterations of an epoch of base training. Defaults
-            to 50.
+        epoch_length (int): Iterations of its epochs. Defaults to 50.
     """
 
     def __init__(self,
@@ -83,11 +81,7 @@ class BaseLR:
                            for part in (whole, rest)]
 
     def __call__(self, epoch: float, group: int = 0) -> float:
-        """Return the factor of a parameter group at a fractional epoch.
-
-        Raises:
-            Exception: mmengine refuses a scheduler.
-        """
+        """Return the factor of a parameter group at a fractional epoch."""
         values, following = self._histories[epoch + EPS < self._warmup_end]
         iteration = int(epoch * self.epoch_length + EPS)
         i = max(0, min(iteration, self._last)) * len(self.lrs) + group
@@ -101,13 +95,11 @@ class CurveLR(PiecewiseLR):
     """Factor of the base lr where base training's is more than steps.
 
     Attributes:
-        base (BaseLR): The lr of base training.
-        group (int): Parameter group. Defaults to 0.
-        clock (tuple[EpochSpan]): Epochs in which that lr applies. In all
+        curve (callable): Factor of base training at an epoch of it.
+        clock (tuple[EpochSpan]): Epochs in which the curve applies. In all
             others the factor is that of ``points``.
     """
-    base: Optional[BaseLR] = None
-    group: int = 0
+    curve: Optional[Callable[[float], float]] = None
     clock: Tuple[EpochSpan, ...] = ()
 
     def changes(self, stages: Sequence) -> Sequence[Tuple[float, float]]:
@@ -124,7 +116,7 @@ class CurveLR(PiecewiseLR):
             return factor
         done = ((span.base_end - span.base_begin) *
                 (min(epoch, span.end) - span.begin) / (span.end - span.begin))
-        return factor * self.base(span.base_begin + done, self.group)
+        return factor * self.curve(span.base_begin + done)
 
 
 @PARAM_SCHEDULERS.register_module()
@@ -159,8 +151,7 @@ class MultigridCurveLR(MultigridLR):
             CurveLR(
                 self.points,
                 **self.warmup,
-                base=base,
-                group=lrs.index(lr),
+                curve=partial(base, group=lrs.index(lr)),
                 clock=self.clock) for lr in self.base_values
         ]
 
@@ -172,7 +163,8 @@ class MultigridCurveLR(MultigridLR):
         super().follow(loop)
 
 
-def curve_lr(schedule: MultigridSchedule, base: BaseLR) -> CurveLR:
+def curve_lr(schedule: MultigridSchedule,
+             curve: Callable[[float], float]) -> CurveLR:
     """Make the lr of a schedule that follows base training's.
 
     It is read at the epoch of base training that an epoch stands for and
@@ -183,7 +175,7 @@ def curve_lr(schedule: MultigridSchedule, base: BaseLR) -> CurveLR:
         last_points(points, schedule.max_epochs),
         schedule.base.warmup_epochs,
         schedule.base.warmup_factor,
-        base=base,
+        curve=curve,
         clock=tuple(span for span in schedule.spans if not span.fixed))
 
 
@@ -262,8 +254,7 @@ def read_lr(schedulers: Any, max_epochs: int,
         the lr where it is more than steps.
 
     Raises:
-        TypeError, ValueError: Multigrid cannot follow a scheduler, or a
-            setting of it is impossible.
+        TypeError, ValueError: Multigrid cannot follow it.
     """
     if isinstance(schedulers, Mapping):
         schedulers = [schedulers]
@@ -279,26 +270,30 @@ def read_lr(schedulers: Any, max_epochs: int,
     if not is_number(base_lr) or base_lr <= 0:
         raise ValueError('optim_wrapper.optimizer.lr = '
                          f'{base_lr!r}: must be a number above 0')
-    found, base = {}, None
     warmup = next(
         (i for i, config in enumerate(schedulers) if _is_warmup(config)), None)
+    others = [config for i, config in enumerate(schedulers) if i != warmup]
+    steps = [config for config in others if config['type'] in STEPS]
+    first, found = _read_steps(steps, max_epochs)
     if warmup is not None:
         config = schedulers[warmup]
         found.update(
             warmup_epochs=float(config.get('end', max_epochs)),
             warmup_factor=float(config.get('start_factor', 1 / 3)))
-    others = [config for i, config in enumerate(schedulers) if i != warmup]
-    steps = [{
-        **config, 'convert_to_iter_based': False
-    } for config in others if config['type'] in STEPS]
+    if len(steps) == len(others) and first == 1.:
+        return found, None
+    return found, _evaluate(schedulers, max_epochs, float(base_lr), warmup,
+                            EPOCH_LENGTH)[0]
+
+
+def _read_steps(steps: List[dict], max_epochs: int) -> Tuple[float, dict]:
+    """Return the first factor, milestones and the factor after each."""
+    steps = [{**config, 'convert_to_iter_based': False} for config in steps]
     factors = _evaluate(steps, max_epochs, 1., None, 1)[1] if steps else [1.]
     decays = {
         epoch: factor
         for epoch, (before, factor) in enumerate(zip(factors, factors[1:]), 1)
         if factor != before
     }
-    if len(steps) < len(others) or factors[0] != 1.:
-        base, _ = _evaluate(schedulers, max_epochs, float(base_lr), warmup,
-                            EPOCH_LENGTH)
-    found.update(milestones=tuple(decays), gamma=tuple(decays.values()))
-    return found, base
+    return factors[0], dict(
+        milestones=tuple(decays), gamma=tuple(decays.values()))

@@ -137,13 +137,13 @@ class Check:
         if (not isinstance(value, self.kind)
                 or (isinstance(value, bool) and self.kind is not bool)):
             _fail(key, value, self.allowed, TypeError)
-        if self.entry is not None:
-            value = tuple(self.entry(key, entry) for entry in value)
-        if not self.is_valid(value):
+        checked = value if self.entry is None else tuple(
+            self.entry(key, entry) for entry in value)
+        if not self.is_valid(checked):
             _fail(key, value, self.allowed)
         # Numbers of numpy could not be written into a config.
         convert = {Real: float, Integral: int}.get(self.kind)
-        return convert(value) if convert else value
+        return convert(checked) if convert else checked
 
 
 def _list(allowed: str,
