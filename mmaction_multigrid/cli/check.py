@@ -1,27 +1,25 @@
-"""Measure a config: hours, caps on the batch, workers, warnings."""
+"""Measure a config: time, caps on the batch, workers, warnings."""
 
 import argparse
 import sys
-from dataclasses import replace
+from math import isfinite
 from typing import Dict, List, Optional
 
 import torch
 from mmengine.config import Config
 
+from ..config.auto import schedules_by_cap
 from ..config.base import with_pipelines
-from ..config.settings import Settings
-from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
 from ..core.stages import bn_group_size
 from ..core.transform_rules import type_name
-from ..profiling.forecast import (Forecast, MeasuredTimes, compare_caps,
-                                  fit_hours, forecast, shapes_to_profile,
-                                  worker_rows)
-from ..profiling.run_warnings import data_warnings
+from ..profiling.forecast import (Forecast, MeasuredTimes, forecast,
+                                  shapes_to_profile, workers_needed)
+from ..profiling.start_report import data_warnings
 from ..profiling.steps import (StepProfile, load_seconds, profile_steps,
                                schedule_shapes, shape_warnings)
-from .common import (above_zero, add_config, load_config, load_schedule,
-                     print_table)
+from .common import (above_zero, add_config, format_time, load_config,
+                     load_schedule, print_table)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='N',
         help="base batch; default: the config's, on a CPU no "
         'more than 2, and times are scaled')
-    parser.add_argument(
-        '--hours',
-        type=above_zero(float),
-        help='time that there is: shows the longest schedule that fits')
     parser.add_argument(
         '--device',
         default='cuda' if torch.cuda.is_available() else 'cpu',
@@ -67,38 +61,37 @@ def run(args: argparse.Namespace) -> int:
     cfg = load_config(args)
     dataset = set_data(cfg, args)
     schedule, _, clips = load_schedule(cfg, args)
-    # Before 'auto' changed it.
-    free = MultigridSchedule(
-        schedule.base,
-        replace(
-            schedule.settings,
-            max_batch_factor=None,
-            short_cycle=Settings.from_dict(cfg.multigrid).short_cycle))
-    wanted = shapes_to_profile(schedule, free)
-    times = measure(cfg, schedule, wanted, dataset, args)
+    choices = {} if clips is None else schedules_by_cap(
+        cfg, schedule.base, clips, args.processes)
+    times = measure(cfg, shapes_to_profile(schedule, choices.values()),
+                    dataset, args)
     shapes = schedule_shapes(schedule)
     shown = [profile for profile in times.profiles if profile.shape in shapes]
     print_steps(shown, schedule.base.shape)
-    texts = shape_warnings(schedule, shown)
+    warnings = shape_warnings(schedule, shown)
     works = all(profile.works for profile in shown)
-    if clips:
+    if not clips:
+        print('the dataset is not here: give --clips for the time that it '
+              'takes and the warnings about its size')
+    elif works:
         times = times._replace(clips=max(1, clips // args.processes))
-    else:
-        print('the dataset is not here: give --clips for its wall-clock '
-              'and the warnings about its size')
     if works:
         found = forecast(schedule, times)
-        print_forecast(found, clips, times)
+        print_forecast(found, clips, bool(times.loads))
+        needed = workers_needed(schedule, times)
+        if needed > max(1, times.workers):
+            warnings.append(
+                f'{needed} data workers keep up with training in every stage; '
+                f'train_dataloader.num_workers = {times.workers}')
     if works and clips:
-        choices = compare_caps(free, times)
-        if args.hours:
-            fits = fit_hours(free, times, args.hours)
-            choices.update(fits)
-            texts += [] if fits else [f'no schedule fits into {args.hours} h']
-        print_choices(choices, found)
-        texts += data_warnings(shapes, times.batch_size * args.processes,
-                               clips, found.iterations, found.base_iterations)
-    for text in texts:
+        print_choices({
+            name: forecast(choice, times)
+            for name, choice in choices.items()
+        }, found)
+        warnings += data_warnings(shapes, times.batch_size * args.processes,
+                                  clips, found.iterations,
+                                  found.base_iterations)
+    for text in warnings:
         print(f'WARNING: {text}')
     return int(not works)
 
@@ -128,9 +121,9 @@ def set_data(cfg: Config, args: argparse.Namespace) -> dict:
     return dataset
 
 
-def measure(cfg: Config, schedule: MultigridSchedule, shapes: List[Shape],
-            dataset: dict, args: argparse.Namespace) -> MeasuredTimes:
-    """Measure loading and steps; says on stderr what is done.
+def measure(cfg: Config, shapes: List[Shape], dataset: dict,
+            args: argparse.Namespace) -> MeasuredTimes:
+    """Measure loading and steps; progress goes to stderr.
 
     Raises:
         ValueError: Data that the command line names cannot be loaded.
@@ -154,7 +147,7 @@ def measure(cfg: Config, schedule: MultigridSchedule, shapes: List[Shape],
             cfg.model,
             shapes,
             batch_size * views,
-            bn_group_size(schedule.settings.bn_base_size, configured),
+            bn_group_size(cfg.multigrid.get('bn_base_size'), configured),
             args.device,
             optim_wrapper=cfg.optim_wrapper,
             pipeline=dataset['pipeline']):
@@ -181,52 +174,39 @@ def name_of(profile: StepProfile) -> str:
 def print_steps(profiles: List[StepProfile], base_shape: Shape) -> None:
     """Print one row per shape."""
     base = next(profile for profile in profiles if profile.shape == base_shape)
-    rows = []
-    for profile in profiles:
-        memory = profile.peak_memory
-        rows.append((name_of(profile), f'{profile.seconds:.3f} s',
-                     f'{profile.seconds / base.seconds:.2f}',
-                     f'{memory / 2**20:.0f} MiB' if memory else '-',
-                     f'{memory / base.peak_memory:.2f}' if memory else '-',
-                     'failed' if profile.error else f'{profile.loss:.3f}'))
     print('one training step at every shape')
-    print_table(('clips x frames x crop', 'time', 'of the base shape',
-                 'peak memory', 'of the base shape', 'loss'), rows)
+    print_table(
+        ('clips x frames x crop', 'time', 'of the base shape', 'peak memory'),
+        [(name_of(profile), f'{profile.seconds:.3f} s',
+          f'{profile.seconds / base.seconds:.2f}' if profile.works else
+          'failed', f'{profile.peak_memory / 2**20:.0f} MiB'
+          if profile.peak_memory else '-') for profile in profiles])
 
 
 def print_forecast(found: Forecast, clips: Optional[int],
-                   times: MeasuredTimes) -> None:
-    """Print where the time of both runs goes, and the workers they need."""
+                   loads: bool) -> None:
+    """Print the speed-up, and where the time of both runs goes."""
     print(f'speed-up: {found.speedup:.2f}x at the measured times, '
           f'{found.schedule.predicted_speedup:.2f}x if all pixels took the '
           'same time; validation is left out' +
-          ', and loading, since the data are not here' * (not times.loads))
+          ', and loading, since the data are not here' * (not loads))
     if clips:
         print(f'forecast for {clips} clips on this device')
-        rows = [(name, f'{ours:.3g} h', f'{base:.3g} h')
-                for name, (ours, base) in [
-                    *found.parts.items(),
-                    ('wall-clock', (found.hours, found.base_hours))
-                ]]
-        print_table(('', 'multigrid', 'base training'), rows)
-    if times.loads:
-        print('throughput of a process, in clips a second; * more than '
-              f'train_dataloader.num_workers = {times.workers}')
-        print_table(('epochs', 'training', 'a worker', 'workers that keep up'),
-                    [(epochs, f'{taken:.1f}', f'{loaded:.1f}',
-                      f'{count}{" *" * (count > times.workers)}')
-                     for epochs, taken, loaded, count in worker_rows(
-                         found.schedule, times)])
+        parts = {**found.parts, 'total': found.seconds}
+        print_table(('', 'multigrid', 'base training'),
+                    [(name, *map(format_time, seconds))
+                     for name, seconds in parts.items()])
 
 
 def print_choices(choices: Dict[str, Forecast], now: Forecast) -> None:
-    """Print one row per choice of a cap."""
+    """Print one row per cap, without those whose shapes fail."""
     print('what a cap on the batch costs and leaves')
-    print_table(('max_batch_factor', 'iterations', 'of base training',
-                 'wall-clock', 'times as fast', 'first lr factor', ''),
+    print_table(('max_batch_factor', 'iterations', 'of base training', 'time',
+                 'times as fast', ''),
                 [(name, str(found.iterations),
                   f'{100 * found.iterations / found.base_iterations:.0f} %',
-                  f'{found.hours:.3g} h', f'{found.speedup:.2f}',
-                  f'{found.schedule.lr_factors[0][1]:.4g}', 'this config' *
+                  format_time(found.seconds[0]), f'{found.speedup:.2f}',
+                  'this config' *
                   (found.schedule.stages == now.schedule.stages))
-                 for name, found in choices.items()])
+                 for name, found in choices.items()
+                 if isfinite(found.seconds[0])])

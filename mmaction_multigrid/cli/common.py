@@ -134,3 +134,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         markup=False,
         highlight=False,
         emoji=False).print(table)
+
+
+def format_time(seconds: float) -> str:
+    """Write a duration in seconds, minutes or hours, by its size."""
+    unit, size = 's', 1
+    for name, length in (('min', 60), ('h', 3600)):
+        if seconds >= 2 * length:
+            unit, size = name, length
+    return f'{seconds / size:.{1 if seconds < 100 * size else 0}f} {unit}'

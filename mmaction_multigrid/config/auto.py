@@ -3,7 +3,7 @@
 import copy
 import os
 from dataclasses import replace
-from typing import Mapping, Optional
+from typing import Dict, Mapping, Optional
 
 from mmengine.dist import get_world_size
 from mmengine.registry import DefaultScope
@@ -202,3 +202,24 @@ def complete(settings: Settings,
             '`schedule` and `check`') from error
     share = max(1, clips // (processes or count_processes(cfg)))
     return auto_settings(base, settings, batch_size, share)
+
+
+def schedules_by_cap(cfg: Mapping, base: BaseTraining, clips: int,
+                     processes: int) -> Dict[str, MultigridSchedule]:
+    """Make the schedule of a config under every ``max_batch_factor``.
+
+    Args:
+        cfg (Config): The config.
+        base (BaseTraining): Its base training.
+        clips (int): Clips in an epoch.
+        processes (int): Processes that train.
+
+    Returns:
+        dict: Schedules by the cap, as the config would write it.
+    """
+    settings, found = Settings.from_dict(cfg['multigrid']), {}
+    for cap in (*CAPS, AUTO):
+        capped = replace(settings, max_batch_factor=cap)
+        found[repr(cap)] = make_schedule(
+            base, complete(capped, base, cfg, clips, processes))
+    return found

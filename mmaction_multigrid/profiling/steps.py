@@ -20,10 +20,10 @@ from ..core.batch_norm import convert_sub_batch_norm, set_bn_splits
 from ..core.hook import bn_groups
 from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
-from ..models.input_sizes import min_feature_size, temporal_kernel
+from ..models.input_sizes import min_feature_size
 from ..models.positions import interpolate_pos_embeds
-from ..profiling.run_warnings import crop_warning, frames_warning
 from .network import RandomClips, build_model, build_optimizer
+from .start_report import crop_warning
 
 STEP_SECONDS = 5.  # after which no step at a shape is repeated
 LOAD_SECONDS = 2.  # the same of loading
@@ -60,13 +60,17 @@ class StepProfile:
         return self.error is None and math.isfinite(self.loss)
 
 
+def sort_shapes(shapes: Iterable[Shape]) -> List[Shape]:
+    """Sort shapes coarse to fine, each once, the larger batch first."""
+    return sorted({*shapes}, key=lambda shape: (shape[1:], -shape[0]))
+
+
 def schedule_shapes(schedule: MultigridSchedule) -> List[Shape]:
     """List the shapes of a schedule and the base shape, coarse to fine."""
-    shapes = {
+    return sort_shapes([
         schedule.base.shape,
         *(shape for stage in schedule.stages for shape in stage.shapes)
-    }
-    return sorted(shapes, key=lambda shape: (shape[1:], -shape.batch_factor))
+    ])
 
 
 def profile_steps(
@@ -108,11 +112,8 @@ def profile_steps(
             group = batch_size if layer.synced else bn_base_size
             set_bn_splits([layer], bn_groups(profile.clips, group, 1)[0])
         _run_steps(profile, model, wrapper, clips, repeats)
-        profile.warnings = [
-            *crop_warning(shape.crop_size,
-                          min_feature_size(model.backbone, *shape[1:])),
-            *frames_warning(shape.num_frames, temporal_kernel(model))
-        ]
+        profile.warnings = crop_warning(
+            shape.crop_size, min_feature_size(model.backbone, *shape[1:]))
         yield profile
 
 
@@ -158,7 +159,9 @@ def shape_warnings(schedule: MultigridSchedule,
         ratio = (profile.peak_memory or 0) / (base or math.inf)
         if ratio > MAX_MEMORY:
             found.append(f'{frames} frames x {crop} pixels needs {ratio:.2f} '
-                         'times the memory of the base shape')
+                         'times the memory of the base shape: lower '
+                         'multigrid.max_batch_factor, or '
+                         'train_dataloader.batch_size and the lr with it')
         if profile.works:
             found += profile.warnings
         else:
