@@ -1,20 +1,19 @@
-"""Measure a config: time, caps on the batch, workers, warnings."""
+"""Measure a config: time, memory, data workers, warnings."""
 
 import argparse
 import sys
-from math import isfinite
-from typing import Dict, List, Optional
+from typing import List, Optional
 
 import torch
 from mmengine.config import Config
 
-from ..config.auto import schedules_by_cap
 from ..config.base import with_pipelines
+from ..config.describe import count_base_iterations, count_iterations
+from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
 from ..core.stages import bn_group_size
 from ..core.transform_rules import type_name
-from ..profiling.forecast import (Forecast, MeasuredTimes, forecast,
-                                  shapes_to_profile, workers_needed)
+from ..profiling.forecast import MeasuredTimes, forecast, workers_needed
 from ..profiling.start_report import data_warnings
 from ..profiling.steps import (StepProfile, load_seconds, profile_steps,
                                schedule_shapes, shape_warnings)
@@ -25,7 +24,6 @@ from .common import (above_zero, add_config, format_time, load_config,
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     add_config(parser)
-    add_data(parser)
     parser.add_argument(
         '--batch-size',
         type=above_zero(),
@@ -38,117 +36,75 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='where to run')
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that replace the train data of a config."""
-    parser.add_argument(
-        '--list',
-        metavar='LIST',
-        help='annotation file to '
-        "load clips of; default: the config's")
-    parser.add_argument(
-        '--root',
-        metavar='VIDEOS',
-        help="folder of the videos; default: the config's")
-    parser.add_argument(
-        '--store',
-        metavar='STORE',
-        help='a grid store of '
-        "them; default: the config's, if it has one")
-
-
 def run(args: argparse.Namespace) -> int:
     """Check a config."""
     cfg = load_config(args)
-    dataset = set_data(cfg, args)
     schedule, _, clips = load_schedule(cfg, args)
-    choices = {} if clips is None else schedules_by_cap(
-        cfg, schedule.base, clips, args.processes)
-    times = measure(cfg, shapes_to_profile(schedule, choices.values()),
-                    dataset, args)
-    shapes = schedule_shapes(schedule)
-    shown = [profile for profile in times.profiles if profile.shape in shapes]
-    print_steps(shown, schedule.base.shape)
-    warnings = shape_warnings(schedule, shown)
-    works = all(profile.works for profile in shown)
-    if not clips:
+    shapes, loader = schedule_shapes(schedule), cfg.train_dataloader
+    loads = measure_loading(cfg, shapes)
+    # Of a single clip batch norm may have a single value.
+    limit = 2 if args.device == 'cpu' else loader.batch_size
+    batch_size = args.batch_size or min(limit, loader.batch_size)
+    profiles = measure_steps(cfg, shapes, batch_size, args.device)
+    print_steps(profiles, schedule.base.shape)
+    warnings = shape_warnings(schedule, profiles)
+    works = all(profile.works for profile in profiles)
+    scale = loader.batch_size / batch_size
+    times = MeasuredTimes(
+        {profile.shape: profile.seconds * scale
+         for profile in profiles},
+        loader.batch_size,
+        loads=loads,
+        workers=loader.get('num_workers', 0))
+    if clips:
+        share = max(1, clips // args.processes)
+        times = times._replace(clips=share)
+        warnings += data_warnings(
+            shapes, loader.batch_size * args.processes, clips,
+            count_iterations(schedule, loader.batch_size, share),
+            count_base_iterations(schedule, loader.batch_size, share))
+    else:
         print('the dataset is not here: give --clips for the time that it '
               'takes and the warnings about its size')
-    elif works:
-        times = times._replace(clips=max(1, clips // args.processes))
     if works:
-        found = forecast(schedule, times)
-        print_forecast(found, clips, bool(times.loads))
+        print_forecast(schedule, times, clips)
         needed = workers_needed(schedule, times)
-        if needed > max(1, times.workers):
-            warnings.append(
-                f'{needed} data workers keep up with training in every stage; '
-                f'train_dataloader.num_workers = {times.workers}')
-    if works and clips:
-        print_choices({
-            name: forecast(choice, times)
-            for name, choice in choices.items()
-        }, found)
-        warnings += data_warnings(shapes, times.batch_size * args.processes,
-                                  clips, found.iterations,
-                                  found.base_iterations)
+        if needed > times.workers:
+            warnings.append('training waits for data; set '
+                            f'train_dataloader.num_workers = {needed}')
     for text in warnings:
         print(f'WARNING: {text}')
     return int(not works)
 
 
-def set_data(cfg: Config, args: argparse.Namespace) -> dict:
-    """Put the command line's list, folder and store into a config.
-
-    Returns:
-        dict: The train dataset inside of its wrappers.
-
-    Raises:
-        ValueError: It is made of several.
-    """
-    dataset, *others = with_pipelines(cfg.train_dataloader.dataset)
-    if others and (args.list or args.root):
-        raise ValueError(
-            '--list, --root: train_dataloader.dataset is made of several '
-            'datasets; set their lists with --cfg-options')
-    if args.list:
-        dataset['ann_file'] = args.list
-    if args.root:
-        dataset['data_prefix'] = dict.fromkeys(
-            dataset.get('data_prefix') or ['video'], args.root)
-        dataset['data_root'] = None
-    if args.store:
-        cfg.multigrid.grid_store = args.store
-    return dataset
-
-
-def measure(cfg: Config, shapes: List[Shape], dataset: dict,
-            args: argparse.Namespace) -> MeasuredTimes:
-    """Measure loading and steps; progress goes to stderr.
-
-    Raises:
-        ValueError: Data that the command line names cannot be loaded.
-    """
-    configured, loads = cfg.train_dataloader.batch_size, {}
+def measure_loading(cfg: Config, shapes: List[Shape]) -> dict:
+    """Measure loading where the data are here; progress goes to stderr."""
     print('loading', file=sys.stderr)
     try:
-        loads = load_seconds(cfg, shapes)
+        return load_seconds(cfg, shapes)
     except Exception as error:  # whatever a dataset makes of missing files
-        if args.list or args.root or args.store:
-            raise ValueError('no clip can be loaded: '
-                             f'{type(error).__name__}: {error}') from error
-    views = 1
+        print(
+            f'no clip can be loaded: {type(error).__name__}: {error}',
+            file=sys.stderr)
+        return {}
+
+
+def measure_steps(cfg: Config, shapes: List[Shape], batch_size: int,
+                  device: str) -> List[StepProfile]:
+    """Measure training steps; progress goes to stderr."""
+    dataset = next(with_pipelines(cfg.train_dataloader.dataset))
+    views = 1  # clips of a video that the dataset yields at once
     if type_name(dataset.get('type', '')) == 'RepeatAugDataset':
         views = dataset.get('num_repeats', 4)
-    # Of a single clip batch norm may have a single value.
-    batch_size = args.batch_size or (min(2, configured)
-                                     if args.device == 'cpu' else configured)
-    profiles: List[StepProfile] = []
+    profiles = []
     for profile in profile_steps(
             cfg.model,
             shapes,
             batch_size * views,
-            bn_group_size(cfg.multigrid.get('bn_base_size'), configured),
-            args.device,
+            bn_group_size(
+                cfg.multigrid.get('bn_base_size'),
+                cfg.train_dataloader.batch_size),
+            device,
             optim_wrapper=cfg.optim_wrapper,
             pipeline=dataset['pipeline']):
         profiles.append(profile)
@@ -157,13 +113,7 @@ def measure(cfg: Config, shapes: List[Shape], dataset: dict,
             f'{name_of(profile)}: {profile.seconds:.3f} s',
             file=sys.stderr,
             flush=True)
-    return MeasuredTimes(
-        profiles,
-        configured,
-        processes=args.processes,
-        views=views,
-        loads=loads,
-        workers=cfg.train_dataloader.get('num_workers', 0))
+    return profiles
 
 
 def name_of(profile: StepProfile) -> str:
@@ -183,30 +133,17 @@ def print_steps(profiles: List[StepProfile], base_shape: Shape) -> None:
           if profile.peak_memory else '-') for profile in profiles])
 
 
-def print_forecast(found: Forecast, clips: Optional[int],
-                   loads: bool) -> None:
+def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,
+                   clips: Optional[int]) -> None:
     """Print the speed-up, and where the time of both runs goes."""
-    print(f'speed-up: {found.speedup:.2f}x at the measured times, '
-          f'{found.schedule.predicted_speedup:.2f}x if all pixels took the '
+    parts = forecast(schedule, times)
+    ours, base = parts['total']
+    print(f'speed-up: {base / ours:.2f}x at the measured times, '
+          f'{schedule.predicted_speedup:.2f}x if all pixels took the '
           'same time; validation is left out' +
-          ', and loading, since the data are not here' * (not loads))
+          ', and loading, since the data are not here' * (not times.loads))
     if clips:
         print(f'forecast for {clips} clips on this device')
-        parts = {**found.parts, 'total': found.seconds}
         print_table(('', 'multigrid', 'base training'),
                     [(name, *map(format_time, seconds))
                      for name, seconds in parts.items()])
-
-
-def print_choices(choices: Dict[str, Forecast], now: Forecast) -> None:
-    """Print one row per cap, without those whose shapes fail."""
-    print('what a cap on the batch costs and leaves')
-    print_table(('max_batch_factor', 'iterations', 'of base training', 'time',
-                 'times as fast', ''),
-                [(name, str(found.iterations),
-                  f'{100 * found.iterations / found.base_iterations:.0f} %',
-                  format_time(found.seconds[0]), f'{found.speedup:.2f}',
-                  'this config' *
-                  (found.schedule.stages == now.schedule.stages))
-                 for name, found in choices.items()
-                 if isfinite(found.seconds[0])])

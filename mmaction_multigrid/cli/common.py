@@ -117,11 +117,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     Args:
         columns (Sequence[str]): Headings. The first column is aligned to the
             left.
-        rows (Iterable[Sequence[str]]): Cells; an empty row is an empty line.
+        rows (Iterable[Sequence[str]]): Cells.
     """
     rows, table = list(rows), Table(box=None, pad_edge=False)
     for i, column in enumerate(columns):
-        cells = [*column.split(), *(row[i] for row in rows if row)]
+        cells = [*column.split(), *(row[i] for row in rows)]
         table.add_column(
             column,
             justify='right' if i else 'left',

@@ -236,15 +236,14 @@ def _resolve_hooks(cfg: Config, schedule: MultigridSchedule,
 
 
 def _resolve_default_hooks(hooks: Mapping) -> dict:
-    # The base config may save no checkpoints.
-    if 'checkpoint' in hooks and hooks['checkpoint'] is None:
-        return dict(hooks)
     checkpoint = dict(section(hooks, 'checkpoint', 'default_hooks.'))
     kind = type_name(checkpoint.get('type', 'CheckpointHook'))
-    if kind == 'CheckpointHook':
-        checkpoint['type'] = 'MultigridCheckpointHook'
-        for key in ('interval', 'by_epoch'):
-            checkpoint.pop(key, None)
+    # The base config may have another hook, or save no checkpoints.
+    if kind != 'CheckpointHook' or hooks.get('checkpoint', {}) is None:
+        return dict(hooks)
+    checkpoint['type'] = 'MultigridCheckpointHook'
+    for key in ('interval', 'by_epoch'):
+        checkpoint.pop(key, None)
     return {**hooks, 'checkpoint': checkpoint}
 
 

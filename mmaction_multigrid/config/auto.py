@@ -3,7 +3,7 @@
 import copy
 import os
 from dataclasses import replace
-from typing import Dict, Mapping, Optional
+from typing import Mapping, Optional
 
 from mmengine.dist import get_world_size
 from mmengine.registry import DefaultScope
@@ -33,9 +33,8 @@ CAPS = (None, 8, 4, 2, 1)
 
 def count_processes(cfg: Mapping) -> int:
     """Count the processes that the launcher of a config started."""
-    variable = PROCESSES.get(cfg.get('launcher') or 'none', '')
-    number = os.environ.get(variable, '')
-    return max(1, int(number)) if number.isdigit() else 1
+    variable = PROCESSES.get(cfg.get('launcher'), '')
+    return int(os.environ.get(variable, 1))
 
 
 def count_clips(dataloader: Mapping) -> Optional[int]:
@@ -202,24 +201,3 @@ def complete(settings: Settings,
             '`schedule` and `check`') from error
     share = max(1, clips // (processes or count_processes(cfg)))
     return auto_settings(base, settings, batch_size, share)
-
-
-def schedules_by_cap(cfg: Mapping, base: BaseTraining, clips: int,
-                     processes: int) -> Dict[str, MultigridSchedule]:
-    """Make the schedule of a config under every ``max_batch_factor``.
-
-    Args:
-        cfg (Config): The config.
-        base (BaseTraining): Its base training.
-        clips (int): Clips in an epoch.
-        processes (int): Processes that train.
-
-    Returns:
-        dict: Schedules by the cap, as the config would write it.
-    """
-    settings, found = Settings.from_dict(cfg['multigrid']), {}
-    for cap in (*CAPS, AUTO):
-        capped = replace(settings, max_batch_factor=cap)
-        found[repr(cap)] = make_schedule(
-            base, complete(capped, base, cfg, clips, processes))
-    return found

@@ -126,14 +126,18 @@ class Check:
         is_valid (callable): Whether a value of that type is allowed. A list
             is checked after its entries.
         entry (callable, optional): Check of each entry of a list.
+        word (tuple[str]): A word that is allowed, too.
     """
     allowed: str
     kind: Union[type, Tuple[type, ...]]
     is_valid: Callable[[Any], bool] = lambda value: True
     entry: Optional[Callable[[str, Any], Any]] = None
+    word: Tuple[str, ...] = ()
 
     def __call__(self, key: str, value: Any) -> Any:
         """Return the value or raise an error with the key."""
+        if value in self.word:
+            return value
         if (not isinstance(value, self.kind)
                 or (isinstance(value, bool) and self.kind is not bool)):
             _fail(key, value, self.allowed, TypeError)
@@ -162,16 +166,6 @@ def _choice(*names: str) -> Check:
     return Check(f'must be {listed} or {names[-1]!r}', str, names.__contains__)
 
 
-def _check_batch_cap(key: str, value: Any) -> Union[int, str]:
-    allowed = "must be None, an integer of at least 1, or 'auto'"
-    return value if value == AUTO else Check(
-        allowed, Integral, lambda value: value >= 1)(key, value)
-
-
-def _check_batch_factors(key: str, value: Any) -> Union[str, tuple]:
-    return value if value == 'cost' else _LISTED_FACTORS(key, value)
-
-
 def _check_stage(key: str, stage: Any) -> dict:
     allowed = (f'must be a dict with the keys {", ".join(STAGE_KEYS)}, of '
                'which all but epochs may be missing')
@@ -193,8 +187,6 @@ _SHARE = Check('must be a number above 0 and at most 1', Real,
                lambda value: 0 < value <= 1)
 _PAIRS = 'must be a list of (frames, crop) pairs, each above 0 and at most 1'
 _TRIPLES = "must be 'cost' or a list of (frames, crop, batch factor)"
-_LISTED_FACTORS = _list(
-    _TRIPLES, _list(_TRIPLES, _COUNT, lambda entry: len(entry) == 3))
 
 CHECKS = dict(
     long_cycle=_BOOL,
@@ -213,8 +205,16 @@ CHECKS = dict(
         'must be a rising list of shares of '
         'training, each above 0 and below 1', _SHARE, lambda ends: ends and
         all(a < b for a, b in zip(ends, [*ends[1:], 1]))),
-    max_batch_factor=_check_batch_cap,
-    batch_factors=_check_batch_factors,
+    max_batch_factor=Check(
+        "must be None, an integer of at least 1, or 'auto'",
+        Integral,
+        lambda value: value >= 1,
+        word=(AUTO, )),
+    batch_factors=Check(
+        _TRIPLES, (list, tuple),
+        bool,
+        _list(_TRIPLES, _COUNT, lambda entry: len(entry) == 3),
+        word=('cost', )),
     lr_scaling=_choice(*LR_EXPONENTS),
     crop_multiple=_COUNT,
     eval_freq=_COUNT,

@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import List, Optional, Union
 
 # What the line of a validation has beside its metrics.
-NO_METRICS = ('time', 'data_time', 'epoch', 'iter', 'step', 'memory')
+NO_METRICS = ('time', 'data_time', 'epoch', 'step', 'memory')
 
 
 @dataclass
@@ -76,11 +77,15 @@ def read_run(work_dir: Union[str, Path], metric: Optional[str] = None) -> Run:
             'LocalVisBackend in visualizer.vis_backends, which writes it')
     lines: List[dict] = []
     for path in paths:
-        following = _read_lines(path)
-        if following:  # iterations after the checkpoint are made again
-            begin = following[0]['iter']
-            lines = [line for line in lines if line['iter'] < begin]
-            lines += following
+        # A run that is killed may leave a part of a line.
+        following = [
+            json.loads(text) for text in path.read_text('utf-8').splitlines()
+            if text.endswith('}')
+        ]
+        begin = next((line['iter'] for line in following if 'iter' in line), 0)
+        # Iterations after the checkpoint of a resume are made again.
+        kept = takewhile(lambda line: line.get('iter', 0) < begin, lines)
+        lines = [*kept, *following] if begin else lines
     run = Run(Path(work_dir).resolve().name, metric)
     _add_lines(run, lines)
     if not run.points:
@@ -89,33 +94,21 @@ def read_run(work_dir: Union[str, Path], metric: Optional[str] = None) -> Run:
     return run
 
 
-def _read_lines(path: Path) -> List[dict]:
-    """Read scalars; validations get the iteration of the line before."""
-    found: List[dict] = []
-    for text in path.read_text('utf-8').splitlines():
-        # A run that is killed may leave a part of a line.
-        line = json.loads(text) if text.endswith('}') else {}
-        if 'iter' in line:
-            found.append(line)
-        elif line and found:
-            found.append(dict(line, iter=found[-1]['iter'], is_val=True))
-    return found
-
-
 def _add_lines(run: Run, lines: List[dict]) -> None:
+    """Add up iterations, and note validations, whose lines have no iter."""
     epoch = done = 0
     frames = None
     for line in lines:
-        if 'is_val' not in line:
+        if 'iter' in line:
             count, done = line['iter'] - done, line['iter']
             epoch = line.get('epoch', 0)
             if line.get('multigrid/num_frames') != frames:
-                frames = line['multigrid/num_frames']
+                frames = line.get('multigrid/num_frames')
                 run.stages.append(run.seconds)
-            run.seconds += count * line['time']
-            run.waiting += count * line['data_time']
+            run.seconds += count * line.get('time', 0.)
+            run.waiting += count * line.get('data_time', 0.)
             continue
-        metrics = [key for key in line if key not in (*NO_METRICS, 'is_val')]
+        metrics = [key for key in line if key not in NO_METRICS]
         run.metric = run.metric or next(iter(metrics), None)
         if run.metric in line:
             score = line[run.metric]

@@ -60,17 +60,13 @@ class StepProfile:
         return self.error is None and math.isfinite(self.loss)
 
 
-def sort_shapes(shapes: Iterable[Shape]) -> List[Shape]:
-    """Sort shapes coarse to fine, each once, the larger batch first."""
-    return sorted({*shapes}, key=lambda shape: (shape[1:], -shape[0]))
-
-
 def schedule_shapes(schedule: MultigridSchedule) -> List[Shape]:
     """List the shapes of a schedule and the base shape, coarse to fine."""
-    return sort_shapes([
+    shapes = {
         schedule.base.shape,
         *(shape for stage in schedule.stages for shape in stage.shapes)
-    ])
+    }
+    return sorted(shapes, key=lambda shape: (shape[1:], -shape.batch_factor))
 
 
 def profile_steps(
@@ -99,7 +95,7 @@ def profile_steps(
         StepProfile: The profile of each shape.
 
     Raises:
-        ValueError: The model or its optimizer cannot be built.
+        ValueError: The model is no recognizer.
     """
     model = build_model(config).to(device).train()
     layers = convert_sub_batch_norm(model)
