@@ -112,21 +112,17 @@ def load_schedule(
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table, no wider than its cells and words of its headings.
+    """Print a table.
 
     Args:
         columns (Sequence[str]): Headings. The first column is aligned to the
             left.
         rows (Iterable[Sequence[str]]): Cells.
     """
-    rows, table = list(rows), Table(box=None, pad_edge=False)
-    for i, column in enumerate(columns):
-        cells = [*column.split(), *(row[i] for row in rows)]
-        table.add_column(
-            column,
-            justify='right' if i else 'left',
-            vertical='bottom',
-            max_width=max(map(len, cells), default=1))
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        justify = 'right' if table.columns else 'left'
+        table.add_column(column, justify=justify, vertical='bottom')
     for row in rows:
         table.add_row(*row)
     Console(

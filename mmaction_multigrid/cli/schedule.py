@@ -47,8 +47,8 @@ def print_stages(info: dict, batch_size: int) -> None:
              '-'.join(map(str, stage['frame_interval']
                           or '-')), str(stage['bn_splits']),
              ', '.join(f'{factor:.4g}' for _, factor in points[first:])))
-    print_table(('epochs', 'lr step', 'batches', 'frame interval', 'BN splits',
-                 'lr factor'), rows)
+    print_table(('epochs', 'lr\nstep', 'batches', 'frame\ninterval',
+                 'BN\nsplits', 'lr factor'), rows)
     if info['updates']:
         print(f'{info["updates"]} iterations; base training has '
               f'{info["base_updates"]}')

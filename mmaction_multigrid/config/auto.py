@@ -92,22 +92,23 @@ def complete_stages(base: BaseTraining, settings: Settings) -> Settings:
         ValueError: The network does not take a stage's clips.
     """
     grid, stages = make_grid(base, settings), []
+    multiples = dict(
+        num_frames=base.frame_multiple, crop_size=grid.crop_multiple)
     for entry in settings.stages or ():
-        frames = entry.get('num_frames', base.num_frames)
-        if frames % base.frame_multiple:
-            raise ValueError(f'multigrid.stages: num_frames = {frames}: the '
-                             'network takes clips of a multiple of '
-                             f'{base.frame_multiple} frames')
-        crop = entry.get('crop_size', base.crop_size)
-        if crop % grid.crop_multiple and crop != base.crop_size:
-            raise ValueError(f'multigrid.stages: crop_size = {crop}: must be '
-                             f'a multiple of {grid.crop_multiple}')
-        factor = entry.get('batch_factor') or grid.batch_factor(frames, crop)
-        stages.append({
-            **entry, 'num_frames': frames,
-            'crop_size': crop,
-            'batch_factor': factor
-        })
+        stage = dict(
+            entry, **{
+                key: entry.get(key, getattr(base, key))
+                for key in multiples
+            })
+        for key, multiple in multiples.items():
+            if stage[key] % multiple and stage[key] != getattr(base, key):
+                raise ValueError(f'multigrid.stages: {key} = {stage[key]}: '
+                                 'the network takes clips of a multiple of '
+                                 f'{multiple}')
+        stage.setdefault(
+            'batch_factor',
+            grid.batch_factor(stage['num_frames'], stage['crop_size']))
+        stages.append(stage)
     return replace(settings, stages=tuple(stages) or None)
 
 

@@ -132,8 +132,7 @@ def _run_steps(profile: StepProfile, model: nn.Module, wrapper: OptimWrapper,
                 profile.peak_memory = torch.cuda.max_memory_allocated(device)
         profile.seconds = median(times[1:] or times)
     except Exception as error:  # a shape that the network cannot take
-        text = f'{type(error).__name__}: {str(error) or "no message"}'
-        profile.error = text.strip().splitlines()[0]
+        profile.error = f'{type(error).__name__}: {error}'.splitlines()[0]
         model.zero_grad(set_to_none=True)
 
 

@@ -171,10 +171,10 @@ def test_a_store_from_nothing_to_damage(call, tmp_path):
     assert copy.read_bytes() == content
 
 
-def test_tables_are_plain_and_as_wide_as_their_cells(capsys):
-    print_table(('name', 'of the base'), [('a' * 150, '1'), ('b', '[b]2')])
+def test_tables_are_plain_and_not_cut(capsys):
+    print_table(('name', 'of the\nbase'), [('a' * 150, '1'), ('b', '[b]2')])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split() for line in lines] == [['of'], ['the'],
+    assert [line.split() for line in lines] == [['of', 'the'],
                                                 ['name', 'base'],
                                                 ['a' * 150, '1'],
                                                 ['b', '[b]2']]
