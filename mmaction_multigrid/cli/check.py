@@ -125,12 +125,11 @@ def print_steps(profiles: List[StepProfile], base_shape: Shape) -> None:
     """Print one row per shape."""
     base = next(profile for profile in profiles if profile.shape == base_shape)
     print('one training step at every shape')
-    print_table(
-        ('clips x frames x crop', 'time', 'relative', 'peak memory'),
-        [(name_of(profile), f'{profile.seconds:.3f} s',
-          f'{profile.seconds / base.seconds:.2f}' if profile.works else
-          'failed', f'{profile.peak_memory / 2**20:.0f} MiB'
-          if profile.peak_memory else '-') for profile in profiles])
+    print_table(('clips x frames x crop', 'time', 'relative', 'peak memory'),
+                [(name_of(profile), f'{profile.seconds:.3f} s',
+                  f'{profile.seconds / base.seconds:.2f}' if profile.works else
+                  'failed', f'{profile.peak_memory / 2**20:.0f} MiB'
+                  if profile.peak_memory else '-') for profile in profiles])
 
 
 def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,

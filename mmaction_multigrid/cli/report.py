@@ -47,7 +47,7 @@ def print_runs(runs: List[Run]) -> None:
              f'{100 * run.waiting / max(run.seconds, 1e-9):.0f} %',
              f'{run.end.score:.1f} %', format_time(time) if time else '-',
              f'{base_time / time:.2f}' if time else '-'))
-    print_table(('run', 'epochs', 'iterations', 'training time',
-                 'waiting for data', 'score', f'time to {goal:.1f} %',
-                 'times as fast'), rows)
+    print_table(
+        ('run', 'epochs', 'iterations', 'training time', 'waiting for data',
+         'score', f'time to {goal:.1f} %', 'times as fast'), rows)
     print('times are without validations and checkpoints')

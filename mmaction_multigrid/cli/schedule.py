@@ -38,15 +38,14 @@ def print_stages(info: dict, batch_size: int) -> None:
     rows = []
     for stage in info['stages']:
         begin, end = stage['begin'], stage['end']
-        points = [point for point in info['lr_factors'] if point[0] < end]
-        first = [epoch <= begin for epoch, _ in points].count(True) - 1
-        rows.append(
-            (f'{begin + 1}-{end}', str(stage['lr_step']),
-             ' '.join(f'{factor * batch_size}x{frames}x{crop}'
-                      for factor, frames, crop in stage['shapes']),
-             '-'.join(map(str, stage['frame_interval']
-                          or '-')), str(stage['bn_splits']),
-             ', '.join(f'{factor:.4g}' for _, factor in points[first:])))
+        rows.append((f'{begin + 1}-{end}', str(stage['lr_step']),
+                     ' '.join(f'{factor * batch_size}x{frames}x{crop}'
+                              for factor, frames, crop in stage['shapes']),
+                     '-'.join(map(str, stage['frame_interval']
+                                  or '-')), str(stage['bn_splits']),
+                     ', '.join(f'{factor:.4g}'
+                               for epoch, factor in info['lr_factors']
+                               if begin <= epoch < end)))
     print_table(('epochs', 'lr\nstep', 'batches', 'frame\ninterval',
                  'BN\nsplits', 'lr factor'), rows)
     if info['updates']:

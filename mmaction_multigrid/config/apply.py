@@ -159,8 +159,7 @@ def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule,
     dataloader['dataset'] = dict(
         type='MultigridDataset',
         base_shape=base_shape,
-        dataset=dict(
-            type='ReplaceBrokenClips', dataset=dataloader['dataset']))
+        dataset=dict(type='ReplaceBrokenClips', dataset=dataloader['dataset']))
     if dataloader.get('num_workers', 0):
         dataloader['persistent_workers'] = True
         dataloader.setdefault('timeout', LOADER_TIMEOUT)
@@ -229,9 +228,13 @@ def _resolve_hooks(cfg: Config, schedule: MultigridSchedule,
     # mmengine's own ``compile`` would compile every iteration anew.
     options = cfg.pop('compile', None)
     if options:
-        options = {} if options is True else section(
-            dict(compile=options), 'compile')
-        hooks.append(dict(options, type='CompileBackboneHook'))
+        if options is not True and not isinstance(options, Mapping):
+            raise TypeError(f'compile = {options!r}: must be True, False or a '
+                            'dict of arguments of torch.compile')
+        hooks.append(
+            dict(
+                {} if options is True else options,
+                type='CompileBackboneHook'))
     return hooks
 
 

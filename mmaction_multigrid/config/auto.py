@@ -96,10 +96,9 @@ def complete_stages(base: BaseTraining, settings: Settings) -> Settings:
         num_frames=base.frame_multiple, crop_size=grid.crop_multiple)
     for entry in settings.stages or ():
         stage = dict(
-            entry, **{
-                key: entry.get(key, getattr(base, key))
-                for key in multiples
-            })
+            entry,
+            **{key: entry.get(key, getattr(base, key))
+               for key in multiples})
         for key, multiple in multiples.items():
             if stage[key] % multiple and stage[key] != getattr(base, key):
                 raise ValueError(f'multigrid.stages: {key} = {stage[key]}: '

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import count
 from math import ceil, floor, isfinite
-from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import (Any, Callable, Iterator, List, Mapping, Optional, Sequence,
+                    Tuple)
 
 import torch
 from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
@@ -163,8 +164,8 @@ class MultigridCurveLR(MultigridLR):
         super().follow(loop)
 
 
-def curve_lr(schedule: MultigridSchedule,
-             curve: Callable[[float], float]) -> CurveLR:
+def curve_lr(schedule: MultigridSchedule, curve: Callable[[float],
+                                                          float]) -> CurveLR:
     """Make the lr of a schedule that follows base training's.
 
     It is read at the epoch of base training that an epoch stands for and

@@ -30,7 +30,9 @@ def check_count(name: str, value: Any) -> None:
             f'{name} = {value!r}: must be an integer of at least 1')
 
 
-def section(config: Mapping, key: str, where: str = '',
+def section(config: Mapping,
+            key: str,
+            where: str = '',
             kind: type = dict) -> Union[Mapping, Sequence]:
     """Return a dict or list of a config, an empty one where it has none.
 
@@ -203,8 +205,9 @@ CHECKS = dict(
         _check_stage),
     cycle_ends=_list(
         'must be a rising list of shares of '
-        'training, each above 0 and below 1', _SHARE, lambda ends: ends and
-        all(a < b for a, b in zip(ends, [*ends[1:], 1]))),
+        'training, each above 0 and below 1', _SHARE,
+        lambda ends: ends and all(a < b
+                                  for a, b in zip(ends, [*ends[1:], 1]))),
     max_batch_factor=Check(
         "must be None, an integer of at least 1, or 'auto'",
         Integral,

@@ -174,7 +174,7 @@ def test_a_store_from_nothing_to_damage(call, tmp_path):
 def test_tables_are_plain_and_not_cut(capsys):
     print_table(('name', 'of the\nbase'), [('a' * 150, '1'), ('b', '[b]2')])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split() for line in lines] == [['of', 'the'],
-                                                ['name', 'base'],
+    assert [line.split() for line in lines] == [['of',
+                                                 'the'], ['name', 'base'],
                                                 ['a' * 150, '1'],
                                                 ['b', '[b]2']]

@@ -9,20 +9,24 @@ from mmaction_multigrid.core.stages import bn_group_size
 
 def test_defaults_are_the_papers():
     settings = Settings.from_dict({})
-    assert (settings.long_cycle, settings.short_cycle,
-            settings.epoch_factor) == (True, True, 1.5)
-    assert settings.long_cycle_factors == ((0.25, 0.5**0.5), (0.5, 0.5**0.5),
-                                           (0.5, 1), (1, 1))
-    assert settings.short_cycle_factors == (0.5, 0.5**0.5)
-    assert (settings.short_cycle_reference,
-            settings.bn_base_size) == ('default', None)
-    assert [bn_group_size(None, batch)
-            for batch in (1, 4, 8, 32)] == [1, 4, 8,
-                                            8]  # 8 is the paper's base batch
-    assert (settings.max_batch_factor, settings.lr_scaling) == (None, None)
-    assert (settings.eval_freq, settings.precise_bn,
-            settings.stages) == (3, 200, None)
     assert settings.active
+    assert vars(settings) == dict(
+        long_cycle=True,
+        short_cycle=True,
+        epoch_factor=1.5,
+        long_cycle_factors=((0.25, 0.5**0.5), (0.5, 0.5**0.5), (0.5, 1), (1,
+                                                                          1)),
+        short_cycle_factors=(0.5, 0.5**0.5),
+        short_cycle_reference='default',
+        batch_factors='cost',
+        eval_freq=3,
+        precise_bn=200,
+        grid_store_full=False,
+        **dict.fromkeys(
+            ('bn_base_size', 'stages', 'cycle_ends', 'max_batch_factor',
+             'lr_scaling', 'crop_multiple', 'grid_store')))
+    # 8 is the paper's base batch.
+    assert [bn_group_size(None, n) for n in (1, 4, 8, 32)] == [1, 4, 8, 8]
 
 
 @pytest.mark.parametrize(('values', 'error', 'message'), [

@@ -94,11 +94,10 @@ def test_other_videos_and_a_store(small_config, digits, tmp_path, command):
         str(small_config), '--processes', '1'
     ])
     dataset = 'train_dataloader.dataset'
-    status, out, err = command(
-        small_config, '--cfg-options',
-        f'{dataset}.ann_file={tmp_path / "list.txt"}',
-        f'{dataset}.data_prefix.video={digits}',
-        f'multigrid.grid_store={store}')
+    status, out, err = command(small_config, '--cfg-options',
+                               f'{dataset}.ann_file={tmp_path / "list.txt"}',
+                               f'{dataset}.data_prefix.video={digits}',
+                               f'multigrid.grid_store={store}')
     assert status == 0 and 'forecast for 12 clips' in out
     assert 'no clip can be loaded' not in err
 

@@ -30,8 +30,8 @@ LOADS = {None: 0.4, COARSE[1:]: 0.5, BASE[1:]: 0.75}
         (0, 2 * 40 + 60, 6 * 32),
     ])
 def test_parts(workers, waits, base_waits):
-    found = forecast(
-        SCHEDULE, TIMES._replace(clips=80, loads=LOADS, workers=workers))
+    found = forecast(SCHEDULE,
+                     TIMES._replace(clips=80, loads=LOADS, workers=workers))
     assert found == {
         'training': (2 * 10 * 2 + 40, 6 * 40),
         'waiting for data': pytest.approx((waits, base_waits)),
@@ -50,8 +50,7 @@ def test_workers_that_keep_up():
     times = TIMES._replace(loads=LOADS)
     assert workers_needed(SCHEDULE, times) == 2
     assert workers_needed(SCHEDULE, times._replace(loads={})) == 0
-    assert workers_needed(
-        SCHEDULE, times._replace(steps={
-            COARSE: 1.,
-            BASE: 1.
-        })) == 4
+    assert workers_needed(SCHEDULE, times._replace(steps={
+        COARSE: 1.,
+        BASE: 1.
+    })) == 4

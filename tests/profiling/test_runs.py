@@ -62,9 +62,9 @@ def write(folder, *logs):
         ((FIRST, RESUMED, []), POINTS, [0., 8.]),
         ((FIRST, RESUMED, FIRST), POINTS[:2], [0., 8.]),  # another run
         ((FIRST, EPOCH_AGAIN), [POINTS[0], (14., 2, 70, 62.5)], [0.]),
-        (map(by_iterations, (FIRST, RESUMED)), [
-            (seconds, 0, *rest) for seconds, _, *rest in POINTS
-        ], [0., 8.]),
+        (map(by_iterations,
+             (FIRST, RESUMED)), [(seconds, 0, *rest)
+                                 for seconds, _, *rest in POINTS], [0., 8.]),
     ])
 def test_validations_and_stages(tmp_path, logs, points, stages):
     run = read_run(write(tmp_path / 'a', *logs))
@@ -78,7 +78,8 @@ def test_times(tmp_path):
     run = read_run(write(tmp_path, FIRST))
     assert run.waiting == pytest.approx(40 * 0.05 + 30 * 0.15)
     assert [run.time_to(score) for score in (60., 75., 80.)
-            ] == [pytest.approx(17.), pytest.approx(17.), None]
+            ] == [pytest.approx(17.),
+                  pytest.approx(17.), None]
 
 
 def test_a_stock_run_has_no_stages(tmp_path):
