@@ -142,7 +142,15 @@ def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,
           'same time; validation is left out' +
           ', and loading, since the data are not here' * (not times.loads))
     if clips:
-        print(f'forecast for {clips} clips on this device')
-        print_table(('', 'multigrid', 'base training'),
-                    [(name, *map(format_time, seconds))
-                     for name, seconds in parts.items()])
+        settings = schedule.settings
+        print(f'forecast for {clips} clips on this device, with '
+              f'max_batch_factor = {settings.max_batch_factor}, '
+              f'short_cycle = {settings.short_cycle}')
+        iterations = [
+            str(count(schedule, times.batch_size, times.clips))
+            for count in (count_iterations, count_base_iterations)
+        ]
+        print_table(('', 'multigrid', 'base training'), [
+            ('iterations', *iterations), *((name, *map(format_time, seconds))
+                                           for name, seconds in parts.items())
+        ])

@@ -34,7 +34,7 @@ CAPS = (None, 8, 4, 2, 1)
 def count_processes(cfg: Mapping) -> int:
     """Count the processes that the launcher of a config started."""
     variable = PROCESSES.get(cfg.get('launcher'), '')
-    return int(os.environ.get(variable, 1))
+    return int(os.environ.get(variable) or 1)
 
 
 def count_clips(dataloader: Mapping) -> Optional[int]:

@@ -10,7 +10,7 @@ from mmaction.registry import HOOKS
 from ..config.auto import enough_iterations
 from ..core.batch_norm import SubBatchNorm, named_batch_norms, unwrap_model
 from ..core.shapes import Shape
-from ..models.input_sizes import min_feature_size
+from ..models.input_sizes import min_feature_size, temporal_kernel
 from ..patches import change_lines
 
 MAX_SHARE = 0.1  # of the dataset in one batch
@@ -44,22 +44,30 @@ def data_warnings(shapes: Iterable[Shape], batch_size: int, clips: int,
     return found
 
 
-def crop_warning(crop_size: int, positions: Optional[int]) -> List[str]:
-    """Warn of a crop that leaves the head too few positions.
+def clip_warnings(num_frames: int, crop_size: int, positions: Optional[int],
+                  kernel: int) -> List[str]:
+    """Warn of clips that are small for the network.
 
     Args:
+        num_frames (int): Frames of a clip.
         crop_size (int): Crop in pixels.
         positions (int, optional): Shorter side of the smallest feature map
             that the head sees. None where it is unknown.
+        kernel (int): Frames of the network's longest convolution.
     """
-    if positions is None or positions >= MIN_POSITIONS:
-        return []
-    return [
-        f'a crop of {crop_size} pixels leaves the head {positions} x '
-        f'{positions} positions: it is too small for the network\'s total '
-        'stride; set multigrid.short_cycle = False, or larger '
-        'multigrid.short_cycle_factors'
-    ]
+    found = []
+    if positions is not None and positions < MIN_POSITIONS:
+        found.append(f'a crop of {crop_size} pixels leaves the head '
+                     f'{positions} x {positions} positions: it is too small '
+                     "for the network's total stride; set "
+                     'multigrid.short_cycle = False, or larger '
+                     'multigrid.short_cycle_factors')
+    if num_frames < kernel:
+        found.append(f'clips of {num_frames} frames are shorter than a '
+                     f'convolution of the network is in time ({kernel} '
+                     'frames); set larger frames in '
+                     'multigrid.long_cycle_factors')
+    return found
 
 
 @HOOKS.register_module()
@@ -135,7 +143,10 @@ def report_warnings(runner, base: Mapping) -> List[str]:
     backbone = getattr(unwrap_model(runner.model), 'backbone', None)
     if backbone is not None:
         crop, frames = min((shape[2], shape[1]) for shape in shapes)
-        found += crop_warning(crop, min_feature_size(backbone, frames, crop))
+        found += clip_warnings(
+            min(shape.num_frames for shape in shapes), crop,
+            min_feature_size(backbone, frames, crop),
+            temporal_kernel(backbone))
     return found
 
 

@@ -20,10 +20,10 @@ from ..core.batch_norm import convert_sub_batch_norm, set_bn_splits
 from ..core.hook import bn_groups
 from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
-from ..models.input_sizes import min_feature_size
+from ..models.input_sizes import min_feature_size, temporal_kernel
 from ..models.positions import interpolate_pos_embeds
 from .network import RandomClips, build_model, build_optimizer
-from .start_report import crop_warning
+from .start_report import clip_warnings
 
 STEP_SECONDS = 5.  # after which no step at a shape is repeated
 LOAD_SECONDS = 2.  # the same of loading
@@ -108,8 +108,9 @@ def profile_steps(
             group = batch_size if layer.synced else bn_base_size
             set_bn_splits([layer], bn_groups(profile.clips, group, 1)[0])
         _run_steps(profile, model, wrapper, clips, repeats)
-        profile.warnings = crop_warning(
-            shape.crop_size, min_feature_size(model.backbone, *shape[1:]))
+        profile.warnings = clip_warnings(
+            *shape[1:], min_feature_size(model.backbone, *shape[1:]),
+            temporal_kernel(model))
         yield profile
 
 

@@ -55,8 +55,9 @@ def test_steps_of_a_toy_model(tmp_path):
     assert [profile.clips for profile in found] == [32, 2]
     for profile in found:
         assert profile.works and 0 < profile.loss < 5 and profile.seconds > 0
-    warning, = found[0].warnings
-    assert 'a crop of 2 pixels leaves the head 2 x 2 positions' in warning
+    crop, frames = found[0].warnings
+    assert 'a crop of 2 pixels leaves the head 2 x 2 positions' in crop
+    assert 'clips of 2 frames are shorter than a convolution' in frames
     assert not found[1].warnings
     model.cls_head.in_channels = 5
     failed, = profile_steps(model, [Shape(1, 8, 16)], batch_size=1)
@@ -72,7 +73,11 @@ def test_the_command(small_config, command):
     assert 'forecast for 24 clips on this device' in out
     rows = [re.split(r'\s{2,}', line.strip()) for line in out.splitlines()]
     parts = {row[0]: row[1:] for row in rows if len(row) == 3}
-    assert list(parts)[-3:] == ['training', 'waiting for data', 'total']
+    assert list(parts)[-4:] == [
+        'iterations', 'training', 'waiting for data', 'total'
+    ]
+    # Four base epochs of 24 clips, one clip an iteration.
+    assert parts['iterations'][1] == '96' and int(parts['iterations'][0]) < 40
     for seconds in parts['training'] + parts['total']:
         assert float(re.fullmatch(r'(.*) (s|min|h)', seconds)[1]) > 0
     assert ('WARNING: the largest batch of all processes, 16 clips, is '

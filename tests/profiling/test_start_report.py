@@ -5,8 +5,9 @@ import torch
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
 from mmaction_multigrid.core.shapes import Shape
-from mmaction_multigrid.models.input_sizes import min_feature_size
-from mmaction_multigrid.profiling.start_report import (crop_warning,
+from mmaction_multigrid.models.input_sizes import (min_feature_size,
+                                                   temporal_kernel)
+from mmaction_multigrid.profiling.start_report import (clip_warnings,
                                                        data_warnings,
                                                        norm_report,
                                                        report_lines,
@@ -67,12 +68,12 @@ def test_what_auto_and_adam_come_to(tmp_path):
         max_epochs=60,
         milestones=(20, 40))
     assert "(max_batch_factor = 1, lr_scaling = 'sqrt')" in lines[1]
-    assert warnings == []
+    assert not any('iterations' in text for text in warnings)
 
 
 def test_without_base_training(tmp_path):
     lines, warnings = report(tmp_path, about={}, stages=STAGES)
-    assert lines == ['3 epochs in 2 stages, 60 iterations, 4 evaluations']
+    assert lines == ['3 epochs in 2 stages, 60 iterations, 3 evaluations']
     assert warnings == []  # nobody knows what base training makes
 
 
@@ -82,7 +83,7 @@ def test_it_is_in_the_log(tmp_path):
     log, = tmp_path.rglob('*.log')
     text = log.read_text()
     assert ('INFO - Multigrid: 3 epochs in 2 stages, 60 '
-            'iterations, 4 evaluations; base training: 6 epochs') in text
+            'iterations, 3 evaluations; base training: 6 epochs') in text
     assert 'INFO - mmaction_multigrid: mmengine loads checkpoints by' in text
     assert ('WARNING - Multigrid: the schedule has 60 '
             'iterations, base training 240') in text
@@ -98,6 +99,7 @@ def test_looking_at_a_network_changes_nothing():
         for key, value in model.state_dict().items()
     }
     assert min_feature_size(model, 4, 9) == 3
+    assert temporal_kernel(model) == 5
     assert torch.equal(torch.get_rng_state(), before)
     assert all(
         torch.equal(value, state[key])
@@ -110,10 +112,12 @@ def test_looking_at_a_network_changes_nothing():
     ids=lambda model: type(model).__name__)
 def test_a_network_of_another_kind(model):
     assert min_feature_size(model, 4, 9) is None
+    assert temporal_kernel(model) == 1
 
 
 def test_clips_too_small_for_the_network(tmp_path):
-    """A crop of 11 pixels after a stride of 8."""
+    """A crop of 11 pixels after a stride of 8, and two frames under a kernel
+    of three."""
 
     def strided(cfg):
         cfg.model.backbone.stride = 8
@@ -123,9 +127,9 @@ def test_clips_too_small_for_the_network(tmp_path):
         dict(epochs=1)
     ]
     _, warnings = report(tmp_path, about={}, change=strided, stages=stages)
-    text, = warnings
-    assert text.startswith('a crop of 11 pixels leaves the head 2 x 2 posi')
-    assert 'multigrid.short_cycle' in text
+    crop, frames = warnings
+    assert crop.startswith('a crop of 11 pixels leaves the head 2 x 2 posi')
+    assert frames.startswith('clips of 2 frames are shorter than a conv')
 
 
 def test_the_report_names_what_does_not_follow():
@@ -177,9 +181,13 @@ def test_too_few_iterations(shapes, iterations, base, enough, cure):
     ]
 
 
-@pytest.mark.parametrize(('positions', 'warns'), [(None, False), (3, False),
-                                                  (2, True)])
-def test_a_crop_smaller_than_the_stride_survives(positions, warns):
-    assert len(crop_warning(8, positions)) == warns
-    assert all('a crop of 8 pixels leaves the head 2 x 2 positions' in text
-               for text in crop_warning(8, positions))
+@pytest.mark.parametrize(('frames', 'positions', 'keys'), [
+    (3, None, []),
+    (3, 3, []),
+    (3, 2, ['multigrid.short_cycle_factors']),
+    (2, 3, ['multigrid.long_cycle_factors']),
+])
+def test_clips_at_the_limits_of_a_network(frames, positions, keys):
+    """Each warning names the key that helps."""
+    found = clip_warnings(frames, 8, positions, 3)
+    assert [text.split()[-1] for text in found] == keys
