@@ -114,8 +114,8 @@ def report_lines(runner, base: Mapping) -> List[str]:
     loop = runner.train_loop
     stages, iterations = loop.batch_sampler.stages, loop.max_iters
     lines = [
-        f'{loop.max_epochs} epochs in {len(stages)} stages, {iterations} '
-        f'iterations, {len(loop.eval_epochs)} evaluations'
+        f'{loop.max_epochs} epochs in {len(stages)} stages, '
+        f'{iterations} iterations'
     ]
     if base:
         total = _base_iterations(runner, base)
@@ -128,7 +128,7 @@ def report_lines(runner, base: Mapping) -> List[str]:
         lines.append(f'batches of up to {largest} times the base batch '
                      f'(max_batch_factor = {base["max_batch_factor"]!r}, '
                      f'lr_scaling = {base["lr_scaling"]!r})')
-    return lines
+    return [*lines, f'{len(loop.eval_epochs)} evaluations']
 
 
 def report_warnings(runner, base: Mapping) -> List[str]:

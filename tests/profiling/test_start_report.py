@@ -44,11 +44,11 @@ def test_by_hand(tmp_path):
     one of 40, each iteration alike."""
     lines, warnings = report(tmp_path, stages=STAGES, eval_freq=1)
     assert lines == [
-        '3 epochs in 2 stages, 60 iterations, 2 evaluations; base training: 6 '
+        '3 epochs in 2 stages, 60 iterations; base training: 6 '
         'epochs, 240 iterations. 25 % of the iterations are '
         'left, at 25 % of the computing',
         'batches of up to 4 times the base batch (max_batch_factor '
-        "= None, lr_scaling = 'linear')"
+        "= None, lr_scaling = 'linear')", '2 evaluations'
     ]
     assert len(warnings) == 1
     assert warnings[0].startswith('the schedule has 60 iterations, base '
@@ -73,7 +73,7 @@ def test_what_auto_and_adam_come_to(tmp_path):
 
 def test_without_base_training(tmp_path):
     lines, warnings = report(tmp_path, about={}, stages=STAGES)
-    assert lines == ['3 epochs in 2 stages, 60 iterations, 3 evaluations']
+    assert lines == ['3 epochs in 2 stages, 60 iterations', '3 evaluations']
     assert warnings == []  # nobody knows what base training makes
 
 
@@ -83,7 +83,7 @@ def test_it_is_in_the_log(tmp_path):
     log, = tmp_path.rglob('*.log')
     text = log.read_text()
     assert ('INFO - Multigrid: 3 epochs in 2 stages, 60 '
-            'iterations, 3 evaluations; base training: 6 epochs') in text
+            'iterations; base training: 6 epochs') in text
     assert 'INFO - mmaction_multigrid: mmengine loads checkpoints by' in text
     assert ('WARNING - Multigrid: the schedule has 60 '
             'iterations, base training 240') in text
