@@ -112,21 +112,17 @@ def load_schedule(
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table, no wider than its cells and words of its headings.
+    """Print a table.
 
     Args:
         columns (Sequence[str]): Headings. The first column is aligned to the
             left.
-        rows (Iterable[Sequence[str]]): Cells; an empty row is an empty line.
+        rows (Iterable[Sequence[str]]): Cells.
     """
-    rows, table = list(rows), Table(box=None, pad_edge=False)
-    for i, column in enumerate(columns):
-        cells = [*column.split(), *(row[i] for row in rows if row)]
-        table.add_column(
-            column,
-            justify='right' if i else 'left',
-            vertical='bottom',
-            max_width=max(map(len, cells), default=1))
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        justify = 'right' if table.columns else 'left'
+        table.add_column(column, justify=justify, vertical='bottom')
     for row in rows:
         table.add_row(*row)
     Console(
@@ -134,3 +130,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         markup=False,
         highlight=False,
         emoji=False).print(table)
+
+
+def format_time(seconds: float) -> str:
+    """Write a duration in seconds, minutes or hours, by its size."""
+    unit, size = 's', 1
+    for name, length in (('min', 60), ('h', 3600)):
+        if seconds >= 2 * length:
+            unit, size = name, length
+    return f'{seconds / size:.{1 if seconds < 100 * size else 0}f} {unit}'

@@ -1,15 +1,13 @@
-"""Compare training runs by their logs: accuracy against wall-clock."""
+"""Compare training runs by their logs: accuracy against time."""
 
 import argparse
-from typing import List, Optional
+from typing import List
 
 from ..profiling.drawing import draw_runs
 from ..profiling.runs import Run, read_run
-from .common import print_table
+from .common import format_time, print_table
 
-COLUMNS = ('run', 'epochs', 'iterations', 'wall-clock', 'score', 'training',
-           'waiting for data', 'evaluating')
-MARGINS = (5., 2., 1., 0.5, 0.)  # points below the first run's end
+MARGIN = 1.  # points below the first run's end
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,11 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--out',
         metavar='FILE',
-        help='draw the score against wall-clock, with the stages shaded')
+        help='draw the score against training time, with the stages shaded')
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the tables, and draw if asked to."""
+    """Print the table, and draw if asked to."""
     runs = [read_run(work_dir, args.metric) for work_dir in args.work_dirs]
     print_runs(runs)
     if args.out:
@@ -38,30 +36,18 @@ def run(args: argparse.Namespace) -> None:
 
 
 def print_runs(runs: List[Run]) -> None:
-    """Print runs, and compare the others to the first."""
-    base, *others = runs
-    rows = [(run.name, str(run.end.epoch or '-'), str(run.end.iterations),
-             _seconds(run.end.seconds), f'{run.end.score:.1f} %',
-             *(f'{100 * part / max(run.seconds, 1e-9):.0f} %'
-               for part in (run.training, run.waiting, run.evaluating)))
-            for run in runs]
-    print_table(COLUMNS, rows)
-    if others:
-        rows = [('the end', [run.end.seconds for run in runs])]
-        for score in (base.end.score - margin for margin in MARGINS):
-            rows.append(
-                (f'{score:.1f} %', [run.time_to(score) for run in runs]))
-        print()
-        print_table([
-            'time to', *(run.name for run in runs), *(f'{run.name} is faster'
-                                                      for run in others)
-        ], [(name, *map(_seconds, times),
-             *(f'{times[0] / time:.2f}x' if times[0] and time else '-'
-               for time in times[1:])) for name, times in rows])
-
-
-def _seconds(seconds: Optional[float]) -> str:
-    if seconds is None:
-        return '-'
-    return f'{seconds / 3600:.1f} h' if seconds >= 3 * 3600 else (
-        f'{seconds:.0f} s')
+    """Print runs, and how fast each comes close to the first one's end."""
+    goal, rows = runs[0].end.score - MARGIN, []
+    base_time = runs[0].time_to(goal)
+    for run in runs:
+        time = run.time_to(goal)
+        rows.append(
+            (run.name, str(run.end.epoch or '-'), str(run.end.iterations),
+             format_time(run.end.seconds),
+             f'{100 * run.waiting / max(run.seconds, 1e-9):.0f} %',
+             f'{run.end.score:.1f} %', format_time(time) if time else '-',
+             f'{base_time / time:.2f}' if time else '-'))
+    print_table(
+        ('run', 'epochs', 'iterations', 'training time', 'waiting for data',
+         'score', f'time to {goal:.1f} %', 'times as fast'), rows)
+    print('times are without validations and checkpoints')

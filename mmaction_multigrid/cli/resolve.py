@@ -15,9 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'out',
         metavar='OUT',
         nargs='?',
-        default=argparse.SUPPRESS,
         help='file to write; printed where there is none')
-    parser.add_argument('--out', metavar='OUT', help='the same')
 
 
 def run(args: argparse.Namespace) -> None:

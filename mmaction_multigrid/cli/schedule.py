@@ -4,7 +4,6 @@ import argparse
 import json
 
 from ..config.describe import describe
-from ..profiling.drawing import draw_schedule
 from .common import add_config, load_config, load_schedule, print_table
 
 
@@ -16,14 +15,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=['table', 'json'],
         default='table',
         help='default: table')
-    parser.add_argument(
-        '--png',
-        metavar='FILE',
-        help='draw clip shape, batch and lr over iterations')
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the schedule, and draw it if asked to."""
+    """Print the schedule."""
     cfg = load_config(args)
     schedule, frame_interval, clips = load_schedule(cfg, args)
     batch_size = cfg.train_dataloader.batch_size
@@ -32,30 +27,30 @@ def run(args: argparse.Namespace) -> None:
     if args.format == 'json':
         print(json.dumps(info))
     else:
-        print_stages(info, batch_size, schedule.settings.max_batch_factor)
-    if args.png:
-        draw_schedule(schedule, batch_size, args.png)
+        print_stages(info, batch_size)
 
 
-def print_stages(info: dict, batch_size: int, cap: object) -> None:
+def print_stages(info: dict, batch_size: int) -> None:
     """Print one row per stage, and the iterations of the schedule."""
-    gain = 'fewer iterations' if cap is None else 'less computing'
-    print(f'{info["max_epochs"]} epochs, {info["predicted_speedup"]:.2f}x '
-          f'{gain} than the base\nbatches per GPU: clips x frames x crop')
+    print(f'{info["max_epochs"]} epochs, {100 * info["relative_cost"]:.0f} % '
+          "of base training's computing\n"
+          'batches per GPU: clips x frames x crop')
     rows = []
     for stage in info['stages']:
         begin, end = stage['begin'], stage['end']
-        points = [point for point in info['lr_factors'] if point[0] < end]
-        first = [epoch <= begin for epoch, _ in points].count(True) - 1
-        rows.append(
-            (f'{begin + 1}-{end}', str(stage['lr_step']),
-             ' '.join(f'{factor * batch_size}x{frames}x{crop}'
-                      for factor, frames, crop in stage['shapes']),
-             '-'.join(map(str, stage['frame_interval']
-                          or '-')), str(stage['bn_splits']),
-             ', '.join(f'{factor:.4g}' for _, factor in points[first:])))
-    print_table(('epochs', 'lr step', 'batches', 'frame interval', 'BN splits',
-                 'lr factor'), rows)
+        rows.append((f'{begin + 1}-{end}', str(stage['lr_step']),
+                     ' '.join(f'{factor * batch_size}x{frames}x{crop}'
+                              for factor, frames, crop in stage['shapes']),
+                     '-'.join(map(str, stage['frame_interval']
+                                  or '-')), str(stage['bn_splits']),
+                     ', '.join(f'{factor:.4g}'
+                               for epoch, factor in info['lr_factors']
+                               if begin <= epoch < end)))
+    print_table(('epochs', 'lr\nstep', 'batches', 'frame\ninterval',
+                 'BN\nsplits', 'lr factor'), rows)
     if info['updates']:
-        print(f'{info["updates"]} iterations, base '
-              f'training {info["base_updates"]}')
+        print(f'{info["updates"]} iterations; base training has '
+              f'{info["base_updates"]}')
+    print('lr: optim_wrapper.optimizer.lr x lr factor; with another batch '
+          'size or number of\nGPUs than the base config is for, change that '
+          'lr in proportion, or train with\n--auto-scale-lr')

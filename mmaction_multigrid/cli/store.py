@@ -63,11 +63,14 @@ def add_build(builder: argparse.ArgumentParser) -> None:
     add('--root',
         type=Path,
         help="folder of the videos, data_prefix; default: the config's")
-    add('--config',
+    lists = builder.add_mutually_exclusive_group()
+    lists.add_argument(
+        '--config',
         help='multigrid config: what its shapes need, '
         'from what its pipeline reads')
-    add('--delimiter',
-        help='between path and label, without --config; default: white space')
+    lists.add_argument(
+        '--delimiter',
+        help='between path and label of LIST; default: white space')
     sizes = builder.add_mutually_exclusive_group()
     sizes.add_argument(
         '--sides',
@@ -100,39 +103,29 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    if not args.config and not (args.sides and args.list):
-        raise ValueError('--config is missing: it tells videos and '
-                         'sizes; or give LIST and --sides')
-    if args.config and args.delimiter:
-        raise ValueError(f'--delimiter {args.delimiter!r}: the '
-                         'list is read as the dataset of --config '
-                         'reads it; set the delimiter there')
-    # Wrong settings are refused before the list is read.
-    store_settings(args.sides or (2**15, ), args.quality, args.frame_stride)
     if args.config:
         cfg = Config.fromfile(args.config)
         init_default_scope(cfg.get('default_scope') or 'mmaction')
         sources = sources_of(cfg, args.list, args.root)
         sides = args.sides or sides_of(cfg, sources, args.full)
-    else:
+    elif args.sides and args.list:
         sources = sources_in(args.list, args.root or Path(), args.delimiter)
         sides = args.sides
+    else:
+        raise ValueError('--config is missing, which names videos and sizes; '
+                         'or give LIST and --sides')
     settings = store_settings(sides, args.quality, args.frame_stride)
     result = build(sources, args.store, settings, args.processes
                    or os.cpu_count() or 1, args.part)
     failed = result['failed']
-    if failed and not result['videos']:
-        hint = '' if args.config else '; are --root and --delimiter right?'
-        raise ValueError(f'{args.store}: none of these {len(sources)} videos '
-                         'could be copied. The first: '
-                         f'{min(failed.values())}{hint}')
     print(f'{args.store}: {result["videos"]} of these '
           f'{len(sources)} videos with short sides of '
           f'{", ".join(map(str, settings["sides"]))} pixels')
     if failed:
-        print(f'{len(failed)} videos could not be copied, and '
-              'are read from their originals' +
-              (f': {args.store / FAILED}' if result['finished'] else ''))
+        print(f'{len(failed)} videos could not be copied, and are read from '
+              f'their originals; the first: {min(failed.values())}' +
+              (f'. All are in {args.store / FAILED}' *
+               bool(result['finished'])))
     if not result['finished']:
         print('part {}/{} is done; the store '
               'can be used when all parts are'.format(*args.part))

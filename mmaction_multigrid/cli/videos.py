@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections import Counter
 from pathlib import Path
 
 from rich.progress import track
@@ -51,21 +50,19 @@ def run(args: argparse.Namespace) -> int:
         video_path(str(args.root / line.strip().split(args.delimiter)[0]))
         for line in lines
     ]
-    kinds, fine = Counter(), []
+    fine = []
     found = track(
         check_videos(paths, args.timeout, args.processes),
         'opening',
         len(paths),
         disable=not sys.stdout.isatty())
     for line, (path, answer) in zip(lines, found):
-        kind = answer.split(':')[0]
-        if kind == 'fine':
+        if answer == 'fine':
             fine.append(line)
         else:
             print(f'{path}\t{answer}')
-        kinds[kind if kind in ('fine', 'hang', 'crash') else 'error'] += 1
-    print(f'{len(lines)} videos: ' +
-          ', '.join(f'{count} {kind}' for kind, count in kinds.most_common()))
+    print(f'{len(lines)} videos: {len(fine)} fine, '
+          f'{len(lines) - len(fine)} cannot be read')
     if args.out:
         args.out.write_text(''.join(f'{line}\n' for line in fine), 'utf-8')
     return int(len(fine) < len(lines))

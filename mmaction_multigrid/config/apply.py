@@ -2,6 +2,7 @@
 
 import copy
 import logging
+from types import FunctionType
 from typing import Any, Mapping, Optional, Tuple
 
 from mmengine.config import Config, ConfigDict
@@ -11,12 +12,11 @@ from mmaction.registry import TRANSFORMS
 from ..core.schedule import MultigridSchedule
 from ..core.stages import stages_to_config
 from ..core.transform_rules import type_name
-from .auto import clamped_frames, complete, make_schedule
-from .base import position_warnings, read_base
-from .curve_lr import lr_config
+from .auto import complete, make_schedule
+from .base import read_base, with_pipelines
+from .base_lr import CurveLR
 from .pipeline import wrap_pipeline
-from .sections import check_count, name_types, section
-from .settings import Settings
+from .settings import Settings, section
 
 PACKAGE = 'mmaction_multigrid'
 # Seconds for one batch, after which a decoder that hangs ends training.
@@ -45,21 +45,16 @@ def multigrid_schedule(cfg: Config,
             be trained with multigrid.
     """
     settings = Settings.from_dict(cfg['multigrid'])
-    base, curve, frame_interval = read_base(cfg)
+    base, base_lr, frame_interval = read_base(cfg)
     settings = complete(settings, base, cfg, clips, processes)
-    schedule = make_schedule(base, settings, curve)
-    for wanted, got in clamped_frames(base, settings):
-        _warn(f'clips of {wanted} frames have {got}: the network takes '
-              f'multiples of {base.frame_multiple}')
-    backbone = section(section(cfg, 'model'), 'backbone', 'model.')
-    for text in position_warnings(backbone, base.num_frames, base.crop_size):
-        _warn(text)
+    schedule = make_schedule(base, settings, base_lr)
     if schedule.dropped:
         _warn(
             f'{schedule.dropped} of {schedule.dropped + len(schedule.stages)} '
             'stages are shorter than half an epoch and left out, with an lr '
-            'decay that begins in one; more epochs, or a larger '
-            'multigrid.epoch_factor, keep them')
+            'decay that begins in one. To keep them, train more epochs first '
+            '(multigrid.epoch_factor); if that takes too long, list fewer '
+            'shapes in multigrid.long_cycle_factors')
     return schedule, frame_interval
 
 
@@ -103,10 +98,29 @@ def apply_multigrid(cfg: Config) -> Config:
     return cfg
 
 
+def name_types(value: Any) -> Any:
+    """Replace classes and functions by names that registries find.
+
+    Args:
+        value: A config or a part of one: ``type=SGD`` of a config that
+            imports it becomes ``type='torch.optim.sgd.SGD'``.
+
+    Returns:
+        The same in new plain dicts, lists and tuples.
+    """
+    if isinstance(value, Mapping):
+        return {key: name_types(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(name_types(entry) for entry in value)
+    if isinstance(value, (type, FunctionType)):
+        name = f'{value.__module__}.{value.__qualname__}'
+        return value if '<' in name else name  # a local one has no name
+    return value
+
+
 def _resolve(cfg: Config) -> None:
     """Write all that follows from ``multigrid`` into a config."""
     schedule, _ = multigrid_schedule(cfg)
-    settings = schedule.settings
     base_shape = (schedule.base.num_frames, schedule.base.crop_size)
     drop_last = bool(cfg['train_dataloader'].get('drop_last', False))
     cfg['train_dataloader'] = _resolve_dataloader(cfg['train_dataloader'],
@@ -115,12 +129,9 @@ def _resolve(cfg: Config) -> None:
     cfg['train_cfg'] = dict(
         type='MultigridTrainLoop',
         max_epochs=schedule.max_epochs,
-        eval_freq=settings.eval_freq)
+        eval_freq=schedule.settings.eval_freq)
     cfg['param_scheduler'] = [lr_config(schedule, drop_last)]
-    cfg['custom_hooks'] = [
-        *_resolve_hooks(cfg.get('custom_hooks'), schedule, base_shape),
-        *_resolve_compile(cfg.pop('compile', None))
-    ]
+    cfg['custom_hooks'] = _resolve_hooks(cfg, schedule, base_shape)
     cfg['default_hooks'] = _resolve_default_hooks(
         section(cfg, 'default_hooks'))
     cfg['custom_imports'] = _resolve_imports(section(cfg, 'custom_imports'))
@@ -130,21 +141,25 @@ def _resolve(cfg: Config) -> None:
 
 def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule,
                         base_shape: Tuple[int, int]) -> dict:
-    dataloader = dict(dataloader)
     if dataloader.get('batch_sampler') is not None:
         raise ValueError('train_dataloader.batch_sampler = '
                          f'{dataloader["batch_sampler"]!r}: multigrid sets '
-                         'one of its own; leave it out of the base config')
-    check_count('train_dataloader.batch_size', dataloader.get('batch_size'))
+                         'another one; leave it out of the base config')
     # A partial batch would have another cost and lr than its shape.
     dataloader.pop('drop_last', None)
     dataloader['batch_sampler'] = dict(
         type='MultigridBatchSampler', stages=stages_to_config(schedule.stages))
-    dataset = _resolve_dataset(dataloader['dataset'], schedule.settings)
+    settings = schedule.settings
+    for dataset in with_pipelines(dataloader['dataset']):
+        pipeline = dataset['pipeline']
+        if settings.grid_store:
+            pipeline = TRANSFORMS.get('GridStoreInit').insert(
+                dataset, settings.grid_store, settings.grid_store_full)
+        dataset['pipeline'] = wrap_pipeline(pipeline)
     dataloader['dataset'] = dict(
         type='MultigridDataset',
         base_shape=base_shape,
-        dataset=dict(type='ReplaceBrokenClips', dataset=dataset))
+        dataset=dict(type='ReplaceBrokenClips', dataset=dataloader['dataset']))
     if dataloader.get('num_workers', 0):
         dataloader['persistent_workers'] = True
         dataloader.setdefault('timeout', LOADER_TIMEOUT)
@@ -164,35 +179,38 @@ def _drop_scopes(cfg: Config) -> None:
                 loader[key].pop('_scope_', None)
 
 
-def _resolve_dataset(dataset: Any, settings: Settings) -> Any:
-    """Wrap the transforms of all pipelines in a dataset's config."""
-    if isinstance(dataset, (list, tuple)):
-        return [_resolve_dataset(entry, settings) for entry in dataset]
-    dataset = dict(dataset)
-    if dataset.get('pipeline'):
-        pipeline = dataset['pipeline']
-        if settings.grid_store:
-            pipeline = TRANSFORMS.get('GridStoreInit').insert(
-                dataset, settings.grid_store, settings.grid_store_full)
-        dataset['pipeline'] = wrap_pipeline(pipeline)
-    for key in ('dataset', 'datasets'):
-        if isinstance(dataset.get(key), (dict, list, tuple)):
-            dataset[key] = _resolve_dataset(dataset[key], settings)
-    return dataset
+def lr_config(schedule: MultigridSchedule, drop_last: bool) -> dict:
+    """Write the lr of a schedule as the config of a scheduler.
+
+    Args:
+        schedule (MultigridSchedule): The schedule.
+        drop_last (bool): ``drop_last`` of base training's data loader.
+    """
+    lr = schedule.lr
+    config = dict(type='MultigridLR', points=list(lr.points))
+    if lr.warmup_epochs:
+        config.update(
+            warmup_epochs=lr.warmup_epochs, warmup_factor=lr.warmup_factor)
+    if lr.final:
+        config.update(final=lr.final)
+    if isinstance(lr, CurveLR) and lr.clock:
+        config.update(
+            type='MultigridCurveLR',
+            base=dict(lr.curve.config, drop_last=drop_last),
+            clock=[tuple(span[:4]) for span in lr.clock])
+    return config
 
 
-def _resolve_hooks(hooks: Any, schedule: MultigridSchedule,
+def _resolve_hooks(cfg: Config, schedule: MultigridSchedule,
                    base_shape: Tuple[int, int]) -> list:
     settings = schedule.settings
-    if hooks is not None and not isinstance(hooks, (list, tuple)):
-        raise TypeError(f'custom_hooks = {hooks!r}: must be a list')
-    hooks = list(hooks or [])
     about = dict(
         max_epochs=schedule.base.max_epochs,
         relative_cost=round(1 / schedule.predicted_speedup, 4),
         max_batch_factor=settings.max_batch_factor,
         lr_scaling=settings.lr_scaling)
-    added = [
+    hooks = [
+        *section(cfg, 'custom_hooks', kind=list),
         dict(type='MultigridHook', bn_base_size=settings.bn_base_size),
         dict(type='InterpolatePosEmbedHook'),
         dict(type='ResumeCheckHook'),
@@ -200,48 +218,44 @@ def _resolve_hooks(hooks: Any, schedule: MultigridSchedule,
         dict(type='PrefetchHook'),
     ]
     # The base config may have a BadVideosHook with another max_share.
-    own = [type_name(h.get('type')) for h in hooks if isinstance(h, Mapping)]
-    if 'BadVideosHook' not in own:
-        added.append(dict(type='BadVideosHook'))
+    names = [type_name(h.get('type')) for h in hooks if isinstance(h, Mapping)]
+    if 'BadVideosHook' not in names:
+        hooks.append(dict(type='BadVideosHook'))
     if settings.precise_bn:
-        added.append(
+        hooks.append(
             dict(
                 type='PreciseBNHook',
                 base_shape=base_shape,
                 num_batches=settings.precise_bn))
-    return hooks + added
-
-
-def _resolve_compile(options: Any) -> list:
-    """Replace mmengine's ``compile``, which compiles every iteration."""
-    if options is None or options is False:
-        return []
-    if options is not True and not isinstance(options, Mapping):
-        raise TypeError(f'compile = {options!r}: must be True, False or a '
-                        'dict of arguments of torch.compile')
-    options = {} if options is True else options
-    return [dict(options, type='CompileBackboneHook')]
+    # mmengine's own ``compile`` would compile every iteration anew.
+    options = cfg.pop('compile', None)
+    if options:
+        if options is not True and not isinstance(options, Mapping):
+            raise TypeError(f'compile = {options!r}: must be True, False or a '
+                            'dict of arguments of torch.compile')
+        hooks.append(
+            dict(
+                {} if options is True else options,
+                type='CompileBackboneHook'))
+    return hooks
 
 
 def _resolve_default_hooks(hooks: Mapping) -> dict:
-    # The base config may save no checkpoints.
-    if 'checkpoint' in hooks and hooks['checkpoint'] is None:
-        return dict(hooks)
     checkpoint = dict(section(hooks, 'checkpoint', 'default_hooks.'))
     kind = type_name(checkpoint.get('type', 'CheckpointHook'))
-    if kind == 'CheckpointHook':
-        checkpoint['type'] = 'MultigridCheckpointHook'
-        for key in ('interval', 'by_epoch'):
-            checkpoint.pop(key, None)
+    # The base config may have another hook, or save no checkpoints.
+    if kind != 'CheckpointHook' or hooks.get('checkpoint', {}) is None:
+        return dict(hooks)
+    checkpoint['type'] = 'MultigridCheckpointHook'
+    for key in ('interval', 'by_epoch'):
+        checkpoint.pop(key, None)
     return {**hooks, 'checkpoint': checkpoint}
 
 
 def _resolve_imports(imports: Mapping) -> dict:
     imports = dict(imports or dict(allow_failed_imports=False))
-    names = imports.get('imports') or []
-    names = [names] if isinstance(names, str) else names
-    if not isinstance(names, (list, tuple)):
-        raise TypeError(
-            f'custom_imports.imports = {names!r}: must be a list of modules')
+    if isinstance(imports.get('imports'), str):
+        imports['imports'] = [imports['imports']]
+    names = section(imports, 'imports', 'custom_imports.', list)
     imports['imports'] = names if PACKAGE in names else [*names, PACKAGE]
     return imports

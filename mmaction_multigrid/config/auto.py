@@ -1,25 +1,23 @@
 """Settings that follow from the rest of a config."""
 
+import copy
 import os
 from dataclasses import replace
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Mapping, Optional
 
 from mmengine.dist import get_world_size
 from mmengine.registry import DefaultScope
 
 from mmaction.registry import DATA_SAMPLERS, DATASETS
-from ..core.batch_sampler import is_positive_int
 from ..core.schedule import MultigridSchedule, make_grid
 from ..core.settings import BaseTraining
-from ..core.shapes import round_to
 from ..core.transform_rules import type_name
 from ..loading.train_data import build_dataset
-from .base_lr import BaseCurve
-from .curve_lr import follow_curve
-from .finish import finish_on_full_clips
+from .base import with_pipelines
+from .base_lr import BaseLR, curve_lr
 from .describe import count_base_iterations, count_iterations
-from .sections import section
-from .settings import AUTO, Settings
+from .finish import finish_on_full_clips
+from .settings import AUTO, Settings, check_count, section
 
 # Environment variable of a launcher that holds the number of processes.
 PROCESSES = dict(
@@ -36,9 +34,8 @@ CAPS = (None, 8, 4, 2, 1)
 
 def count_processes(cfg: Mapping) -> int:
     """Count the processes that the launcher of a config started."""
-    variable = PROCESSES.get(cfg.get('launcher') or 'none', '')
-    number = os.environ.get(variable, '')
-    return max(1, int(number)) if number.isdigit() else 1
+    variable = PROCESSES.get(cfg.get('launcher'), '')
+    return int(os.environ.get(variable) or 1)
 
 
 def count_clips(dataloader: Mapping) -> Optional[int]:
@@ -67,8 +64,11 @@ def _count(dataloader: Mapping) -> int:
     name = scope.scope_name if scope else 'mmaction'
     with DefaultScope.overwrite_default_scope(name):
         dataset, sampler = dataloader['dataset'], dataloader.get('sampler')
+        bare = copy.deepcopy(dataset)
+        for part in with_pipelines(bare):
+            part['pipeline'] = []
         try:
-            dataset = build_dataset(_without_transforms(dataset))
+            dataset = build_dataset(bare)
         except (AssertionError, LookupError):  # it looks at its transforms
             dataset = DATASETS.build(dataset)
         if isinstance(sampler, Mapping):
@@ -79,23 +79,9 @@ def _count(dataloader: Mapping) -> int:
         return len(sampler) * get_world_size()
 
 
-def _without_transforms(dataset: Any) -> Any:
-    if isinstance(dataset, (list, tuple)):
-        return [_without_transforms(part) for part in dataset]
-    if not isinstance(dataset, Mapping):
-        return dataset
-    found = dict(dataset)
-    for key, value in dataset.items():
-        if key == 'pipeline':
-            found[key] = []
-        elif key in ('dataset', 'datasets'):
-            found[key] = _without_transforms(value)
-    return found
-
-
-def lr_rule(optim_wrapper: Any) -> str:
+def lr_rule(optim_wrapper: Mapping) -> str:
     """Choose ``'sqrt'`` for Adam and similar optimizers, else ``'linear'``."""
-    optimizer = section(optim_wrapper or {}, 'optimizer', 'optim_wrapper.')
+    optimizer = section(optim_wrapper, 'optimizer', 'optim_wrapper.')
     name = type_name(optimizer.get('type', '')).lower()
     return 'sqrt' if any(kind in name for kind in ADAPTIVE) else 'linear'
 
@@ -107,50 +93,34 @@ def complete_stages(base: BaseTraining, settings: Settings) -> Settings:
         ValueError: The network does not take a stage's clips.
     """
     grid, stages = make_grid(base, settings), []
+    multiples = dict(
+        num_frames=base.frame_multiple, crop_size=grid.crop_multiple)
     for entry in settings.stages or ():
-        frames = entry.get('num_frames', base.num_frames)
-        if frames % base.frame_multiple:
-            raise ValueError(f'multigrid.stages: num_frames = {frames}: the '
-                             'network takes clips of a multiple of '
-                             f'{base.frame_multiple} frames')
-        crop = entry.get('crop_size', base.crop_size)
-        if crop % grid.crop_multiple and crop != base.crop_size:
-            raise ValueError(f'multigrid.stages: crop_size = {crop}: must be '
-                             f'a multiple of {grid.crop_multiple}')
-        factor = entry.get('batch_factor') or grid.batch_factor(frames, crop)
-        stages.append({
-            **entry, 'num_frames': frames,
-            'crop_size': crop,
-            'batch_factor': factor
-        })
+        stage = dict(
+            entry,
+            **{key: entry.get(key, getattr(base, key))
+               for key in multiples})
+        for key, multiple in multiples.items():
+            if stage[key] % multiple and stage[key] != getattr(base, key):
+                raise ValueError(f'multigrid.stages: {key} = {stage[key]}: '
+                                 'the network takes clips of a multiple of '
+                                 f'{multiple}')
+        stage.setdefault(
+            'batch_factor',
+            grid.batch_factor(stage['num_frames'], stage['crop_size']))
+        stages.append(stage)
     return replace(settings, stages=tuple(stages) or None)
-
-
-def clamped_frames(base: BaseTraining,
-                   settings: Settings) -> List[Tuple[int, int]]:
-    """List the long cycle's frames that the network cannot take.
-
-    Returns:
-        list[tuple[int, int]]: Frames by the factors, and those that are
-        used instead.
-    """
-    if settings.stages is not None or not settings.long_cycle:
-        return []
-    pairs = {(round_to(base.num_frames * factor, 1),
-              round_to(base.num_frames * factor, base.frame_multiple))
-             for factor, _ in settings.long_cycle_factors}
-    return sorted(pair for pair in pairs if pair[0] != pair[1])
 
 
 def make_schedule(base: BaseTraining,
                   settings: Settings,
-                  curve: Optional[BaseCurve] = None) -> MultigridSchedule:
+                  base_lr: Optional[BaseLR] = None) -> MultigridSchedule:
     """Make a schedule.
 
     Args:
         base (BaseTraining): The base config's training.
         settings (Settings): The ``multigrid`` settings.
-        curve (BaseCurve, optional): The base config's lr where that is more
+        base_lr (BaseLR, optional): The base config's lr where that is more
             than steps. Defaults to None.
 
     Raises:
@@ -160,7 +130,9 @@ def make_schedule(base: BaseTraining,
     schedule = MultigridSchedule(base, complete_stages(base, settings))
     if settings.finish != 'short_cycle':
         schedule = finish_on_full_clips(schedule, settings.finish)
-    return schedule if curve is None else follow_curve(schedule, curve)
+    if base_lr is not None:
+        schedule.lr = curve_lr(schedule, base_lr)
+    return schedule
 
 
 def enough_iterations(base_iterations: int) -> int:
@@ -211,12 +183,11 @@ def complete(settings: Settings,
             which means those of the launcher.
 
     Raises:
-        ValueError: ``max_batch_factor`` is ``'auto'``, and the clips cannot
-            be counted.
+        ValueError: The batch size is impossible; or ``max_batch_factor`` is
+            ``'auto'``, and the clips cannot be counted.
     """
     batch_size = section(cfg, 'train_dataloader').get('batch_size')
-    if not is_positive_int(batch_size):  # refused elsewhere
-        return replace(settings, max_batch_factor=None)
+    check_count('train_dataloader.batch_size', batch_size)
     if settings.lr_scaling is None:
         rule = lr_rule(section(cfg, 'optim_wrapper'))
         settings = replace(settings, lr_scaling=rule)

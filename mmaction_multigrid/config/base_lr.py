@@ -1,15 +1,21 @@
-"""The learning rate of the base config, as mmengine's schedulers set it."""
+"""The learning rate of the base config, and a scheduler that follows it."""
 
 from array import array
-from math import isfinite
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import count
+from math import ceil, floor, isfinite
+from typing import (Any, Callable, Iterator, List, Mapping, Optional, Sequence,
+                    Tuple)
 
 import torch
 from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
 
 from mmaction.registry import PARAM_SCHEDULERS
+from ..core.lr import EpochSpan, MultigridLR, PiecewiseLR, last_points
+from ..core.schedule import MultigridSchedule
 from ..core.transform_rules import type_name
-from .sections import is_number
+from .settings import is_number
 
 STEPS = ('MultiStepLR', 'StepLR')
 # Longest schedule that is evaluated epoch by epoch.
@@ -20,120 +26,161 @@ EPOCH_LENGTH = 50
 EPS = 1e-6
 
 
-class _LRHistory:
-    """Step mmengine's schedulers as a Runner does and keep every lr."""
-
-    def __init__(self, schedulers: Sequence[dict], lrs: Sequence[float],
-                 epoch_length: int) -> None:
-        groups = [
-            dict(params=[torch.nn.Parameter(torch.zeros(()))], lr=lr)
-            for lr in lrs
-        ]
-        self.optimizer = torch.optim.SGD(groups, lr=1.)
-        self.schedulers = [
-            PARAM_SCHEDULERS.build(
-                dict(config),
-                default_args=dict(
-                    optimizer=self.optimizer, epoch_length=epoch_length))
-            for config in schedulers
-        ]
-        self.optimizer.step()  # else the schedulers warn
-        self.epoch_length = epoch_length
-        self.count = 0
-        self.values = [array('d') for _ in lrs]
-        self._append()
-
-    def _append(self) -> None:
-        self.count += 1
-        for values, group in zip(self.values, self.optimizer.param_groups):
-            values.append(group['lr'])
-
-    def at(self, iteration: int) -> List[float]:
-        """Return the lr of each parameter group at an iteration."""
-        while self.count <= iteration:
-            epoch_ends = self.count % self.epoch_length == 0
-            # Those that count iterations come first, as in the Runner's hook.
-            for by_epoch in (False, True)[:1 + epoch_ends]:
-                for scheduler in self.schedulers:
-                    if scheduler.by_epoch == by_epoch:
-                        scheduler.step()
-            self._append()
-        return [values[iteration] for values in self.values]
+def _step_through(schedulers: Sequence[dict], lrs: Sequence[float],
+                  epoch_length: int) -> Iterator[List[float]]:
+    """Yield the lr of each parameter group at every iteration of a Runner."""
+    groups = [
+        dict(params=[torch.nn.Parameter(torch.zeros(()))], lr=lr) for lr in lrs
+    ]
+    optimizer = torch.optim.SGD(groups, lr=1.)
+    built = [
+        PARAM_SCHEDULERS.build(
+            dict(config),
+            default_args=dict(optimizer=optimizer, epoch_length=epoch_length))
+        for config in schedulers
+    ]
+    optimizer.step()  # else the schedulers warn
+    for done in count(1):
+        yield [group['lr'] for group in optimizer.param_groups]
+        # Those that count iterations come first, as in the Runner's hook.
+        for by_epoch in (False, True)[:1 + (done % epoch_length == 0)]:
+            for scheduler in built:
+                if scheduler.by_epoch == by_epoch:
+                    scheduler.step()
 
 
 class BaseLR:
-    """Learning rate of base training at any epoch.
+    """Factor of the base lr at any epoch of base training.
 
     The warm-up is left out before its end, because multigrid has its own.
 
     Args:
         schedulers (Sequence[dict]): ``param_scheduler`` of the base config.
         max_epochs (int): Epochs of base training.
+        warmup (int, optional): Index of the warm-up's scheduler, if any.
         lrs (Sequence[float]): Base lr of each parameter group.
-        epoch_length (int): Iterations of an epoch of base training. Defaults
-            to 50.
-        warmup (int, optional): Index of the warm-up's scheduler. Defaults to
-            None, which means no warm-up.
-
-    Raises:
-        Exception: mmengine refuses a scheduler.
+        epoch_length (int): Iterations of its epochs. Defaults to 50.
     """
 
     def __init__(self,
                  schedulers: Sequence[dict],
                  max_epochs: int,
-                 lrs: Sequence[float],
-                 epoch_length: int = EPOCH_LENGTH,
-                 warmup: Optional[int] = None) -> None:
-        self.max_epochs, self.epoch_length = max_epochs, epoch_length
-        # The Runner sets the end of schedulers that have none.
-        schedulers = [{'end': max_epochs, **config} for config in schedulers]
-        self._lr = self._before = _LRHistory(schedulers, lrs, epoch_length)
-        self._warmup_end = 0.
-        if warmup is not None:
-            self._warmup_end = schedulers.pop(warmup)['end']
-            self._before = _LRHistory(schedulers, lrs, epoch_length)
-
-    def __call__(self, epoch: float) -> List[float]:
-        """Return the lr of each parameter group at a fractional epoch."""
-        iteration = int(epoch * self.epoch_length + EPS)
-        last = self.max_epochs * self.epoch_length - 1
-        in_warmup = epoch + EPS < self._warmup_end
-        history = self._before if in_warmup else self._lr
-        return history.at(max(0, min(iteration, last)))
-
-
-class BaseCurve:
-    """Factor of base training's lr at a fractional epoch of it.
-
-    Args:
-        schedulers (list[dict]): The schedulers.
-        max_epochs (int): Epochs of base training.
-        base_lr (float): The lr that the factor relates to.
-        warmup (int, optional): Index of the warm-up's scheduler.
-        epoch_length (int): Iterations of an epoch. Defaults to 50.
-
-    Attributes:
-        config (dict): ``base`` of :class:`MultigridCurveLR`.
-    """
-
-    def __init__(self,
-                 schedulers: List[dict],
-                 max_epochs: int,
-                 base_lr: float,
                  warmup: Optional[int],
+                 lrs: Sequence[float],
                  epoch_length: int = EPOCH_LENGTH) -> None:
         self.config = dict(
             schedulers=schedulers, max_epochs=max_epochs, warmup=warmup)
-        self._lr = BaseLR(
-            lrs=[base_lr], epoch_length=epoch_length, **self.config)
-        self._base_lr = base_lr
+        self.lrs, self.epoch_length = lrs, epoch_length
+        # The Runner sets the end of schedulers that have none.
+        whole = [{'end': max_epochs, **config} for config in schedulers]
+        rest = [config for i, config in enumerate(whole) if i != warmup]
+        self._warmup_end = 0. if warmup is None else whole[warmup]['end']
+        self._last = max_epochs * epoch_length - 1
+        # After the warm-up and before its end: the lr so far, of all groups
+        # in turn, and how it goes on.
+        self._histories = [(array('d'), _step_through(part, lrs, epoch_length))
+                           for part in (whole, rest)]
 
-    def __call__(self, epoch: float) -> float:
-        return self._lr(epoch)[0] / self._base_lr
+    def __call__(self, epoch: float, group: int = 0) -> float:
+        """Return the factor of a parameter group at a fractional epoch."""
+        values, following = self._histories[epoch + EPS < self._warmup_end]
+        iteration = int(epoch * self.epoch_length + EPS)
+        i = max(0, min(iteration, self._last)) * len(self.lrs) + group
+        while len(values) <= i:
+            values.extend(next(following))
+        return values[i] / self.lrs[group] if self.lrs[group] else 0.
 
 
-def _check_scheduler(config: Any, max_epochs: int) -> dict:
+@dataclass(frozen=True)
+class CurveLR(PiecewiseLR):
+    """Factor of the base lr where base training's is more than steps.
+
+    Attributes:
+        curve (callable): Factor of base training at an epoch of it.
+        clock (tuple[EpochSpan]): Epochs in which the curve applies. In all
+            others the factor is that of ``points``.
+    """
+    curve: Optional[Callable[[float], float]] = None
+    clock: Tuple[EpochSpan, ...] = ()
+
+    def changes(self, stages: Sequence) -> Sequence[Tuple[float, float]]:
+        """List the factor at the start of each stage."""
+        return [(stage.begin, self.without_warmup(stage.begin))
+                for stage in stages]
+
+    def without_warmup(self, epoch: float) -> float:
+        """Compute the factor at an epoch as if there were no warm-up."""
+        factor = super().without_warmup(epoch)
+        span = next((s for s in self.clock[::-1] if s.begin <= epoch), None)
+        # A stage with a factor of its own is in no span.
+        if span is None or self.points[-1][0] >= span.end <= epoch:
+            return factor
+        done = ((span.base_end - span.base_begin) *
+                (min(epoch, span.end) - span.begin) / (span.end - span.begin))
+        return factor * self.curve(span.base_begin + done)
+
+
+@PARAM_SCHEDULERS.register_module()
+class MultigridCurveLR(MultigridLR):
+    """``MultigridLR`` whose factors multiply base training's lr.
+
+    Args:
+        optimizer (Optimizer or OptimWrapper): The optimizer.
+        points (Sequence): (epoch, factor from there on), rising from epoch 0.
+        base (dict): ``schedulers``, ``max_epochs`` and ``warmup`` of
+            :class:`BaseLR`, and ``drop_last`` of base training's loader.
+        clock (Sequence): (begin, end, begin, end) of spans of epochs, and of
+            the epochs of base training that they stand for.
+        **kwargs: As for ``MultigridLR``.
+    """
+
+    def __init__(self, optimizer, points: Sequence, base: Mapping,
+                 clock: Sequence, **kwargs: Any) -> None:
+        self.base = dict(base)
+        self._round = floor if self.base.pop('drop_last', False) else ceil
+        self.clock = tuple(EpochSpan(*span) for span in clock)
+        self._epoch_length = EPOCH_LENGTH  # until a loop says it
+        super().__init__(optimizer, points, **kwargs)
+
+    @cached_property
+    def schedules(self) -> List[PiecewiseLR]:
+        """list[PiecewiseLR]: The schedule of each parameter group."""
+        # A smallest lr is another share of each group's base lr.
+        lrs = sorted(set(self.base_values))
+        base = BaseLR(**self.base, lrs=lrs, epoch_length=self._epoch_length)
+        return [
+            CurveLR(
+                self.points,
+                **self.warmup,
+                curve=partial(base, group=lrs.index(lr)),
+                clock=self.clock) for lr in self.base_values
+        ]
+
+    def follow(self, loop) -> None:
+        """Take the epoch, and the length of base epochs, from a loop."""
+        batches = loop.batch_sampler.num_clips / loop.batch_sampler.batch_size
+        self._epoch_length = max(1, self._round(batches))
+        vars(self).pop('schedules', None)  # of another length
+        super().follow(loop)
+
+
+def curve_lr(schedule: MultigridSchedule, curve: Callable[[float],
+                                                          float]) -> CurveLR:
+    """Make the lr of a schedule that follows base training's.
+
+    It is read at the epoch of base training that an epoch stands for and
+    multiplied by the factor for the stage's batch.
+    """
+    points = [(span.begin, float(span.lr_factor)) for span in schedule.spans]
+    return CurveLR(
+        last_points(points, schedule.max_epochs),
+        schedule.base.warmup_epochs,
+        schedule.base.warmup_factor,
+        curve=curve,
+        clock=tuple(span for span in schedule.spans if not span.fixed))
+
+
+def _check_scheduler(config: Any) -> dict:
     """Check a scheduler, and name its type in the place of a class.
 
     Raises:
@@ -147,24 +194,19 @@ def _check_scheduler(config: Any, max_epochs: int) -> dict:
         found = PARAM_SCHEDULERS.get(str(found))
     if (not isinstance(found, type) or not issubclass(found, LRSchedulerMixin)
             or kind == 'ReduceOnPlateauLR'):
-        raise ValueError('param_scheduler: multigrid cannot follow '
-                         f'{kind}; it can follow the schedulers of the '
-                         'lr that mmengine has, but ReduceOnPlateauLR, '
-                         'and those that are derived from them')
+        raise ValueError(f'param_scheduler: multigrid cannot follow {kind}; '
+                         "use one of mmengine's schedulers of the lr, except "
+                         'ReduceOnPlateauLR, or a subclass')
     if not config.get('by_epoch', True):
         raise ValueError(f'param_scheduler: {kind} counts iterations '
                          '(by_epoch=False), whose number multigrid '
                          'changes; give its begin and end in epochs, '
                          'with convert_to_iter_based=True')
-    for key in ('begin', 'end'):
+    for key in ('begin', 'end', 'start_factor'):
         value = config.get(key, 0)
         if not is_number(value) or value < 0:
-            raise ValueError(f'param_scheduler: {kind}.{key} = '
-                             f'{value!r}: must be a number of epochs')
-    begin, end = config.get('begin', 0), config.get('end', max_epochs)
-    if begin >= end:
-        raise ValueError(f'param_scheduler: {kind}.begin = {begin!r}: '
-                         f'must be before its end, {end!r}')
+            raise ValueError(f'param_scheduler: {kind}.{key} = {value!r}: '
+                             'must be a number of at least 0')
     known = PARAM_SCHEDULERS.get(kind) is found
     return {**config, 'type': kind if known else config['type']}
 
@@ -176,114 +218,83 @@ def _is_warmup(config: Mapping) -> bool:
 
 def _evaluate(schedulers: List[dict], max_epochs: int, base_lr: float,
               warmup: Optional[int],
-              epoch_length: int) -> Tuple[BaseCurve, List[float]]:
+              epoch_length: int) -> Tuple[BaseLR, List[float]]:
     """Return the lr, and its factor at the start of every epoch.
 
     Raises:
         ValueError: mmengine refuses a scheduler, or the lr becomes negative
             or no number.
     """
-    where = f'param_scheduler = {schedulers!r}:'
     try:
-        curve = BaseCurve(schedulers, max_epochs, base_lr, warmup,
-                          epoch_length)
-        factors = [curve(epoch) for epoch in range(max_epochs)]
+        base = BaseLR(schedulers, max_epochs, warmup, [base_lr], epoch_length)
+        factors = [base(epoch) for epoch in range(max_epochs)]
+        for epoch, factor in enumerate(factors):
+            # Some of mmengine's formulas miss zero by a rounding error.
+            if not isfinite(factor) or factor < -1e-9:
+                raise ValueError(f'the lr is {factor * base_lr!r} at epoch '
+                                 f'{epoch}; it must be a number of at least 0')
     except Exception as error:  # of mmengine or of Python's arithmetic
-        raise ValueError(f'{where} mmengine cannot follow it: '
-                         f'{type(error).__name__}: {error}') from error
-    for epoch, factor in enumerate(factors):
-        # Some of mmengine's formulas miss zero by a rounding error.
-        if not isfinite(factor) or factor < -1e-9:
-            raise ValueError(
-                f'{where} the lr is {factor * base_lr!r} at epoch {epoch}; it '
-                'must be a number of at least 0')
-    return curve, factors
-
-
-def _check_lr(schedulers: List[dict], base_lr: Any) -> float:
-    """Check the optimizer's lr, which it may leave out without ``eta_min``.
-
-    Raises:
-        ValueError: It is impossible.
-    """
-    if base_lr is None and not any(
-            config.get('eta_min') for config in schedulers):
-        return 1.
-    if not is_number(base_lr) or base_lr <= 0:
-        raise ValueError('optim_wrapper.optimizer.lr = '
-                         f'{base_lr!r}: must be a number above 0')
-    return float(base_lr)
+        raise ValueError(
+            f'param_scheduler = {schedulers!r}: multigrid cannot follow it: '
+            f'{type(error).__name__}: {error}') from error
+    return base, factors
 
 
 def read_lr(schedulers: Any, max_epochs: int,
-            base_lr: Optional[float]) -> Tuple[dict, Optional[BaseCurve]]:
+            base_lr: Any) -> Tuple[dict, Optional[BaseLR]]:
     """Read the lr of a base config.
 
     Args:
         schedulers: ``param_scheduler``: a dict, a list of them, or None for
             a constant lr.
         max_epochs (int): Epochs of base training.
-        base_lr (float, optional): The optimizer's lr.
+        base_lr (float): The optimizer's lr.
 
     Returns:
         tuple: Milestones, decays and warm-up of :class:`BaseTraining`, and
-        the curve of an lr that is more than steps.
+        the lr where it is more than steps.
 
     Raises:
-        TypeError, ValueError: Multigrid cannot follow a scheduler, or a
-            setting of it is impossible.
+        TypeError, ValueError: Multigrid cannot follow it.
     """
     if isinstance(schedulers, Mapping):
-        if schedulers and 'type' not in schedulers:
-            raise ValueError('param_scheduler is a dict of several '
-                             'optimizers: multigrid schedules one')
-        schedulers = [schedulers] if schedulers else []
-    if schedulers is not None and not isinstance(schedulers, (list, tuple)):
+        schedulers = [schedulers]
+    if not isinstance(schedulers or [], (list, tuple)):
         raise TypeError(
             f'param_scheduler = {schedulers!r}: must be a list of dicts')
-    schedulers = [
-        _check_scheduler(config, max_epochs) for config in schedulers or []
-    ]
+    schedulers = [_check_scheduler(config) for config in schedulers or []]
     if not schedulers:
         return {}, None
     if max_epochs > MAX_EPOCHS:
         raise ValueError(f'train_cfg.max_epochs = {max_epochs}: '
                          f'must be at most {MAX_EPOCHS}')
-    base_lr = _check_lr(schedulers, base_lr)
+    if not is_number(base_lr) or base_lr <= 0:
+        raise ValueError('optim_wrapper.optimizer.lr = '
+                         f'{base_lr!r}: must be a number above 0')
     warmup = next(
         (i for i, config in enumerate(schedulers) if _is_warmup(config)), None)
-    found = {} if warmup is None else _read_warmup(schedulers[warmup],
-                                                   max_epochs)
     others = [config for i, config in enumerate(schedulers) if i != warmup]
-    steps = [{
-        **config, 'convert_to_iter_based': False
-    } for config in others if config['type'] in STEPS]
-    first, milestones = _read_steps(steps, max_epochs)
-    found.update(
-        milestones=tuple(milestones), gamma=tuple(milestones.values()))
+    steps = [config for config in others if config['type'] in STEPS]
+    first, found = _read_steps(steps, max_epochs)
+    if warmup is not None:
+        config = schedulers[warmup]
+        found.update(
+            warmup_epochs=float(config.get('end', max_epochs)),
+            warmup_factor=float(config.get('start_factor', 1 / 3)))
     if len(steps) == len(others) and first == 1.:
         return found, None
-    return found, _evaluate(schedulers, max_epochs, base_lr, warmup,
+    return found, _evaluate(schedulers, max_epochs, float(base_lr), warmup,
                             EPOCH_LENGTH)[0]
 
 
-def _read_warmup(config: Mapping, max_epochs: int) -> dict:
-    factor = config.get('start_factor', 1 / 3)
-    if not is_number(factor) or not 0 < factor <= 1:
-        raise ValueError(f'param_scheduler: LinearLR.start_factor = '
-                         f'{factor!r}: must be a number above 0 and at most 1')
-    return dict(
-        warmup_epochs=float(config.get('end', max_epochs)),
-        warmup_factor=float(factor))
-
-
 def _read_steps(steps: List[dict], max_epochs: int) -> Tuple[float, dict]:
-    """Return the first factor, and the factor after each epoch of a decay."""
-    if not steps:
-        return 1., {}
-    _, factors = _evaluate(steps, max_epochs, 1., None, 1)
-    return factors[0], {
+    """Return the first factor, milestones and the factor after each."""
+    steps = [{**config, 'convert_to_iter_based': False} for config in steps]
+    factors = _evaluate(steps, max_epochs, 1., None, 1)[1] if steps else [1.]
+    decays = {
         epoch: factor
         for epoch, (before, factor) in enumerate(zip(factors, factors[1:]), 1)
         if factor != before
     }
+    return factors[0], dict(
+        milestones=tuple(decays), gamma=tuple(decays.values()))

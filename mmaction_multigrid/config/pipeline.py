@@ -4,6 +4,7 @@ from typing import List, Optional, Sequence, Tuple
 
 from ..core.batch_sampler import is_positive_int
 from ..core.transform_rules import find_rule, transform_name
+from .settings import check_count
 
 
 def wrap(step: dict) -> dict:
@@ -81,13 +82,10 @@ def read_clip_shape(pipeline: Sequence[dict]
     # Pipelines of several modalities sample a dict of frames.
     lengths = list(frames.values()) if isinstance(frames, dict) else [frames]
     crop = crop if isinstance(crop, (list, tuple)) else [crop]
-    allowed = 'must be an integer of at least 1'
-    if not lengths or not all(map(is_positive_int, lengths)):
-        raise ValueError(
-            f'the train pipeline samples {frames!r} frames: {allowed}')
-    if interval is not None and not is_positive_int(interval):
-        raise ValueError('the train pipeline samples frames at an '
-                         f'interval of {interval!r}: {allowed}')
+    for length in lengths or [None]:
+        check_count('frames of a clip in the train pipeline', length)
+    if interval is not None:
+        check_count('frame interval of the train pipeline', interval)
     if not crop or not all(map(is_positive_int, crop)):
         raise ValueError('the clips of the train pipeline have no fixed size: '
                          'multigrid needs a crop, or a Resize with '

@@ -1,19 +1,55 @@
 """The ``multigrid`` key of a config: all keys and their checks."""
 
 from dataclasses import dataclass, fields
-from math import inf
+from math import inf, isfinite
 from numbers import Integral, Real
 from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union
 
+from ..core.batch_sampler import is_positive_int
 from ..core.schedule import LR_EXPONENTS
 from ..core.settings import ScheduleSettings
 
-# Keys of MMAction2 0.x, and what to do with them.
-OLD_KEYS = dict(
-    default_s='leave it out: the base crop is read from the train pipeline')
 STAGE_KEYS = ('epochs', 'batch_factor', 'num_frames', 'crop_size', 'lr_factor')
 AUTO = 'auto'
-FINISHES = ('short_cycle', 'full')
+
+
+def is_number(value: Any) -> bool:
+    """Check for a finite real number, which a bool is not."""
+    return (isinstance(value, Real) and not isinstance(value, bool)
+            and isfinite(value))
+
+
+def check_count(name: str, value: Any) -> None:
+    """Check for an integer of at least 1.
+
+    Raises:
+        ValueError: It is none; the message names it.
+    """
+    if not is_positive_int(value):
+        raise ValueError(
+            f'{name} = {value!r}: must be an integer of at least 1')
+
+
+def section(config: Mapping,
+            key: str,
+            where: str = '',
+            kind: type = dict) -> Union[Mapping, Sequence]:
+    """Return a dict or list of a config, an empty one where it has none.
+
+    Args:
+        config (Mapping): A config or a part of one.
+        key (str): The key in it.
+        where (str): Where the part is, for the error. Defaults to ``''``.
+        kind (type): ``dict`` or ``list``. Defaults to ``dict``.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    value = config.get(key)
+    allowed = Mapping if kind is dict else (list, tuple)
+    if value is not None and not isinstance(value, allowed):
+        raise TypeError(f'{where}{key} = {value!r}: must be a {kind.__name__}')
+    return value or kind()
 
 
 @dataclass(frozen=True)
@@ -55,9 +91,6 @@ class Settings(ScheduleSettings):
                             'multigrid = dict(short_cycle=False)')
         names = [field.name for field in fields(cls)]
         for key, value in values.items():
-            if key in OLD_KEYS:
-                raise ValueError(f'multigrid.{key} = {value!r} is a key of '
-                                 f'MMAction2 0.x; {OLD_KEYS[key]}')
             if key not in names:
                 raise ValueError(f'multigrid has no key {key!r} (value '
                                  f'{value!r}); allowed are {", ".join(names)}')
@@ -99,47 +132,37 @@ class Check:
     Attributes:
         allowed (str): What is allowed, for the error.
         kind (type): Type of the value. A bool is no number.
-        is_valid (callable): Whether a value of that type is allowed.
+        is_valid (callable): Whether a value of that type is allowed. A list
+            is checked after its entries.
+        entry (callable, optional): Check of each entry of a list.
+        word (tuple[str]): A word that is allowed, too.
     """
     allowed: str
-    kind: type
+    kind: Union[type, Tuple[type, ...]]
     is_valid: Callable[[Any], bool] = lambda value: True
+    entry: Optional[Callable[[str, Any], Any]] = None
+    word: Tuple[str, ...] = ()
 
     def __call__(self, key: str, value: Any) -> Any:
         """Return the value or raise an error with the key."""
+        if value in self.word:
+            return value
         if (not isinstance(value, self.kind)
                 or (isinstance(value, bool) and self.kind is not bool)):
             _fail(key, value, self.allowed, TypeError)
-        if not self.is_valid(value):
+        checked = value if self.entry is None else tuple(
+            self.entry(key, entry) for entry in value)
+        if not self.is_valid(checked):
             _fail(key, value, self.allowed)
         # Numbers of numpy could not be written into a config.
         convert = {Real: float, Integral: int}.get(self.kind)
-        return convert(value) if convert else value
+        return convert(checked) if convert else checked
 
 
-@dataclass(frozen=True)
-class ListCheck:
-    """Check of a sequence and of its entries.
-
-    Attributes:
-        allowed (str): What is allowed, for the error.
-        entry (callable): Check of each entry.
-        is_valid (callable): Whether a sequence is allowed.
-    """
-    allowed: str
-    entry: Callable[[str, Any], Any]
-    is_valid: Callable[[Sequence], bool] = lambda value: True
-
-    def __call__(self, key: str, value: Any) -> tuple:
-        """Return the checked entries or raise an error with the key."""
-        if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
-            _fail(key, value, self.allowed, TypeError)
-        if not value:
-            _fail(key, value, self.allowed)
-        checked = tuple(self.entry(key, entry) for entry in value)
-        if not self.is_valid(checked):
-            _fail(key, value, self.allowed)
-        return checked
+def _list(allowed: str,
+          entry: Callable[[str, Any], Any],
+          is_valid: Callable[[tuple], bool] = bool) -> Check:
+    return Check(allowed, (list, tuple), is_valid, entry)
 
 
 def _integer(low: int) -> Check:
@@ -152,45 +175,17 @@ def _choice(*names: str) -> Check:
     return Check(f'must be {listed} or {names[-1]!r}', str, names.__contains__)
 
 
-def _check_batch_cap(key: str, value: Any) -> Union[int, str]:
-    kind = str if isinstance(value, str) else Integral
-    return Check("must be None, an integer of at least 1, or 'auto'", kind,
-                 (lambda value: value == AUTO
-                  if kind is str else value >= 1))(key, value)
-
-
-def _check_finish(key: str, value: Any) -> Union[str, float]:
-    allowed = "must be 'short_cycle', 'full' or a number above 0 and below 1"
-    if isinstance(value, str):
-        return Check(allowed, str, FINISHES.__contains__)(key, value)
-    return Check(allowed, Real, lambda value: 0 < value < 1)(key, value)
-
-
-def _check_batch_factors(key: str, value: Any) -> Union[str, tuple]:
-    return value if value == 'cost' else _LISTED_FACTORS(key, value)
-
-
 def _check_stage(key: str, stage: Any) -> dict:
-    allowed = f'must be a dict with the keys {", ".join(STAGE_KEYS)}'
-    if not isinstance(stage, Mapping):
-        _fail(key, stage, allowed, TypeError)
-    for name in stage:
-        if name not in STAGE_KEYS:
-            _fail(key, dict(stage), f'unknown key {name!r}; {allowed}')
-    if 'epochs' not in stage:
-        _fail(key, dict(stage), 'the key epochs is missing')
+    allowed = (f'must be a dict with the keys {", ".join(STAGE_KEYS)}, of '
+               'which all but epochs may be missing')
+    Check(allowed, Mapping)(key, stage)
+    if 'epochs' not in stage or not set(stage) <= set(STAGE_KEYS):
+        _fail(key, dict(stage), allowed)
     return {
         name: (_NUMBER if name == 'lr_factor' else _COUNT)(f'{key}.{name}',
                                                            number)
         for name, number in stage.items()
     }
-
-
-def _check_stages(key: str, value: Any) -> Tuple[dict, ...]:
-    allowed = f'must be a list of dicts with the keys {", ".join(STAGE_KEYS)}'
-    ListCheck(allowed, lambda key, stage: stage)(key, value)
-    return tuple(
-        _check_stage(f'{key}[{i}]', stage) for i, stage in enumerate(value))
 
 
 _BOOL = Check('must be True or False', bool)
@@ -201,30 +196,43 @@ _SHARE = Check('must be a number above 0 and at most 1', Real,
                lambda value: 0 < value <= 1)
 _PAIRS = 'must be a list of (frames, crop) pairs, each above 0 and at most 1'
 _TRIPLES = "must be 'cost' or a list of (frames, crop, batch factor)"
-_LISTED_FACTORS = ListCheck(
-    _TRIPLES, ListCheck(_TRIPLES, _COUNT, lambda entry: len(entry) == 3))
 
 CHECKS = dict(
     long_cycle=_BOOL,
     short_cycle=_BOOL,
     epoch_factor=_NUMBER,
-    long_cycle_factors=ListCheck(
-        _PAIRS, ListCheck(_PAIRS, _SHARE, lambda pair: len(pair) == 2)),
-    short_cycle_factors=ListCheck(
+    long_cycle_factors=_list(
+        _PAIRS, _list(_PAIRS, _SHARE, lambda pair: len(pair) == 2)),
+    short_cycle_factors=_list(
         'must be a list of numbers, each above 0 and at most 1', _SHARE),
     short_cycle_reference=_choice('default', 'stage'),
     bn_base_size=_COUNT,
-    stages=_check_stages,
-    cycle_ends=ListCheck(
+    stages=_list(
+        f'must be a list of dicts with the keys {", ".join(STAGE_KEYS)}',
+        _check_stage),
+    cycle_ends=_list(
         'must be a rising list of shares of '
         'training, each above 0 and below 1', _SHARE,
-        lambda ends: all(a < b for a, b in zip(ends, [*ends[1:], 1]))),
-    max_batch_factor=_check_batch_cap,
-    batch_factors=_check_batch_factors,
+        lambda ends: ends and all(a < b
+                                  for a, b in zip(ends, [*ends[1:], 1]))),
+    max_batch_factor=Check(
+        "must be None, an integer of at least 1, or 'auto'",
+        Integral,
+        lambda value: value >= 1,
+        word=(AUTO, )),
+    batch_factors=Check(
+        _TRIPLES, (list, tuple),
+        bool,
+        _list(_TRIPLES, _COUNT, lambda entry: len(entry) == 3),
+        word=('cost', )),
     lr_scaling=_choice(*LR_EXPONENTS),
     crop_multiple=_COUNT,
     eval_freq=_COUNT,
     precise_bn=_integer(0),
-    finish=_check_finish,
+    finish=Check(
+        "must be 'short_cycle', 'full' or a number above 0 and below 1",
+        Real,
+        lambda value: 0 < value < 1,
+        word=('short_cycle', 'full')),
     grid_store=Check('must be the path of a folder', str, bool),
     grid_store_full=_BOOL)

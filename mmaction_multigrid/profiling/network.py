@@ -1,6 +1,6 @@
 """Build what is measured: a network, its optimizer, and random clips."""
 
-from typing import Any, Callable, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence
 
 import numpy as np
 import torch
@@ -29,14 +29,6 @@ def without_weights(config: Any) -> Any:
     return config
 
 
-def _build(name: str, function: Callable, *args: Any) -> Any:
-    try:
-        return function(*args)
-    except Exception as error:  # whatever a class makes of its arguments
-        raise ValueError(f'{name}: cannot be built here: '
-                         f'{type(error).__name__}: {error}') from error
-
-
 def build_model(config: dict) -> nn.Module:
     """Build a recognizer with random weights, without a download.
 
@@ -44,14 +36,12 @@ def build_model(config: dict) -> nn.Module:
         config (dict): ``model`` of a config.
 
     Raises:
-        ValueError: The model cannot be built, or is no recognizer.
+        ValueError: The model is no recognizer.
     """
-    name = f'model.type = {type_name(config.get("type"))!r}'
-    model = _build(name, MODELS.build, without_weights(config))
-    if not hasattr(model, 'cls_head'):
-        raise ValueError(
-            f'{name}: has no cls_head; only recognizers can be measured')
-    return model
+    if 'cls_head' not in config:
+        raise ValueError(f'model.type = {type_name(config.get("type"))!r}: '
+                         'has no cls_head; only recognizers can be measured')
+    return MODELS.build(without_weights(config))
 
 
 def build_optimizer(model: nn.Module, config: Optional[dict],
@@ -63,15 +53,12 @@ def build_optimizer(model: nn.Module, config: Optional[dict],
         config (dict, optional): ``optim_wrapper``. None: plain SGD.
         device (str): Device of the network. On a CPU the wrapper is a plain
             ``OptimWrapper``.
-
-    Raises:
-        ValueError: The wrapper cannot be built.
     """
     left_out = ('accumulative_counts', ) if device != 'cpu' else (
         'accumulative_counts', 'type', 'loss_scale', 'dtype', 'use_fsdp')
     config = config or dict(optimizer=dict(type='SGD', lr=0.))
-    wrapper = _build(
-        'optim_wrapper', build_optim_wrapper, model,
+    wrapper = build_optim_wrapper(
+        model,
         {key: value
          for key, value in config.items() if key not in left_out})
     for group in wrapper.param_groups:

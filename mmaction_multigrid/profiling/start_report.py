@@ -1,20 +1,73 @@
-"""Report on a multigrid run before it starts."""
+"""Report on a multigrid run before it starts, and warn of its schedule."""
 
-from itertools import islice
-from typing import List, Mapping, NamedTuple, Optional
+from typing import Iterable, List, Mapping, NamedTuple, Optional
 
 from mmengine.dist import get_world_size
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import Hook
 from torch import nn
 
 from mmaction.registry import HOOKS
+from ..config.auto import enough_iterations
 from ..core.batch_norm import SubBatchNorm, named_batch_norms, unwrap_model
+from ..core.shapes import Shape
 from ..models.input_sizes import min_feature_size, temporal_kernel
 from ..patches import change_lines
-from .run_warnings import crop_warning, data_warnings, frames_warning
 
-LR_RULES = dict(
-    linear='in proportion', sqrt='by its square root', none='not at all')
+MAX_SHARE = 0.1  # of the dataset in one batch
+MIN_POSITIONS = 3  # with fewer, pooling leaves nothing of a feature map
+
+
+def data_warnings(shapes: Iterable[Shape], batch_size: int, clips: int,
+                  iterations: int, base_iterations: int) -> List[str]:
+    """Warn of a dataset that is small for the schedule.
+
+    Args:
+        shapes (Iterable[Shape]): All shapes of the schedule.
+        batch_size (int): Base batch of all processes.
+        clips (int): Clips in the dataset.
+        iterations (int): Iterations of the whole schedule.
+        base_iterations (int): Iterations of base training.
+    """
+    found, cure = [], "set multigrid.max_batch_factor = 'auto'"
+    largest = max(shape.batch_factor for shape in shapes) * batch_size
+    if largest <= batch_size:
+        cure = 'train more epochs (multigrid.epoch_factor)'
+    elif largest > MAX_SHARE * clips:
+        found.append(f'the largest batch of all processes, {largest} clips, '
+                     f'is more than a tenth of the dataset ({clips} clips); '
+                     f'{cure}')
+    enough = enough_iterations(base_iterations)
+    if iterations < enough:
+        found.append(f'the schedule has {iterations} iterations, base '
+                     f'training {base_iterations}: with fewer than {enough} '
+                     f'accuracy is often lost; {cure}')
+    return found
+
+
+def clip_warnings(num_frames: int, crop_size: int, positions: Optional[int],
+                  kernel: int) -> List[str]:
+    """Warn of clips that are small for the network.
+
+    Args:
+        num_frames (int): Frames of a clip.
+        crop_size (int): Crop in pixels.
+        positions (int, optional): Shorter side of the smallest feature map
+            that the head sees. None where it is unknown.
+        kernel (int): Frames of the network's longest convolution.
+    """
+    found = []
+    if positions is not None and positions < MIN_POSITIONS:
+        found.append(f'a crop of {crop_size} pixels leaves the head '
+                     f'{positions} x {positions} positions: it is too small '
+                     "for the network's total stride; set "
+                     'multigrid.short_cycle = False, or larger '
+                     'multigrid.short_cycle_factors')
+    if num_frames < kernel:
+        found.append(f'clips of {num_frames} frames are shorter than a '
+                     f'convolution of the network is in time ({kernel} '
+                     'frames); set larger frames in '
+                     'multigrid.long_cycle_factors')
+    return found
 
 
 @HOOKS.register_module()
@@ -36,17 +89,23 @@ class StartReportHook(Hook):
         model = unwrap_model(runner.model)
         for line in change_lines():
             runner.logger.info(line)
-        for line in plan_lines(runner, self.base):
-            runner.logger.info(f'Multigrid: {line}')
         model.train()  # as every epoch begins
         norms = norm_report(model)
-        runner.logger.info(f'Multigrid: {norms}')
-        for line in norms.warnings() + plan_warnings(runner, self.base):
+        for line in (*report_lines(runner, self.base), norms):
+            runner.logger.info(f'Multigrid: {line}')
+        warnings = report_warnings(runner, self.base)
+        if norms.unknown:
+            warnings.append(
+                f'the statistics of {len(norms.unknown)} batch norms are over '
+                'whole batches, since their classes are not known. Use '
+                "torch's or mmcv's classes instead of "
+                f'{", ".join(sorted({*norms.unknown.values()}))}')
+        for line in warnings:
             runner.logger.warning(f'Multigrid: {line}')
 
 
-def plan_lines(runner, base: Mapping) -> List[str]:
-    """Describe epochs, iterations, batches, lr, validations, checkpoints.
+def report_lines(runner, base: Mapping) -> List[str]:
+    """Describe epochs, iterations and batches.
 
     Args:
         runner (Runner): Its train loop is built.
@@ -55,51 +114,40 @@ def plan_lines(runner, base: Mapping) -> List[str]:
     loop = runner.train_loop
     stages, iterations = loop.batch_sampler.stages, loop.max_iters
     lines = [
-        f'{loop.max_epochs} epochs in {len(stages)} '
-        f'stages, {iterations} iterations'
+        f'{loop.max_epochs} epochs in {len(stages)} stages, '
+        f'{iterations} iterations'
     ]
     if base:
         total = _base_iterations(runner, base)
+        largest = max(shape.batch_factor for stage in stages
+                      for shape in stage.shapes)
         lines[0] += (f'; base training: {base["max_epochs"]} epochs, '
                      f'{total} iterations. {100 * iterations / total:.0f} '
                      '% of the iterations are left, at '
                      f'{100 * base["relative_cost"]:.0f} % of the computing')
-        largest = max(shape.batch_factor for stage in stages
-                      for shape in stage.shapes)
         lines.append(f'batches of up to {largest} times the base batch '
-                     f'(max_batch_factor = {base["max_batch_factor"]}); the '
-                     f'lr follows the batch {LR_RULES[base["lr_scaling"]]} '
-                     f'(lr_scaling = {base["lr_scaling"]!r})')
-    count = len(loop.eval_epochs)
-    keeper = next(
-        (hook for hook in runner.hooks if isinstance(hook, CheckpointHook)),
-        None)
-    saved = 'no checkpoints' if keeper is None else (
-        f'{count} checkpoints, in {keeper.out_dir or runner.work_dir}')
-    validations = 'no' if runner.val_loop is None else count
-    return [*lines, f'{validations} validations; {saved}']
+                     f'(max_batch_factor = {base["max_batch_factor"]!r}, '
+                     f'lr_scaling = {base["lr_scaling"]!r})')
+    return [*lines, f'{len(loop.eval_epochs)} evaluations']
 
 
-def plan_warnings(runner, base: Mapping) -> List[str]:
+def report_warnings(runner, base: Mapping) -> List[str]:
     """List all that speaks against a run, from the same arguments."""
     loop, sampler = runner.train_loop, runner.train_loop.batch_sampler
-    shapes = sorted({s for stage in sampler.stages for s in stage.shapes})
-    found = []
+    shapes = {shape for stage in sampler.stages for shape in stage.shapes}
+    processes, found = get_world_size(), []
     if base:
-        found += data_warnings(shapes, sampler.batch_size * get_world_size(),
-                               sampler.num_clips * get_world_size(),
-                               loop.max_iters, _base_iterations(runner, base))
+        found += data_warnings(shapes, sampler.batch_size * processes,
+                               sampler.num_clips * processes, loop.max_iters,
+                               _base_iterations(runner, base))
     backbone = getattr(unwrap_model(runner.model), 'backbone', None)
-    if backbone is None:
-        return found
-    _, frames, crop = min(
-        shapes, key=lambda shape: (shape.crop_size, shape.num_frames))
-    return [
-        *found, *crop_warning(crop, min_feature_size(backbone, frames, crop)),
-        *frames_warning(
-            min(shape.num_frames
-                for shape in shapes), temporal_kernel(backbone))
-    ]
+    if backbone is not None:
+        crop, frames = min((shape[2], shape[1]) for shape in shapes)
+        found += clip_warnings(
+            min(shape.num_frames for shape in shapes), crop,
+            min_feature_size(backbone, frames, crop),
+            temporal_kernel(backbone))
+    return found
 
 
 def _base_iterations(runner, base: Mapping) -> int:
@@ -122,33 +170,9 @@ class NormReport(NamedTuple):
     unknown: dict
 
     def __str__(self) -> str:
-        count = sum(map(len, self))
-        if not count:
-            return 'the network has no batch norm'
-        kinds = list(self.converted.values())
-        text = (f'{len(self.converted)} of {count} '
-                'batch norms follow the stages')
-        if kinds:
-            counts = (f'{kinds.count(kind)} {kind}'
-                      for kind in dict.fromkeys(kinds))
-            text += f' ({", ".join(counts)})'
-        if self.frozen:
-            text += f'; {len(self.frozen)} are frozen, in evaluation mode'
-        if self.unknown:
-            text += f'; {len(self.unknown)} are of classes that are not known'
-        return text
-
-    def warnings(self) -> List[str]:
-        """Warn of unknown classes."""
-        if not self.unknown:
-            return []
-        first = islice(self.unknown.items(), 10)
-        names = ', '.join(f'{name} ({kind})' for name, kind in first)
-        return [
-            f'{len(self.unknown)} batch norms do not follow the stages, whose '
-            'batches their statistics are over as a whole, since their '
-            f'classes are not known: {names}'
-        ]
+        return (f'{len(self.converted)} of {sum(map(len, self))} batch norms '
+                f'follow the stages; {len(self.frozen)} are frozen, '
+                f'{len(self.unknown)} of classes that are not known')
 
 
 def norm_report(model: nn.Module) -> NormReport:

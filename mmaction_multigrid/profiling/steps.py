@@ -22,8 +22,8 @@ from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
 from ..models.input_sizes import min_feature_size, temporal_kernel
 from ..models.positions import interpolate_pos_embeds
-from ..profiling.run_warnings import crop_warning, frames_warning
 from .network import RandomClips, build_model, build_optimizer
+from .start_report import clip_warnings
 
 STEP_SECONDS = 5.  # after which no step at a shape is repeated
 LOAD_SECONDS = 2.  # the same of loading
@@ -95,7 +95,7 @@ def profile_steps(
         StepProfile: The profile of each shape.
 
     Raises:
-        ValueError: The model or its optimizer cannot be built.
+        ValueError: The model is no recognizer.
     """
     model = build_model(config).to(device).train()
     layers = convert_sub_batch_norm(model)
@@ -108,11 +108,9 @@ def profile_steps(
             group = batch_size if layer.synced else bn_base_size
             set_bn_splits([layer], bn_groups(profile.clips, group, 1)[0])
         _run_steps(profile, model, wrapper, clips, repeats)
-        profile.warnings = [
-            *crop_warning(shape.crop_size,
-                          min_feature_size(model.backbone, *shape[1:])),
-            *frames_warning(shape.num_frames, temporal_kernel(model))
-        ]
+        profile.warnings = clip_warnings(
+            *shape[1:], min_feature_size(model.backbone, *shape[1:]),
+            temporal_kernel(model))
         yield profile
 
 
@@ -135,8 +133,7 @@ def _run_steps(profile: StepProfile, model: nn.Module, wrapper: OptimWrapper,
                 profile.peak_memory = torch.cuda.max_memory_allocated(device)
         profile.seconds = median(times[1:] or times)
     except Exception as error:  # a shape that the network cannot take
-        text = f'{type(error).__name__}: {str(error) or "no message"}'
-        profile.error = text.strip().splitlines()[0]
+        profile.error = f'{type(error).__name__}: {error}'.splitlines()[0]
         model.zero_grad(set_to_none=True)
 
 
@@ -158,7 +155,9 @@ def shape_warnings(schedule: MultigridSchedule,
         ratio = (profile.peak_memory or 0) / (base or math.inf)
         if ratio > MAX_MEMORY:
             found.append(f'{frames} frames x {crop} pixels needs {ratio:.2f} '
-                         'times the memory of the base shape')
+                         'times the memory of the base shape: lower '
+                         'multigrid.max_batch_factor, or '
+                         'train_dataloader.batch_size and the lr with it')
         if profile.works:
             found += profile.warnings
         else:

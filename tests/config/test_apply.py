@@ -16,38 +16,34 @@ def cfg(tmp_path):
 
 def test_everything_is_explicit(cfg):
     resolved = apply_multigrid(cfg)
-    assert 'multigrid' not in resolved
-    assert 'runner_type' not in resolved
+    assert not {'multigrid', 'runner_type'} & set(resolved)
     assert resolved.train_cfg == dict(
         type='MultigridTrainLoop', max_epochs=9, eval_freq=3)
     loader = resolved.train_dataloader
-    assert loader.batch_size == 2
-    assert loader.batch_sampler.type == 'MultigridBatchSampler'
+    assert (loader.batch_size, loader.batch_sampler.type, loader.dataset.type,
+            loader.dataset.base_shape) == (2, 'MultigridBatchSampler',
+                                           'MultigridDataset', (8, 16))
     # 8 x 16 x 16 pixels over 2 x 11 x 11 are 8.46; a crop of 8 in it takes 2
     # (1.9) times as many. Of 3 epochs
     # (32/3) / 23 are at this shape; fine-tuning takes 7/3 * 4/23, and 5 +
     # that is stretched to 9: 2.3 epochs.
     assert loader.batch_sampler.stages[0] == dict(
         epochs=2, shapes=[(16, 2, 8), (8, 2, 11), (8, 2, 11)])
-    assert loader.dataset.type == 'MultigridDataset'
-    assert loader.dataset.base_shape == (8, 16)
-    types = [step.type for step in loader.dataset.dataset.dataset.pipeline]
-    assert types == [
+    pipeline = loader.dataset.dataset.dataset.pipeline
+    assert [step.type for step in pipeline] == [
         'MultigridTransform', 'ToyDecode', 'MultigridTransform',
         'MultigridTransform', 'FormatShape', 'PackActionInputs'
     ]
-    hooks = [
+    assert [hook.type for hook in resolved.custom_hooks] == [
         'RecordHook', 'MultigridHook', 'InterpolatePosEmbedHook',
         'ResumeCheckHook', 'StartReportHook', 'PrefetchHook', 'BadVideosHook',
         'PreciseBNHook'
     ]
-    assert [hook.type for hook in resolved.custom_hooks] == hooks
     assert resolved.default_hooks.checkpoint == dict(
         type='MultigridCheckpointHook')
     scheduler, = resolved.param_scheduler
-    assert (scheduler.type, scheduler.warmup_epochs,
-            scheduler.warmup_factor) == ('MultigridLR', 2., 0.1)
-    assert scheduler.points[0] == (0, 8.)
+    assert (scheduler.type, scheduler.warmup_epochs, scheduler.warmup_factor,
+            scheduler.points[0]) == ('MultigridLR', 2., 0.1, (0, 8.))
     assert scheduler.points[-1][1] == pytest.approx(0.01)
 
 
@@ -58,10 +54,16 @@ def test_the_argument_is_left_alone_and_applying_again_too(cfg):
     assert apply_multigrid(resolved).pretty_text == resolved.pretty_text
 
 
-def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, monkeypatch):
-    said = []
+@pytest.fixture
+def said(monkeypatch):
+    """What ``apply_multigrid`` warns of."""
+    lines = []
     monkeypatch.setattr('mmaction_multigrid.config.apply.print_log',
-                        lambda text, **kwargs: said.append(text))
+                        lambda text, **kwargs: lines.append(text))
+    return lines
+
+
+def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, said):
     cfg.multigrid = dict(long_cycle=False, short_cycle=False)
     resolved = apply_multigrid(cfg)
     base = {
@@ -73,12 +75,11 @@ def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, monkeypatch):
     assert 'both long_cycle and short_cycle are off' in said[0]
 
 
-def test_stages_that_are_rounded_away_are_told(cfg, monkeypatch):
-    said = []
-    monkeypatch.setattr('mmaction_multigrid.config.apply.print_log',
-                        lambda text, **kwargs: said.append(text))
+def test_stages_that_are_rounded_away_are_named(cfg, said):
     assert len(apply_multigrid(cfg).train_dataloader.batch_sampler.stages) == 7
-    assert '2 of 9 stages are shorter than half an epoch' in said.pop()
+    warning = said.pop()
+    assert '2 of 9 stages are shorter than half an epoch' in warning
+    assert 'train more epochs first (multigrid.epoch_factor)' in warning
     cfg.train_cfg.max_epochs = cfg.param_scheduler[1].end = 60
     cfg.param_scheduler[1].milestones = [30, 50]
     assert len(apply_multigrid(cfg).train_dataloader.batch_sampler.stages) == 9
@@ -147,11 +148,11 @@ def change(path, value):
      ValueError, "'IterBasedTrainLoop'.*epochs"),
     (change('train_cfg', dict(
         by_epoch=False, max_iters=10)), ValueError, 'IterBasedTrainLoop'),
-    (change('train_cfg', None), ValueError, 'train_cfg = None'),
+    (change('train_cfg', None), ValueError, r'train_cfg\.max_epochs = None'),
     (change('train_cfg.max_epochs',
             0), ValueError, r'train_cfg\.max_epochs = 0'),
     (change('train_dataloader',
-            None), ValueError, 'train_dataloader is of type NoneType'),
+            None), ValueError, r'train_dataloader\.dataset has no pipeline'),
     (change('model.backbone.type', 'C3D'), ValueError,
      r"model\.backbone\.type = 'C3D': its first fully connected layer"),
     (change('train_dataloader.dataset.pipeline',
@@ -162,8 +163,8 @@ def change(path, value):
      r'train_dataloader\.batch_sampler'),
     (change('train_dataloader.batch_size',
             0), ValueError, r'train_dataloader\.batch_size = 0'),
-    (change('param_scheduler.1.type',
-            'OneCycleLR'), ValueError, 'mmengine cannot follow it'),
+    (change('param_scheduler.1.type', 'OneCycleLR'), ValueError,
+     'multigrid cannot follow it: TypeError'),
     (change('param_scheduler.1.type',
             'NoSuchLR'), ValueError, 'cannot follow NoSuchLR'),
     (change('param_scheduler.1.gamma',
@@ -171,7 +172,7 @@ def change(path, value):
     (change('param_scheduler.0.by_epoch',
             False), ValueError, 'LinearLR counts iterations'),
     (change('param_scheduler', dict(a=[],
-                                    b=[])), ValueError, 'several optimizers'),
+                                    b=[])), TypeError, 'a dict with a type'),
 ])
 def test_one_clear_error(cfg, modify, error, message):
     modify(cfg)

@@ -2,7 +2,7 @@
 
 import pytest
 from mmaction_multigrid.config.auto import auto_settings, make_schedule
-from mmaction_multigrid.config.base_lr import BaseCurve
+from mmaction_multigrid.config.base_lr import BaseLR
 from mmaction_multigrid.config.describe import count_iterations, describe
 from mmaction_multigrid.config.settings import Settings
 from mmaction_multigrid.core.settings import BaseTraining
@@ -68,9 +68,9 @@ def test_a_share_of_all_iterations():
 
 
 def test_a_curve_keeps_its_course():
-    cosine = BaseCurve([
+    cosine = BaseLR([
         dict(type='CosineAnnealingLR', T_max=100, eta_min=0, by_epoch=True)
-    ], 100, 0.1, None)
+    ], 100, None, [0.1])
     base = BaseTraining(8, 48, 100)
     paper, ours = (schedule(base, cosine, finish=finish)
                    for finish in ('short_cycle', 'full'))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
-from mmaction_multigrid.config.curve_lr import CurveLR
+from mmaction_multigrid.config.base_lr import CurveLR
 
 from .. import lr_differences as tool
 from ..stock import accepted_configs

@@ -9,28 +9,29 @@ from mmaction_multigrid.core.stages import bn_group_size
 
 def test_defaults_are_the_papers():
     settings = Settings.from_dict({})
-    assert (settings.long_cycle, settings.short_cycle,
-            settings.epoch_factor) == (True, True, 1.5)
-    assert settings.long_cycle_factors == ((0.25, 0.5**0.5), (0.5, 0.5**0.5),
-                                           (0.5, 1), (1, 1))
-    assert settings.short_cycle_factors == (0.5, 0.5**0.5)
-    assert (settings.short_cycle_reference,
-            settings.bn_base_size) == ('default', None)
-    assert [bn_group_size(None, batch)
-            for batch in (1, 4, 8, 32)] == [1, 4, 8,
-                                            8]  # 8 is the paper's base batch
-    assert (settings.max_batch_factor, settings.lr_scaling) == (None, None)
-    assert (settings.eval_freq, settings.precise_bn,
-            settings.stages) == (3, 200, None)
     assert settings.active
+    assert vars(settings) == dict(
+        long_cycle=True,
+        short_cycle=True,
+        epoch_factor=1.5,
+        long_cycle_factors=((0.25, 0.5**0.5), (0.5, 0.5**0.5), (0.5, 1), (1,
+                                                                          1)),
+        short_cycle_factors=(0.5, 0.5**0.5),
+        short_cycle_reference='default',
+        batch_factors='cost',
+        eval_freq=3,
+        precise_bn=200,
+        grid_store_full=False,
+        **dict.fromkeys(
+            ('bn_base_size', 'stages', 'cycle_ends', 'max_batch_factor',
+             'lr_scaling', 'crop_multiple', 'grid_store')))
+    # 8 is the paper's base batch.
+    assert [bn_group_size(None, n) for n in (1, 4, 8, 32)] == [1, 4, 8, 8]
 
 
 @pytest.mark.parametrize(('values', 'error', 'message'), [
     (dict(longcycle=True), ValueError,
      "no key 'longcycle' .*allowed are long_cycle"),
-    (dict(default_s=(224, 224)), ValueError,
-     r'multigrid\.default_s = \(224, 224\) is a key of MMAction2 0\.x; '
-     'leave it out'),
     (dict(long_cycle=1), TypeError,
      r'multigrid\.long_cycle = 1: must be True or False'),
     (dict(epoch_factor=0), ValueError,
@@ -51,22 +52,22 @@ def test_defaults_are_the_papers():
     (dict(max_batch_factor=0), ValueError,
      r'multigrid\.max_batch_factor = 0: must be None, an integer of at '
      "least 1, or 'auto'"),
-    (dict(max_batch_factor='Auto'), ValueError,
+    (dict(max_batch_factor='Auto'), TypeError,
      r"multigrid\.max_batch_factor = 'Auto': .*or 'auto'"),
     (dict(lr_scaling='root'), ValueError,
      r"multigrid\.lr_scaling = 'root': must be 'linear', 'sqrt' or 'none'"),
     (dict(eval_freq=0), ValueError, r'multigrid\.eval_freq'),
     (dict(precise_bn=-1), ValueError, r'multigrid\.precise_bn'),
     (dict(cycle_ends=(0.5, 0.2)), ValueError, r'multigrid\.cycle_ends'),
-    (dict(stages=[3]), TypeError, r'multigrid\.stages\[0\] = 3'),
+    (dict(stages=[3]), TypeError, r'multigrid\.stages = 3: must be a dict'),
     (dict(stages=[dict(epochs=1, frames=2)]), ValueError,
-     r"multigrid\.stages\[0\].*unknown key 'frames'"),
+     r"multigrid\.stages = \{.*'frames': 2\}: must be a dict with the keys"),
     (dict(stages=[dict(num_frames=2)]), ValueError,
-     r'multigrid\.stages\[0\].*epochs is missing'),
+     r'multigrid\.stages = .*all but epochs may be missing'),
     (dict(stages=[dict(epochs=1), dict(epochs=0)]), ValueError,
-     r'multigrid\.stages\[1\]\.epochs = 0'),
+     r'multigrid\.stages\.epochs = 0'),
     (dict(stages=[dict(epochs=1, lr_factor='a')]), TypeError,
-     r'multigrid\.stages\[0\]\.lr_factor'),
+     r'multigrid\.stages\.lr_factor'),
     (dict(stages=[dict(epochs=1)], epoch_factor=2), ValueError,
      r'multigrid\.epoch_factor = 2: has no meaning'),
 ])

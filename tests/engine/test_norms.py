@@ -42,7 +42,7 @@ def run(tmp_path, norm, **multigrid):
 def test_plain_layers_have_the_paper_s_base_size(tmp_path):
     log, splits, _ = run(tmp_path, 'BN3d', bn_base_size=4)
     assert splits == {8: 4, 4: 2, 2: 1, 1: 1}  # of base batches of 2 clips
-    assert '1 of 1 batch norms follow the stages (1 SubBatchNorm3d)' in log
+    assert '1 of 1 batch norms follow the stages; 0 are frozen' in log
     assert '4 BN splits of 4 clips' in log
     # The last stage has 2 clips.
     assert 'no other process to share with: plain BN' in log
@@ -66,10 +66,10 @@ def test_an_unknown_class_is_a_warning_that_names_it(tmp_path):
     ):  # the toy hook's, which reads what is not there
         run(tmp_path, 'UsersNorm')
     log = log_of(tmp_path)
-    assert ('0 of 1 batch norms follow the stages; 1 are '
-            'of classes that are not known' in log)
+    assert ('0 of 1 batch norms follow the stages; 0 are frozen, '
+            '1 of classes that are not known' in log)
     assert 'WARNING' in log
-    assert 'their classes are not known: backbone.bn (UsersNorm)' in log
+    assert "Use torch's or mmcv's classes instead of UsersNorm" in log
 
 
 @pytest.mark.parametrize(

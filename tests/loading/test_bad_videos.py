@@ -183,7 +183,7 @@ def test_the_command_videos(tmp_path, capsys):
     assert clean.read_text() == 'fine one.mp4|0\n'
     printed = capsys.readouterr().out
     assert all(f'{tmp_path / name}\t' in printed for name in names[:-1])
-    assert '9 videos: 8 error, 1 fine' in printed
+    assert '9 videos: 1 fine, 8 cannot be read' in printed
 
 
 def test_checking_videos_survives_its_readers(monkeypatch):

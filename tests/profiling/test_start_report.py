@@ -4,10 +4,14 @@ import pytest
 import torch
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
+from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.models.input_sizes import (min_feature_size,
                                                    temporal_kernel)
-from mmaction_multigrid.profiling.start_report import (norm_report, plan_lines,
-                                                       plan_warnings)
+from mmaction_multigrid.profiling.start_report import (clip_warnings,
+                                                       data_warnings,
+                                                       norm_report,
+                                                       report_lines,
+                                                       report_warnings)
 from mmengine.runner import Runner
 from torch import nn
 
@@ -26,7 +30,7 @@ def report(tmp_path, about=None, change=lambda cfg: None, **settings):
     runner = Runner.from_cfg(resolved)
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     about = hook['base'] if about is None else about
-    return plan_lines(runner, about), plan_warnings(runner, about)
+    return report_lines(runner, about), report_warnings(runner, about)
 
 
 STAGES = [
@@ -44,9 +48,7 @@ def test_by_hand(tmp_path):
         'epochs, 240 iterations. 25 % of the iterations are '
         'left, at 25 % of the computing',
         'batches of up to 4 times the base batch (max_batch_factor '
-        '= None); the lr follows the batch in proportion '
-        "(lr_scaling = 'linear')",
-        f'2 validations; 2 checkpoints, in {tmp_path}'
+        "= None, lr_scaling = 'linear')", '2 evaluations'
     ]
     assert len(warnings) == 1
     assert warnings[0].startswith('the schedule has 60 iterations, base '
@@ -65,22 +67,13 @@ def test_what_auto_and_adam_come_to(tmp_path):
         max_batch_factor='auto',
         max_epochs=60,
         milestones=(20, 40))
-    assert ('(max_batch_factor = 1); the lr follows the batch by its '
-            "square root (lr_scaling = 'sqrt')") in lines[1]
-    assert not any('updates' in text for text in warnings)
+    assert "(max_batch_factor = 1, lr_scaling = 'sqrt')" in lines[1]
+    assert not any('iterations' in text for text in warnings)
 
 
-def test_without_validation_and_checkpoints(tmp_path):
-
-    def bare(cfg):
-        for key in ('val_cfg', 'val_dataloader', 'val_evaluator'):
-            cfg[key] = None
-        cfg.default_hooks = dict(checkpoint=None)
-
-    lines, warnings = report(tmp_path, about={}, change=bare, stages=STAGES)
-    assert lines == [
-        '3 epochs in 2 stages, 60 iterations', 'no validations; no checkpoints'
-    ]
+def test_without_base_training(tmp_path):
+    lines, warnings = report(tmp_path, about={}, stages=STAGES)
+    assert lines == ['3 epochs in 2 stages, 60 iterations', '3 evaluations']
     assert warnings == []  # nobody knows what base training makes
 
 
@@ -134,11 +127,9 @@ def test_clips_too_small_for_the_network(tmp_path):
         dict(epochs=1)
     ]
     _, warnings = report(tmp_path, about={}, change=strided, stages=stages)
-    assert [text.split(':')[0] for text in warnings] == [
-        'a crop of 11 pixels leaves the head 2 x 2 positions',
-        'clips of 2 frames are shorter than a convolution of the network is '
-        'in time (3 frames), which then sees padding for the most part'
-    ]
+    crop, frames = warnings
+    assert crop.startswith('a crop of 11 pixels leaves the head 2 x 2 posi')
+    assert frames.startswith('clips of 2 frames are shorter than a conv')
 
 
 def test_the_report_names_what_does_not_follow():
@@ -156,10 +147,47 @@ def test_the_report_names_what_does_not_follow():
     assert list(report.converted) == ['0', '1']
     assert list(report.frozen) == ['2']
     assert report.unknown == {'3': 'UsersNorm', '4': 'SubBatchNorm3D'}
-    assert str(report) == ('2 of 5 batch norms follow the stages '
-                           '(1 SubBatchNorm3d, 1 SubBatchNorm2d); '
-                           '1 are frozen, in evaluation mode; 2 '
-                           'are of classes that are not known')
+    assert str(report) == ('2 of 5 batch norms follow the stages; 1 are '
+                           'frozen, 2 of classes that are not known')
     assert type(model[4].split_bn) is nn.BatchNorm3d
-    assert str(norm_report(nn.Sequential(nn.Conv3d(
-        1, 1, 1)))) == 'the network has no batch norm'
+
+
+SHAPES = [Shape(16, 2, 8), Shape(1, 8, 16)]
+AUTO = "; set multigrid.max_batch_factor = 'auto'"
+
+
+@pytest.mark.parametrize(('clips', 'warns'), [(320, False), (319, True)])
+def test_a_batch_of_more_than_a_tenth(clips, warns):
+    """The largest batch has 16 x 2 clips."""
+    assert data_warnings(SHAPES, 2, clips, 5000, 5000) == [
+        'the largest batch of all processes, 32 clips, is more than a '
+        f'tenth of the dataset (319 clips){AUTO}'
+    ] * warns
+
+
+@pytest.mark.parametrize(('shapes', 'iterations', 'base', 'enough', 'cure'), [
+    (SHAPES, 2000, 9000, None, ''),
+    (SHAPES, 1999, 9000, 2000, AUTO),
+    (SHAPES, 500, 500, None, ''),
+    (SHAPES, 499, 500, 500, AUTO),
+    (SHAPES[1:], 5, 9, 9, '; train more epochs (multigrid.epoch_factor)'),
+])
+def test_too_few_iterations(shapes, iterations, base, enough, cure):
+    """A cap cures nothing where all batches are the base batch."""
+    found = data_warnings(shapes, 2, 10**6, iterations, base)
+    assert found == [] if enough is None else [
+        f'the schedule has {iterations} iterations, base training {base}: '
+        f'with fewer than {enough} accuracy is often lost{cure}'
+    ]
+
+
+@pytest.mark.parametrize(('frames', 'positions', 'keys'), [
+    (3, None, []),
+    (3, 3, []),
+    (3, 2, ['multigrid.short_cycle_factors']),
+    (2, 3, ['multigrid.long_cycle_factors']),
+])
+def test_clips_at_the_limits_of_a_network(frames, positions, keys):
+    """Each warning names the key that helps."""
+    found = clip_warnings(frames, 8, positions, 3)
+    assert [text.split()[-1] for text in found] == keys

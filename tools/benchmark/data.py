@@ -1,7 +1,6 @@
 """Compare the CPU time of a clip at every shape with the stock pipeline's.
 
-    python tools/benchmark/data.py CONFIG [--list FILE --root VIDEOS]
-                                   [--store GRID_STORE] [--clips N]
+    python tools/benchmark/data.py CONFIG [--store GRID_STORE] [--clips N]
 
 Loads the same clips in turn through the stock train pipeline and through
 multigrid's, over the original files and over a grid store, in this process,
@@ -18,7 +17,6 @@ import cv2
 import numpy as np
 import torch
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
-from mmaction_multigrid.cli.check import add_data, set_data
 from mmaction_multigrid.cli.common import add_config, load_config, print_table
 from mmaction_multigrid.core.shapes import Shape
 from mmengine.config import Config
@@ -93,7 +91,7 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_config(parser, clips=False)
-    add_data(parser)
+    parser.add_argument('--store', help='grid store of the videos')
     parser.add_argument(
         '--clips',
         type=int,
@@ -103,7 +101,6 @@ def main() -> None:
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     cfg = load_config(args)
-    set_data(cfg, args)
     schedule, _ = multigrid_schedule(cfg)
     shapes = {
         shape[1:]: shape

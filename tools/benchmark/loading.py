@@ -1,7 +1,7 @@
 """Compare whole runs that loading limits.
 
     python tools/benchmark/loading.py CONFIG --store GRID_STORE
-        [--list FILE --root VIDEOS] [--epochs 12] [--workers 1]
+        [--epochs 12] [--workers 1]
 
 Trains the config's base, then multigrid over the original files, then
 multigrid over the grid store, one after the other, and prints wall-clock as
@@ -17,7 +17,6 @@ import time
 
 import torch
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.cli.check import add_data, set_data
 from mmaction_multigrid.cli.common import add_config, load_config, print_table
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -107,7 +106,7 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_config(parser, clips=False)
-    add_data(parser)
+    parser.add_argument('--store', help='grid store of the videos')
     parser.add_argument(
         '--epochs',
         type=int,
@@ -119,7 +118,6 @@ def main() -> None:
     torch.set_num_threads(1)
     cfg = load_config(args)
     logging.disable(logging.WARNING)
-    set_data(cfg, args)
     store, cfg.multigrid.grid_store = args.store, None
     with tempfile.TemporaryDirectory() as work_dir:
         shrink(cfg, args.epochs, args.workers, work_dir)

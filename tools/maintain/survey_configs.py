@@ -103,7 +103,7 @@ def norm_layers(config: dict) -> str:
     model = build_skeleton(config)
     convert_sub_batch_norm(model)
     report = norm_report(model.train())
-    counts = len(report.following), len(report.frozen), len(report.unknown)
+    counts = len(report.converted), len(report.frozen), len(report.unknown)
     text = f'{counts[0]} / {sum(counts)}'
     text += f', {counts[1]} frozen' if counts[1] else ''
     return text + (', not known: ' + ', '.join(

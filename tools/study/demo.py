@@ -95,10 +95,10 @@ def verdict(base: Run, ours: Run) -> List[str]:
     if times[1] is None:
         first = (f'{ours.name} did not come to {goal:.1f} %, {NEAR} '
                  f'below where {base.name} ends')
-    else:  # logs count whole seconds
+    else:
         first = (f'to {goal:.1f} %: {base.name} {times[0]:.0f} s, '
                  f'{ours.name} {times[1]:.0f} s, '
-                 f'{times[0] / max(times[1], 1):.2f}x faster')
+                 f'{times[0] / max(times[1], 1e-9):.2f}x faster')
     seen = [
         f'{point.score:.1f} %'
         for point in base.points if point.seconds <= ours.end.seconds
