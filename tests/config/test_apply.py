@@ -171,6 +171,10 @@ def change(path, value):
             -1), ValueError, 'the lr is -1.0 at epoch 3'),
     (change('param_scheduler.0.by_epoch',
             False), ValueError, 'LinearLR counts iterations'),
+    (change('optim_wrapper.optimizer.lr', None), ValueError,
+     r'optim_wrapper\.optimizer\.lr = None: must be a number above 0'),
+    (change('custom_hooks',
+            'Hook'), TypeError, r"custom_hooks = 'Hook': must be a list"),
     (change('param_scheduler', dict(a=[],
                                     b=[])), TypeError, 'a dict with a type'),
 ])
