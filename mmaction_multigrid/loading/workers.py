@@ -1,6 +1,5 @@
 """Detect crashed data workers, and the files that they had open."""
 
-import gc
 import re
 import signal
 import threading
@@ -73,13 +72,12 @@ class CrashedFiles:
 
     def __init__(self, path: Optional[str] = None) -> None:
         self._epochs: Dict[str, int] = {}
-        self._path = None
+        self._path = path
         if path and Path(path).is_file():
             text = Path(path).read_text('utf-8', 'surrogateescape')
             # A kill may have cut a line off.
             for epoch, name in re.findall(r'(?m)^(\d+)\t(.*)', text):
-                self.add(name, int(epoch))
-        self._path = path
+                self._epochs[name] = int(epoch)
 
     def __bool__(self) -> bool:
         return bool(self._epochs)
@@ -90,8 +88,9 @@ class CrashedFiles:
 
     def add(self, name: str, epoch: int) -> None:
         """Leave a file out, in workers that start from now on."""
-        # Workers load ahead, so that a later epoch may come first.
-        self._epochs[name] = min(epoch, self._epochs.get(name, epoch))
+        # Workers load ahead: a file that crashes twice does so in an earlier
+        # epoch the second time.
+        self._epochs[name] = epoch
         if self._path:
             with open(
                     self._path, 'a', encoding='utf-8',
@@ -100,28 +99,22 @@ class CrashedFiles:
 
 
 class DeferredSigchld:
-    """Raise the error of a dead worker while a batch is awaited.
+    """Raise the error of a dead worker only while a batch is awaited.
 
     Torch raises it in a handler of SIGCHLD, wherever the main thread is.
     """
 
     def __enter__(self) -> 'DeferredSigchld':
-        self._awaiting, self._handler = False, None
+        self._handler = None
         # No other thread handles signals.
         if threading.current_thread() is threading.main_thread():
             _set_SIGCHLD_handler()  # as the first loader would
-            self._handler = signal.signal(signal.SIGCHLD, self._on_signal)
+            self._handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         return self
 
-    def __exit__(self, kind: Any, *_: Any) -> None:
+    def __exit__(self, *error: Any) -> None:
         if self._handler:
             signal.signal(signal.SIGCHLD, self._handler)
-            if kind is None:
-                self._handler(signal.SIGCHLD, None)
-
-    def _on_signal(self, *args: Any) -> None:
-        if self._awaiting and self._handler:
-            self._handler(*args)
 
     def next(self, iterator: Iterator[Any]) -> Any:
         """Return the next item.
@@ -129,18 +122,14 @@ class DeferredSigchld:
         Raises:
             RuntimeError: A worker died, now or since the last call.
         """
-        collects = gc.isenabled()
+        if not self._handler:
+            return next(iterator)
         try:
-            # Python ignores errors that a signal raises in a callback of the
-            # garbage collector.
-            gc.disable()
-            self._awaiting = True
-            self._on_signal(signal.SIGCHLD, None)
+            signal.signal(signal.SIGCHLD, self._handler)
+            self._handler(signal.SIGCHLD, None)
             return next(iterator)
         finally:
-            self._awaiting = False
-            if collects:
-                gc.enable()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def pop_crashed(dataloader: DataLoader, iterator: Any) -> List[str]:

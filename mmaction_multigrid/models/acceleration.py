@@ -62,16 +62,12 @@ class CompileBackboneHook(Hook):
             ...). ``dynamic`` defaults to False: one graph per shape.
 
     Raises:
-        RuntimeError: torch is older than 2.2, which cannot compile a module
-            in place.
+        AttributeError: In training: torch is older than 2.2, which cannot
+            compile a module in place.
     """
     priority = 'BELOW_NORMAL'
 
     def __init__(self, **options: Any) -> None:
-        if not hasattr(nn.Module, 'compile'):
-            raise RuntimeError(
-                'compile: needs torch>=2.2, and '
-                f'{torch.__version__} is installed; leave it out')
         self.options = {'dynamic': False, **options}
 
     def before_train(self, runner) -> None:
