@@ -101,10 +101,10 @@ class MultigridCheckpointHook(CheckpointHook):
         formatted by yapf, which takes 1 to 3 s for a resolved stock config.
         """
         object.__setattr__(runner.cfg, '_format_python_code', False)
-        if runner._resume and runner._load_from is None:
-            if is_main_process():
-                self._repair_last_checkpoint(runner)
-            barrier()
+        resumes = runner._resume and runner._load_from is None
+        if resumes and is_main_process():
+            self._repair_last_checkpoint(runner)
+        barrier()
 
     def _repair_last_checkpoint(self, runner) -> None:
         note = Path(runner.work_dir) / 'last_checkpoint'

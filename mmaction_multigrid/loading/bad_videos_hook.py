@@ -12,7 +12,7 @@ from ..core.batch_norm import unwrap_model
 from .broken import REPLACED
 
 MIN_CLIPS = 200
-REPORT, CRASHED = 'bad_videos.rank{}.txt', 'crashed_videos.rank{}.txt'
+REPORT = 'bad_videos.rank{}.txt'
 
 
 @HOOKS.register_module()
@@ -22,9 +22,8 @@ class BadVideosHook(Hook):
     The workers of rank ``r`` append to ``bad_videos.rank{r}.txt``, so that a
     killed run leaves its list, too. After every epoch rank 0 counts the
     lines, most frequent file first, and logs the number of files if there
-    are new ones. Files that ended a worker are in
-    ``crashed_videos.rank{r}.txt``. A resumed run goes on with these files,
-    and a new run removes them.
+    are new ones. A resumed run goes on with these reports, and with the files
+    in them that ended a worker; a new run removes them.
 
     Args:
         max_share (float): Training ends once more than this share of the
@@ -59,13 +58,11 @@ class BadVideosHook(Hook):
         loader.dataset.check_classes(
             head.num_classes if loss == 'CrossEntropyLoss' else None)
         if not runner._resume:
-            for path in (*folder.glob('bad_videos*.txt'),
-                         *folder.glob('crashed_videos*.txt')):
+            for path in folder.glob('bad_videos*.txt'):
                 path.unlink(missing_ok=True)  # by another process
             barrier()
         loader.dataset.watch(loader.num_workers,
-                             str(folder / REPORT.format(get_rank())),
-                             str(folder / CRASHED.format(get_rank())))
+                             str(folder / REPORT.format(get_rank())))
 
     def after_train_iter(self,
                          runner,
@@ -117,7 +114,7 @@ def _read_lines(folder: Path, rank: object) -> List[List[str]]:
     """Read (name, error, outcome) lines of a rank, or of all, ``'*'``."""
     lines = []
     for path in sorted(folder.glob(REPORT.format(rank))):
-        text = path.read_bytes().decode()
         # A line that is being written has no end yet.
-        lines += [line.rsplit('\t', 2) for line in text.split('\n')[:-1]]
+        whole = path.read_bytes().decode().split('\n')[:-1]
+        lines += [line.rsplit('\t', 2) for line in whole]
     return lines

@@ -1,11 +1,13 @@
 """Dataset wrapper that replaces clips that cannot be loaded."""
 
 import errno
+import re
 from collections import deque
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from traceback import walk_tb
-from typing import Any, Iterator, List, Optional, Set, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple, Union
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -15,7 +17,7 @@ from ..core.dataset import current_epoch
 from ..core.transform_rules import RULES, TransformRule, transform_name
 from ..core.transforms import MultigridTransform
 from .train_data import build_dataset, check_classes, clip_name
-from .workers import CrashedFiles, WorkerState
+from .workers import WorkerState
 
 MAX_TRIES = 100
 # Errors of the machine, which the next clip would raise as well.
@@ -23,7 +25,9 @@ MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE,
                   errno.ENFILE)
 
 
+# What a report says of the clip of a file that cannot be loaded.
 REPLACED = 'another clip took its place'
+LEFT_OUT = 'left out from epoch {} on'
 # Where nobody watches nothing is kept.
 _failures: ContextVar = ContextVar(
     'multigrid_copy_failures', default=deque(maxlen=0))
@@ -31,6 +35,9 @@ _failures: ContextVar = ContextVar(
 
 class CrashedFile(RuntimeError):
     """A file that ended the data worker that opened it."""
+
+    def __init__(self) -> None:
+        super().__init__('ended the process that opened it')
 
 
 @contextmanager
@@ -74,21 +81,26 @@ class ReplaceBrokenClips:
 
     def watch(self,
               num_workers: int = 0,
-              report: Optional[str] = None,
-              crashed: Optional[str] = None) -> None:
+              report: Optional[str] = None) -> None:
         """Count and report from now on; to be called before workers start.
 
         Args:
             num_workers (int): Data workers. Defaults to 0.
             report (str, optional): File to append a line to, (name, error,
                 outcome), for every file that cannot be loaded. There is one
-                line per worker for each copy in a frame store.
-            crashed (str, optional): File that keeps the names of files that
-                ended a worker.
+                line per worker for each copy in a frame store. Files that
+                ended a worker according to it are left out.
         """
         self._state = WorkerState(num_workers)
         self._report = report
-        self._crashed = CrashedFiles(crashed)
+        # Files that ended a worker, and the epochs from which on they are
+        # left out: a resumed run opens them before, as the run before did.
+        self._crashed: Dict[str, int] = {}
+        if report and Path(report).is_file():
+            text = Path(report).read_text('utf-8')
+            pattern = rf'(?m)^(.*)\t.*\t{LEFT_OUT.format("(.*)")}$'
+            self._crashed.update((name, int(epoch))
+                                 for name, epoch in re.findall(pattern, text))
         self._bad_copies: Set[str] = set()
 
     @property
@@ -111,8 +123,10 @@ class ReplaceBrokenClips:
         opened = self._state.pop_open(worker)
         if opened is None:
             return None
-        name = self._name(opened[1])
-        self._crashed.add(name, opened[0])
+        epoch, index = opened
+        name = self._name(index)
+        self._crashed[name] = epoch
+        self._write(name, CrashedFile(), LEFT_OUT.format(epoch))
         return name
 
     def __len__(self) -> int:
@@ -142,8 +156,9 @@ class ReplaceBrokenClips:
     def _load(self, index: int) -> Any:
         epoch = current_epoch()
         with self._state.opening(epoch, index), watch_copies() as failures:
-            if self._crashed and self._crashed.holds(self._name(index), epoch):
-                raise CrashedFile('ended the process that opened it')
+            if self._crashed and epoch >= self._crashed.get(
+                    self._name(index), epoch + 1):
+                raise CrashedFile()
             try:
                 return self.dataset[index]
             finally:

@@ -1,12 +1,10 @@
-"""Detect crashed data workers, and the files that they had open."""
+"""Detect crashed data workers, and the clips that they had open."""
 
-import re
 import signal
 import threading
 from contextlib import contextmanager
 from multiprocessing.connection import wait
-from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 import torch
 from torch.utils.data import DataLoader, get_worker_info
@@ -59,43 +57,6 @@ class WorkerState:
             return None
         row += torch.tensor([1, 1, 0, -1 - index])
         return epoch, index
-
-
-class CrashedFiles:
-    """Files that ended the data worker that opened them.
-
-    Args:
-        path (str, optional): File that keeps their names, and is read if it
-            exists. A name has the epoch from which on the file is left out:
-            a resumed run opens it before, as the run before did.
-    """
-
-    def __init__(self, path: Optional[str] = None) -> None:
-        self._epochs: Dict[str, int] = {}
-        self._path = path
-        if path and Path(path).is_file():
-            text = Path(path).read_text('utf-8', 'surrogateescape')
-            # A kill may have cut a line off.
-            for epoch, name in re.findall(r'(?m)^(\d+)\t(.*)', text):
-                self._epochs[name] = int(epoch)
-
-    def __bool__(self) -> bool:
-        return bool(self._epochs)
-
-    def holds(self, name: str, epoch: int) -> bool:
-        """Check whether a file is left out in an epoch."""
-        return self._epochs.get(name, epoch + 1) <= epoch
-
-    def add(self, name: str, epoch: int) -> None:
-        """Leave a file out, in workers that start from now on."""
-        # Workers load ahead: a file that crashes twice does so in an earlier
-        # epoch the second time.
-        self._epochs[name] = epoch
-        if self._path:
-            with open(
-                    self._path, 'a', encoding='utf-8',
-                    errors='surrogateescape') as file:
-                file.write(f'{epoch}\t{name}\n')
 
 
 class DeferredSigchld:

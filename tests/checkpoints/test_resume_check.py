@@ -80,8 +80,8 @@ REFUSED = [
      [r'lr\[0\].points\[0\]: \[0, 2.0\] in the checkpoint, \[0, 0.5\] now']),
     (dict(bn_base_size=4), ['bn_base_size: 2 in the checkpoint, 4 now']),
     (dict(stages=None), [
-        r'stages\[1\].shapes\[1\]: None in the checkpoint, '
-        r'\[2, 2, 12\] now', r'and \d+ more'
+        r'stages\[0\].shapes\[1\]: None in the checkpoint, '
+        r'\[8, 2, 11\] now', r'and \d+ more'
     ]),
 ]
 

@@ -149,11 +149,13 @@ def test_a_resumed_run_goes_on_with_its_reports(half, tmp_path):
 def test_reports_of_an_earlier_run_are_not_taken_for_this_ones(tmp_path):
     """Nor are its crashes: a new run opens every file."""
     for rank in (0, 3):
-        (tmp_path / f'bad_videos.rank{rank}.txt'
-         ).write_text('old.mp4\tOSError: gone\tanother clip took its place\n')
-        (tmp_path / f'crashed_videos.rank{rank}.txt').write_text(''.join(
-            f'0\tclip {i}\n' for i in range(64)))
+        (tmp_path / f'bad_videos.rank{rank}.txt').write_text(
+            'old.mp4\tOSError: gone\tanother clip took its place\n' +
+            ''.join(f'clip {i}\tCrashedFile: \tleft out from epoch 0 on\n'
+                    for i in range(64)))
     (tmp_path / 'bad_videos.txt').write_text('1\told.mp4\tOSError: gone\n')
+    (tmp_path / 'my_videos.txt').touch()
     train(base_config(tmp_path, stages=[dict(epochs=1)]))
-    assert not list(tmp_path.glob('*_videos*'))
+    assert [path.name for path in tmp_path.glob('*_videos*')
+            ] == ['my_videos.txt']
     assert 'old.mp4' not in log_of(tmp_path)

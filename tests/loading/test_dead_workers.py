@@ -6,14 +6,15 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 from mmaction_multigrid import register_transform_rule
-from mmaction_multigrid.core.dataset import current_shape
+from mmaction_multigrid.core.dataset import clip_shape, current_shape
 from mmaction_multigrid.loading import prefetch, workers
-from mmaction_multigrid.loading.workers import CrashedFiles
+from mmaction_multigrid.loading.broken import CrashedFile, ReplaceBrokenClips
 from mmcv.transforms import BaseTransform
 from torch.utils.data import DataLoader, get_worker_info
 
@@ -135,7 +136,7 @@ def test_other_deaths_end_the_run(tmp_path, name):
         cfg.train_dataloader.dataset.pipeline[0].update(type='Kill')
     with pytest.raises(RuntimeError, match='DataLoader worker'):
         train(cfg)
-    assert not (tmp_path / 'run' / 'crashed_videos.rank0.txt').exists()
+    assert not list((tmp_path / 'run').glob('bad_videos*'))
 
 
 @TRANSFORMS.register_module()
@@ -208,20 +209,42 @@ def test_out_of_the_main_thread():
     assert found == [0]
 
 
+class Numbers(torch.utils.data.Dataset):
+    """Files whose names are not all plain."""
+    names = ['a b\tc.mp4', 'über.mp4', 'fine.mp4']
+
+    def __len__(self):
+        return len(self.names)
+
+    def __getitem__(self, index):
+        return index
+
+    def get_data_info(self, index):
+        return dict(filename=self.names[index])
+
+
 def test_crashes_are_kept_with_their_epoch(tmp_path):
-    path = tmp_path / 'crashed.txt'
-    crashed = CrashedFiles(str(path))
-    crashed.add('a b\tc.mp4', 3)
-    for kept in (crashed, CrashedFiles(str(path))):
-        found = [kept.holds('a b\tc.mp4', epoch) for epoch in (2, 3, 4)]
-        assert found == [False, True, True]
-        assert not kept.holds('fine.mp4', 4)
-    for epoch in (5, 4):  # workers may be ahead of the training
-        crashed.add('fine.mp4', epoch)
-    with open(path, 'a') as file:
-        file.write('3\tcut off')  # by a kill
-    crashed.add('\udcff.mp4', 5)  # a name that is not UTF-8
-    for kept in (crashed, CrashedFiles(str(path))):
-        assert ([kept.holds('fine.mp4', epoch)
-                 for epoch in (3, 4)] == [False, True])
-    assert CrashedFiles(str(path)).holds('a b\tc.mp4', 3)
+    """Of files with odd names, too, though a kill cut the last line off."""
+    report = tmp_path / 'bad_videos.rank0.txt'
+
+    def opened(data, epoch):
+        """The files that are opened in an epoch."""
+        found = []
+        for index in range(len(data)):
+            with clip_shape(None, epoch), suppress(CrashedFile):
+                found.append(data._load(index))
+        return found
+
+    data = ReplaceBrokenClips(Numbers())
+    data.watch(1, str(report))
+    for index, epoch in ((0, 3), (1, 5), (1, 4)):  # workers may be ahead
+        data._state._rows[0, 2:] = torch.tensor([epoch, index])
+        assert data.leave_out(0) == Numbers.names[index]
+        assert data.leave_out(0) is None
+    with open(report, 'a') as file:
+        file.write('fine.mp4\tCrashedFile: \tleft out from epoch')
+    resumed = ReplaceBrokenClips(Numbers())
+    resumed.watch(1, str(report))
+    for kept in (data, resumed):
+        assert [opened(kept, epoch)
+                for epoch in (2, 3, 4)] == [[0, 1, 2], [1, 2], [2]]
