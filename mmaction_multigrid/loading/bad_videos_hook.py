@@ -55,8 +55,8 @@ class BadVideosHook(Hook):
         head = getattr(unwrap_model(runner.model), 'cls_head', None)
         loss = type(getattr(head, 'loss_cls', None)).__name__
         # On a GPU the loss would not name the clip.
-        loader.dataset.check_classes(
-            head.num_classes if loss == 'CrossEntropyLoss' else None)
+        loader.dataset.check_classes(head.num_classes if loss ==
+                                     'CrossEntropyLoss' else None)
         if not runner._resume:
             for path in folder.glob('bad_videos*.txt'):
                 path.unlink(missing_ok=True)  # by another process
@@ -114,7 +114,7 @@ def _read_lines(folder: Path, rank: object) -> List[List[str]]:
     """Read (name, error, outcome) lines of a rank, or of all, ``'*'``."""
     lines = []
     for path in sorted(folder.glob(REPORT.format(rank))):
+        text = path.read_bytes().decode(errors='replace')
         # A line that is being written has no end yet.
-        whole = path.read_bytes().decode().split('\n')[:-1]
-        lines += [line.rsplit('\t', 2) for line in whole]
+        lines += [line.rsplit('\t', 2) for line in text.split('\n')[:-1]]
     return lines

@@ -24,7 +24,6 @@ MAX_TRIES = 100
 MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE,
                   errno.ENFILE)
 
-
 # What a report says of the clip of a file that cannot be loaded.
 REPLACED = 'another clip took its place'
 LEFT_OUT = 'left out from epoch {} on'
@@ -97,8 +96,8 @@ class ReplaceBrokenClips:
         # left out: a resumed run opens them before, as the run before did.
         self._crashed: Dict[str, int] = {}
         if report and Path(report).is_file():
-            text = Path(report).read_text('utf-8')
-            pattern = rf'(?m)^(.*)\t.*\t{LEFT_OUT.format("(.*)")}$'
+            text = Path(report).read_text('utf-8', 'replace')
+            pattern = r'(?m)^(.*)\t.*\t' + LEFT_OUT.format(r'(\d+)') + '$'
             self._crashed.update((name, int(epoch))
                                  for name, epoch in re.findall(pattern, text))
         self._bad_copies: Set[str] = set()

@@ -10,9 +10,9 @@ from torch.utils.data import default_collate, get_worker_info
 def pack_in_worker(clips: list) -> Any:
     """Collate clips to a list, in data workers with their tensors packed.
 
-    Each tensor by itself costs a file handle, a message and a mapping in
-    both processes, which takes longer than loading a small clip. The main
-    process receives the same tensors in the same places.
+    Each tensor by itself costs a file handle, a message and a mapping in both
+    processes, which takes longer than loading a small clip. The main process
+    receives the same tensors in the same places.
     """
     return pack(clips) if get_worker_info() else clips
 

@@ -96,17 +96,17 @@ class PrefetchHook(Hook):
     def after_train_epoch(self, runner) -> None:
         """Log the share of a stage's time that was spent waiting."""
         loop, times = runner.train_loop, runner.message_hub.log_scalars
-        stage = loop.batch_sampler.stage
+        stages, stage = loop.batch_sampler.stages, loop.batch_sampler.stage
         # A config may leave out IterTimerHook, which measures the times.
         if runner.epoch + 1 != stage.end or 'train/data_time' not in times:
             return
         count = loop.first_iters[stage.end] - loop.first_iters[stage.begin]
-        share = (
-            times['train/data_time'].mean(count) /
-            times['train/time'].mean(count))
+        waited, total = (
+            times[f'train/{name}'].mean(count) for name in ('data_time',
+                                                            'time'))
         advice = ('; train_dataloader.num_workers or a frame store '
                   '(multigrid.grid_store) can shorten that')
         runner.logger.info(
-            f'Multigrid epochs {stage.begin + 1} to {stage.end} are trained: '
-            f'waiting for data {100 * share:.0f} % of the time'
-            f'{advice if share >= MUCH_WAITING else ""}')
+            f'Multigrid stage {stages.index(stage) + 1}/{len(stages)} is '
+            f'trained: waiting for data {100 * waited / total:.0f} % of the '
+            f'time{advice if waited >= MUCH_WAITING * total else ""}')

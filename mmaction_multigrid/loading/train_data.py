@@ -4,6 +4,7 @@ import os.path as osp
 from pathlib import Path
 from typing import Any, Iterator, List, Mapping, Optional, Union
 
+import numpy as np
 from mmengine.dataset import (BaseDataset, ClassBalancedDataset, ConcatDataset,
                               RepeatDataset)
 from mmengine.registry import DefaultScope
@@ -76,20 +77,23 @@ def clip_path(info: Mapping, reader: Optional[str]) -> Optional[str]:
 
 
 def check_train_data(cfg: Mapping) -> None:
-    """Build the training data of a resolved config once to check it.
+    """Build the training data of a resolved config and load one clip.
 
     Args:
         cfg (Config): It is ignored if its dataset is no ``MultigridDataset``.
 
     Raises:
         FileNotFoundError, ValueError: See :func:`build_dataset`.
+        RuntimeError: No file of its list can be loaded.
     """
     dataset = (cfg.get('train_dataloader') or {}).get('dataset')
     if (isinstance(dataset, Mapping)
             and transform_name(dataset) == 'MultigridDataset'):
         scope = cfg.get('default_scope', 'mmaction')
         with DefaultScope.overwrite_default_scope(scope):
-            DATASETS.build(dataset)
+            built = DATASETS.build(dataset)
+        # Any clip: the first one may be of a file that crashes its decoder.
+        built[np.random.randint(max(1, len(built)))]
 
 
 def build_dataset(dataset: Any) -> Any:

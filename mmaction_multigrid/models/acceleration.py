@@ -32,15 +32,11 @@ class BFloat16OptimWrapper(OptimWrapper):
         bfloat16: scores come out in float32.
         """
         head = getattr(unwrap_model(model), 'cls_head', nn.Identity())
-        hook = head.register_forward_hook(
-            lambda module, args, scores: scores.float())
         device = next(model.parameters()).device.type
-        try:
-            with super().optim_context(model), torch.autocast(
-                    device, dtype=torch.bfloat16):
-                yield
-        finally:
-            hook.remove()
+        with super().optim_context(model), torch.autocast(
+                device, dtype=torch.bfloat16), head.register_forward_hook(
+                    lambda module, args, scores: scores.float()):
+            yield
 
 
 @HOOKS.register_module()

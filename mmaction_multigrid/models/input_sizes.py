@@ -83,7 +83,9 @@ def find_failure(model: nn.Module, size: Size) -> Optional[str]:
         names = {module: name for name, module in model.named_modules()}
         called = (frame.f_locals.get('self')
                   for frame, _ in walk_tb(error.__traceback__))
-        layer = [model, *(entry for entry in called if isinstance(entry, nn.Module))][-1]
+        layer = [
+            model, *(entry for entry in called if isinstance(entry, nn.Module))
+        ][-1]
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         return f'{names.get(layer)} ({type(layer).__name__}): {reason}'
 

@@ -112,7 +112,7 @@ def token_grid(patches: nn.Module, clip: Sequence[int]) -> TokenGrid:
     settings = zip(clip[-axes:], patches.kernel_size, patches.stride,
                    patches.padding)
     return (*clip[:-axes], *((size + 2 * padding - kernel) // stride + 1
-                            for size, kernel, stride, padding in settings))
+                             for size, kernel, stride, padding in settings))
 
 
 def resample_abs_pos_embed(values: Tensor, table: PositionTable,

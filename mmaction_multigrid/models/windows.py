@@ -52,7 +52,7 @@ def follow_windows(model: nn.Module) -> List[str]:
     followed = []
     for name, block in model.named_modules():
         if (type(block).__name__ == 'SwinTransformerBlock3D'
-              and type(block.attn).__name__ == 'WindowAttention3D'):
+                and type(block.attn).__name__ == 'WindowAttention3D'):
             block.attn.window = tuple(block.window_size)
             block.attn.__class__ = _mix(WindowBiasMixin, type(block.attn))
             block.__class__ = _mix(WindowSizeMixin, type(block))

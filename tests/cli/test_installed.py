@@ -7,7 +7,6 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import mmaction_multigrid
-import pytest
 from mmaction_multigrid import apply_multigrid
 from mmengine.config import Config
 

@@ -133,8 +133,7 @@ def test_broken_files_are_replaced_listed_and_counted(half):
                         log_of(folder))
     numbers = [int(number) for number, _ in counts]
     assert numbers == sorted(set(numbers)) and numbers[-1] == 32
-    assert {path
-            for _, path in counts} == {str(folder / 'bad_videos.txt')}
+    assert {path for _, path in counts} == {str(folder / 'bad_videos.txt')}
 
 
 def test_a_resumed_run_goes_on_with_its_reports(half, tmp_path):
@@ -156,6 +155,6 @@ def test_reports_of_an_earlier_run_are_not_taken_for_this_ones(tmp_path):
     (tmp_path / 'bad_videos.txt').write_text('1\told.mp4\tOSError: gone\n')
     (tmp_path / 'my_videos.txt').touch()
     train(base_config(tmp_path, stages=[dict(epochs=1)]))
-    assert [path.name for path in tmp_path.glob('*_videos*')
-            ] == ['my_videos.txt']
+    assert [path.name
+            for path in tmp_path.glob('*_videos*')] == ['my_videos.txt']
     assert 'old.mp4' not in log_of(tmp_path)

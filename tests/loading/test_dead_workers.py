@@ -246,5 +246,5 @@ def test_crashes_are_kept_with_their_epoch(tmp_path):
     resumed = ReplaceBrokenClips(Numbers())
     resumed.watch(1, str(report))
     for kept in (data, resumed):
-        assert [opened(kept, epoch)
-                for epoch in (2, 3, 4)] == [[0, 1, 2], [1, 2], [2]]
+        assert [opened(kept, epoch) for epoch in (2, 3, 4)] == [[0, 1, 2],
+                                                                [1, 2], [2]]

@@ -32,8 +32,7 @@ def listed(folder, content, kind='VideoDataset', **settings):
             data_root=str(folder),
             ann_file='list.txt',
             pipeline=[dict(type='DecordInit')],
-            data_prefix=dict(img='', video='')),
-        **settings)
+            data_prefix=dict(img='', video='')), **settings)
 
 
 WRONG = dict(
