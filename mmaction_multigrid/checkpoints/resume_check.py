@@ -1,6 +1,7 @@
 """Check that a resumed run goes on with its own schedule."""
 
 import json
+from textwrap import shorten
 from typing import Any, Dict, List, Optional
 
 from mmengine.dist import get_world_size
@@ -76,16 +77,12 @@ def differences(before: dict, now: dict) -> List[str]:
     """Describe every setting that differs between two fingerprints."""
     before, now = flatten(before), flatten(now)
     return [
-        f'{place[1:]}: {_shorten(before.get(place))} in the checkpoint, '
-        f'{_shorten(now.get(place))} now' for place in {
+        f'{place[1:]}: {shorten(str(before.get(place)), 60)} in the '
+        f'checkpoint, {shorten(str(now.get(place)), 60)} now' for place in {
             **before,
             **now
         } if before.get(place) != now.get(place)
     ]
-
-
-def _shorten(value: Any) -> str:
-    return str(value) if len(str(value)) <= 60 else f'{str(value)[:57]}...'
 
 
 def check_resume(before: Any, now: dict) -> None:
@@ -104,9 +101,8 @@ def check_resume(before: Any, now: dict) -> None:
     if not isinstance(before, dict):
         raise ValueError('resume: the checkpoint holds no multigrid schedule '
                          "(meta['multigrid']). It is of a run without "
-                         'multigrid, or of an '
-                         'earlier version, and its epochs and lr are not of '
-                         f'this schedule. {USE_WEIGHTS}')
+                         'multigrid, or of an earlier version, and its epochs '
+                         f'and lr are not of this schedule. {USE_WEIGHTS}')
     lines = differences({**before, 'batch': None}, {**now, 'batch': None})
     if len(lines) > MAX_LINES:
         lines[MAX_LINES:] = [f'and {len(lines) - MAX_LINES} more']
@@ -160,10 +156,10 @@ class ResumeCheckHook(Hook):
             raise ValueError(
                 f'train_dataloader.batch_size x processes = {batch}: the '
                 f'checkpoint was trained with {expected}, which the lr is '
-                'for. '
-                'Keep that product, or let the lr follow it: auto_scale_lr = '
-                f'dict(enable=True, base_batch_size={expected}), or '
-                'tools/train.py --auto-scale-lr')
+                'for. Keep that product, or let the lr follow it: '
+                'auto_scale_lr = dict(enable=True, '
+                f'base_batch_size={expected}), or tools/train.py '
+                '--auto-scale-lr')
 
 
 def _multigrid_hook(runner) -> MultigridHook:

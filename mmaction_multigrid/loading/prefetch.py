@@ -102,11 +102,12 @@ class PrefetchHook(Hook):
             return
         count = loop.first_iters[stage.end] - loop.first_iters[stage.begin]
         waited, total = (
-            times[f'train/{name}'].mean(count) for name in ('data_time',
-                                                            'time'))
+            times[f'train/{name}'].mean(count)
+            for name in ('data_time', 'time'))
         advice = ('; train_dataloader.num_workers or a frame store '
                   '(multigrid.grid_store) can shorten that')
         runner.logger.info(
             f'Multigrid stage {stages.index(stage) + 1}/{len(stages)} is '
-            f'trained: waiting for data {100 * waited / total:.0f} % of the '
-            f'time{advice if waited >= MUCH_WAITING * total else ""}')
+            f'trained: waiting for data {100 * waited / total:.0f} % of '
+            f'{count * total:.3g} s'
+            f'{advice if waited >= MUCH_WAITING * total else ""}')

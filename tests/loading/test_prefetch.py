@@ -121,12 +121,11 @@ def test_the_log_gives_advice_where_a_stage_waited_long(waited, advice):
             }),
         train_loop=SimpleNamespace(
             first_iters=[0, 2, 4, 6],
-            batch_sampler=SimpleNamespace(
-                stage=stage, stages=[None, stage])))
+            batch_sampler=SimpleNamespace(stage=stage, stages=[None, stage])))
     PrefetchHook().after_train_epoch(runner)
     text, = lines
     assert text.startswith('Multigrid stage 2/2 is trained: waiting for data '
-                           f'{100 * waited:.0f} % of the time')
+                           f'{100 * waited:.0f} % of 4 s')
     assert ('train_dataloader.num_workers' in text) is advice
     runner.message_hub.log_scalars.clear()
     PrefetchHook().after_train_epoch(runner)  # without IterTimerHook
