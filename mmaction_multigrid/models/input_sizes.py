@@ -27,7 +27,7 @@ def short_edges(features: Any) -> List[int]:
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Have neither the network nor random numbers change in a forward."""
+    """Evaluate the network without gradients in the context."""
     training = [module for module in model.modules() if module.training]
     try:
         with torch.no_grad():
@@ -38,7 +38,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _make_clip(backbone: nn.Module, size: Size) -> Tensor:
-    """A black clip, of as many channels as the first convolution takes."""
+    """Make a black clip with the channels of the first convolution."""
     channels = next((layer.in_channels for layer in backbone.modules()
                      if isinstance(layer, (nn.Conv2d, nn.Conv3d))), 3)
     device = next((parameter.device for parameter in backbone.parameters()),
@@ -67,11 +67,12 @@ def find_failure(model: nn.Module, size: Size) -> Optional[str]:
     """Run one clip through a recognizer's backbone and neck.
 
     Args:
-        model: The recognizer.
-        size: Frames and crop of the clip.
+        model (nn.Module): The recognizer.
+        size (tuple[int, int]): Frames and crop of the clip.
 
     Returns:
-        str or None: The layer that fails, and its error.
+        str, optional: The layer that fails, and its error; None if all layers
+        take the clip.
     """
     try:
         with _evaluating(model):
@@ -94,9 +95,10 @@ def check_sizes(model: nn.Module, sizes: Sequence[Size], base: Size) -> None:
     """Check that a network takes the smallest clips of a schedule.
 
     Args:
-        model: The recognizer.
-        sizes: Frames and crop of every shape of the schedule.
-        base: Those of the base clips.
+        model (nn.Module): The recognizer.
+        sizes (Sequence[tuple[int, int]]): Frames and crop of every shape of
+            the schedule.
+        base (tuple[int, int]): Those of the base clips.
 
     Raises:
         ValueError: It does not, though it takes the base clips.
