@@ -37,7 +37,7 @@ def read_list(path: Union[str, Path]) -> List[str]:
             return [line.rstrip('\n') for line in file if line.strip()]
     except (FileNotFoundError, IsADirectoryError):
         raise FileNotFoundError(
-            f'{path}: there is no such file; give an annotation file, with '
+            f'{path}: there is no such list; give an annotation file, with '
             'one clip a line') from None
     except UnicodeDecodeError as error:
         raise ValueError(f'{path}: is not UTF-8 ({error}); '

@@ -19,8 +19,8 @@ SIDES, COMMA = ('--sides', '16'), ('--delimiter', ',')
      'none of these 2 videos could be copied. The first: '),
     ('bad.mp4 0\n', SIDES, 2, '; are --root and --delimiter right?'),
     ('', SIDES, 2, 'list.txt: names no video'),
-    (None, SIDES, 2, 'list.txt: there is no such file; give an annotation'),
-    (None, ('--config', ), 2, 'list.txt: there is no such file'),
+    (None, SIDES, 2, 'list.txt: there is no such list; give an annotation'),
+    (None, ('--config', ), 2, 'list.txt: there is no such list'),
     ('a.mp4,0\n', (*COMMA, '--config'), 2, "--delimiter ',': the list is"),
 ])
 def test_store_build(tmp_path, capsys, small_config, content, options, status,

@@ -37,7 +37,7 @@ def listed(folder, content, kind='VideoDataset', **settings):
 
 WRONG = dict(
     missing=(b'a 0', dict(ann_file='no_list.txt'), FileNotFoundError,
-             r'no_list\.txt: there is no such file'),
+             r'no_list\.txt: there is no such list'),
     encoding=('跑步 0\n'.encode('gbk'), {}, ValueError,
               r'list\.txt: is not UTF-8'),
     word=(b'a 0\nb walk', {}, ValueError, "list.txt': 'b walk' must be"),
