@@ -5,7 +5,7 @@ line in the log of training, and on stderr with ``--debug`` of the commands.
 ``MMACTION_MULTIGRID_LEAVE_STACK=1`` leaves the stack as it is.
 """
 
-import importlib
+import importlib.util
 
 from .patches import LEAVE_STACK, PATCHES, is_set, release
 
@@ -28,17 +28,12 @@ def check_requirements() -> None:
             command to run.
     """
     for name, minimum, remedy in REQUIREMENTS:
-        needs = f'mmaction_multigrid needs {name}>={minimum}'
-        try:
-            module = importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name != name:
-                raise
-            raise ImportError(
-                f'{needs}, which is not installed: {remedy}') from None
-        version = getattr(module, '__version__', '0')
+        installed = importlib.util.find_spec(name) is not None
+        version = (
+            importlib.import_module(name).__version__ if installed else 'none')
         if release(version) < release(minimum):
-            raise ImportError(f'{needs}, but {version} is installed: {remedy}')
+            raise ImportError(f'mmaction_multigrid needs {name}>={minimum}, '
+                              f'but {version} is installed: {remedy}')
 
 
 def prepare() -> None:

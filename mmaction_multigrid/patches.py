@@ -9,9 +9,10 @@ import io
 import os
 import re
 import sys
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 LEAVE_STACK = 'MMACTION_MULTIGRID_LEAVE_STACK'
 _changes: List[str] = []
@@ -118,12 +119,9 @@ def serve_configs() -> None:
                         filename: str) -> Tuple[str, Optional[str]]:
         if not cfg_path.startswith(prefix):
             return find(cfg_path, filename)
-        path = Path(__file__).with_name(
-            '.mim') / 'configs' / cfg_path[len(prefix):]
-        if not path.is_file():
-            raise FileNotFoundError(f'{cfg_path}: there is no such config; '
-                                    f'{path.parent} is where it would be')
-        return str(path), 'mmaction'  # the registries of these configs
+        path = Path(__file__).with_name('.mim') / 'configs'
+        # The registries of these configs are MMAction2's.
+        return str(path / cfg_path[len(prefix):]), 'mmaction'
 
     Config._get_cfg_path = staticmethod(find_ours_first)
     _changes.append('mmengine finds mmaction_multigrid:: bases')
@@ -171,11 +169,8 @@ def patch_pyav_counts() -> None:
     def transform(self: PyAVInit, results: dict) -> dict:
         results = open_video(self, results)
         if not results['total_frames']:
-            counts = self.__dict__.setdefault('frame_counts', {})
-            name = results['filename']
-            if name not in counts:
-                counts[name] = _count_frames(self.file_client.get(name))
-            results['total_frames'] = counts[name]
+            results['total_frames'] = _count_frames(self.file_client.get,
+                                                    results['filename'])
         return results
 
     PyAVInit.transform = transform
@@ -183,10 +178,11 @@ def patch_pyav_counts() -> None:
                     'videos whose header does not')
 
 
-def _count_frames(content: bytes) -> int:
-    import av
-    with av.open(io.BytesIO(content)) as container:
-        return sum(1 for _ in container.decode(video=0))
+@lru_cache(maxsize=None)
+def _count_frames(read: Callable[[str], bytes], name: str) -> int:
+    import av  # needed for PyAVInit alone
+    with av.open(io.BytesIO(read(name))) as video:
+        return sum(1 for _ in video.decode(video=0))
 
 
 PATCHES = (patch_missing_drn, patch_multimodal, patch_checkpoint_loading,

@@ -15,8 +15,8 @@ from mmaction.datasets.transforms import ColorJitter, pose_transforms
 
 
 @pytest.mark.parametrize(('name', 'minimum', 'message'), [
-    ('no_such_package', '1.0', 'no_such_package>=1.0, which is '
-     'not installed: pip install it'),
+    ('no_such_package', '1.0', 'no_such_package>=1.0, but none is '
+     'installed: pip install it'),
     ('mmengine', '99.0', r'mmengine>=99.0, but [\d.]+ is installed: pip ins'),
     ('broken_package', '1.0', 'no_such_dependency'),
 ])

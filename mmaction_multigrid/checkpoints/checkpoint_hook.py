@@ -21,27 +21,24 @@ class AtomicLocalBackend(LocalBackend):
     one before it writes the next. Here a file is written beside its place and
     renamed, and the outdated one is removed afterwards.
     """
-    _outdated: ClassVar[Set[Path]] = set()
+    _outdated: ClassVar[Set[str]] = set()
 
     def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
-        """Write a file, then remove what is outdated in its folder.
+        """Write a file, then remove what is outdated.
 
         Raises:
             OSError: The disk is full, for example. The file of that name and
                 the outdated ones stay as they were.
         """
         atomic_write(filepath, obj)
-        written = _absolute(filepath)
-        # The outdated files of other folders are another run's.
-        outdated = {p for p in self._outdated if p.parent == written.parent}
-        self._outdated.difference_update(outdated)
         # A filename_tmpl without {} gives all checkpoints one name.
-        for path in outdated - {written}:
-            path.unlink(missing_ok=True)
+        for path in self._outdated - {os.path.abspath(filepath)}:
+            Path(path).unlink(missing_ok=True)
+        self._outdated.clear()
 
     def remove(self, filepath: Union[str, Path]) -> None:
-        """Remove a file once the next one is written in its folder."""
-        self._outdated.add(_absolute(filepath))
+        """Remove a file once the next one is written."""
+        self._outdated.add(os.path.abspath(filepath))
 
 
 def atomic_write(filepath: Union[str, Path], obj: bytes) -> None:
@@ -63,12 +60,6 @@ def atomic_write(filepath: Union[str, Path], obj: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-
-
-def _absolute(filepath: Union[str, Path]) -> Path:
-    """Resolve the folder of a file, and not a link, whose target stays."""
-    path = Path(filepath)
-    return path.parent.resolve() / path.name
 
 
 def is_complete(path: Union[str, Path]) -> bool:
@@ -110,10 +101,10 @@ class MultigridCheckpointHook(CheckpointHook):
         formatted by yapf, which takes 1 to 3 s for a resolved stock config.
         """
         object.__setattr__(runner.cfg, '_format_python_code', False)
-        if runner._resume and runner._load_from is None:
-            if is_main_process():
-                self._repair_last_checkpoint(runner)
-            barrier()
+        resumes = runner._resume and runner._load_from is None
+        if resumes and is_main_process():
+            self._repair_last_checkpoint(runner)
+        barrier()
 
     def _repair_last_checkpoint(self, runner) -> None:
         note = Path(runner.work_dir) / 'last_checkpoint'
@@ -122,22 +113,13 @@ class MultigridCheckpointHook(CheckpointHook):
         if named and ('://' in named or Path(named).is_dir()
                       or is_complete(named)):
             return
-        folder = Path(runner.work_dir)
-        if self.out_dir:
-            folder = Path(self.out_dir) / folder.name
-        template = re.escape(self.filename_tmpl or 'epoch_{}.pth')
-        pattern = template.replace(re.escape('{}'), r'\d+')
-        # The longer number is the larger one.
-        paths = sorted((path for path in folder.glob('*.pth')
-                        if re.fullmatch(pattern, path.name)),
-                       key=lambda path: (len(path.name), path.name))
+        # With out_dir the checkpoints are not beside last_checkpoint.
+        folder = Path(named).parent if named else note.parent
+        names = re.sub('{.*?}', '*', self.filename_tmpl or 'epoch_{}.pth')
+        paths = sorted(folder.glob(names), key=os.path.getmtime)
         newest = next(filter(is_complete, reversed(paths)), None)
         if newest is not None:
             runner.logger.warning(
                 f'{named or "last_checkpoint"} is missing or damaged; '
                 f'resuming from {newest} instead')
             atomic_write(note, str(newest).encode())
-        elif named:
-            runner.logger.warning(f'{named} is damaged, and there is no other '
-                                  'checkpoint: training starts anew')
-            note.unlink()

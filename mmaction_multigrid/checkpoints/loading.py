@@ -4,7 +4,7 @@ import logging
 import os.path as osp
 import pickle
 from functools import partial
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -80,27 +80,26 @@ def _getattr(owner: Any, name: str) -> Any:
     return _METHODS[owner, name]
 
 
-def _allowed() -> List[Tuple[Any, str]]:
-    """List what mmengine's checkpoints need beside what torch allows."""
-    kinds = HistoryBuffer, OneCycleParamScheduler, ConfigDict
-    return [
-        *((kind, f'{kind.__module__}.{kind.__qualname__}') for kind in kinds),
-        # In files of numpy 1 and 2.
-        (_Array, 'numpy.core.multiarray._reconstruct'),
-        (_Array, 'numpy._core.multiarray._reconstruct'),
-        (_scalar, 'numpy.core.multiarray.scalar'),
-        (_scalar, 'numpy._core.multiarray.scalar'),
-        (_Array, 'numpy.ndarray'),
-        (_DType, 'numpy.dtype'),
-        (_getattr, 'builtins.getattr'),
-        (bytes, 'builtins.bytes')  # of an empty array
-    ]
+# What mmengine's checkpoints need beside what torch allows.
+_ALLOWED = [
+    *((kind, f'{kind.__module__}.{kind.__qualname__}')
+      for kind in (HistoryBuffer, OneCycleParamScheduler, ConfigDict)),
+    # In files of numpy 1 and 2.
+    (_Array, 'numpy.core.multiarray._reconstruct'),
+    (_Array, 'numpy._core.multiarray._reconstruct'),
+    (_scalar, 'numpy.core.multiarray.scalar'),
+    (_scalar, 'numpy._core.multiarray.scalar'),
+    (_Array, 'numpy.ndarray'),
+    (_DType, 'numpy.dtype'),
+    (_getattr, 'builtins.getattr'),
+    (bytes, 'builtins.bytes')  # of an empty array
+]
 
 
 def _load(read: Callable[..., dict], source: str) -> dict:
     """Call a function like ``torch.load``, and explain why it refuses."""
     try:
-        with torch.serialization.safe_globals(_allowed()):
+        with torch.serialization.safe_globals(_ALLOWED):
             return _plain(read(weights_only=True))
     except REASONS as error:
         # To its reason torch adds how to run the file all the same.

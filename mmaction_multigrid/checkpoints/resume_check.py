@@ -1,7 +1,8 @@
 """Check that a resumed run goes on with its own schedule."""
 
 import json
-from typing import Any, List, Optional
+from textwrap import shorten
+from typing import Any, Dict, List, Optional
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
@@ -56,39 +57,32 @@ def fingerprint(runner, bn_base_size: Optional[int]) -> dict:
     return json.loads(json.dumps(settings, default=repr))
 
 
-def differences(before: Any, now: Any, where: str = '') -> List[str]:
-    """Describe every setting that differs between two fingerprints."""
-    lines = []
-    if isinstance(before, dict) and isinstance(now, dict):
-        dot = '.' if where else ''
-        pairs = {
-            f'{dot}{key}': (before.get(key), now.get(key))
-            for key in {
-                **before,
-                **now
-            }
-        }
-    elif _is_nested(before) and _is_nested(now):
-        pairs = {f'[{i}]': pair for i, pair in enumerate(zip(before, now))}
-        if len(before) != len(now):
-            lines = [
-                f'{where}: of length {len(before)} in the '
-                f'checkpoint, of length {len(now)} now'
-            ]
-    elif before == now:
-        return []
+def flatten(value: Any, where: str = '') -> Dict[str, Any]:
+    """List the values of nested dicts and lists by their places."""
+    if isinstance(value, dict):
+        entries = {f'{where}.{key}': entry for key, entry in value.items()}
+    elif isinstance(value, list) and any(
+            isinstance(entry, (list, dict)) for entry in value):
+        entries = {f'{where}[{i}]': entry for i, entry in enumerate(value)}
     else:
-        before, now = ((text if len(text) <= 60 else f'{text[:57]}...')
-                       for text in (str(before), str(now)))
-        return [f'{where}: {before} in the checkpoint, {now} now']
-    for key, pair in pairs.items():
-        lines += differences(*pair, f'{where}{key}')
-    return lines
+        return {where: value}
+    return {
+        place: leaf
+        for key, entry in entries.items()
+        for place, leaf in flatten(entry, key).items()
+    }
 
 
-def _is_nested(value: Any) -> bool:
-    return isinstance(value, list) and any(
-        isinstance(entry, (list, dict)) for entry in value)
+def differences(before: dict, now: dict) -> List[str]:
+    """Describe every setting that differs between two fingerprints."""
+    before, now = flatten(before), flatten(now)
+    return [
+        f'{place[1:]}: {shorten(str(before.get(place)), 60)} in the '
+        f'checkpoint, {shorten(str(now.get(place)), 60)} now' for place in {
+            **before,
+            **now
+        } if before.get(place) != now.get(place)
+    ]
 
 
 def check_resume(before: Any, now: dict) -> None:
@@ -107,9 +101,8 @@ def check_resume(before: Any, now: dict) -> None:
     if not isinstance(before, dict):
         raise ValueError('resume: the checkpoint holds no multigrid schedule '
                          "(meta['multigrid']). It is of a run without "
-                         'multigrid, or of an '
-                         'earlier version, and its epochs and lr are not of '
-                         f'this schedule. {USE_WEIGHTS}')
+                         'multigrid, or of an earlier version, and its epochs '
+                         f'and lr are not of this schedule. {USE_WEIGHTS}')
     lines = differences({**before, 'batch': None}, {**now, 'batch': None})
     if len(lines) > MAX_LINES:
         lines[MAX_LINES:] = [f'and {len(lines) - MAX_LINES} more']
@@ -157,20 +150,16 @@ class ResumeCheckHook(Hook):
             hook.bn_base_size = before['bn_base_size']
         now = fingerprint(runner, hook.bn_base_size)
         check_resume(before, now)
-        batch, own_batch = before['batch'], now['batch']
-        if batch == own_batch:
-            return
-        if not (runner.auto_scale_lr or {}).get('enable', False):
+        expected, batch = before['batch'], now['batch']
+        follows = (runner.auto_scale_lr or {}).get('enable', False)
+        if batch != expected and not follows:
             raise ValueError(
-                f'train_dataloader.batch_size x processes = {own_batch}: the '
-                f'checkpoint was trained with {batch}, which the lr is for. '
-                'Keep that product, or let the lr follow it: auto_scale_lr = '
-                f'dict(enable=True, base_batch_size={batch}), or '
-                'tools/train.py --auto-scale-lr')
-        runner.logger.info(f'Resuming with {own_batch} instead of '
-                           f'{batch} clips in the base batch of all '
-                           'processes; the lr follows auto_scale_lr = '
-                           f'{dict(runner.auto_scale_lr)}')
+                f'train_dataloader.batch_size x processes = {batch}: the '
+                f'checkpoint was trained with {expected}, which the lr is '
+                'for. Keep that product, or let the lr follow it: '
+                'auto_scale_lr = dict(enable=True, '
+                f'base_batch_size={expected}), or tools/train.py '
+                '--auto-scale-lr')
 
 
 def _multigrid_hook(runner) -> MultigridHook:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from ..loading.files import read_list, video_path
+from ..loading.train_data import read_list, video_path
 from ..loading.videos import check_videos
 from .common import above_zero
 

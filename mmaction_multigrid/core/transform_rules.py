@@ -30,7 +30,7 @@ class TransformRule:
         crops (bool): Whether the last argument in pixels is the output's
             size.
         lazy (bool): Whether MMAction2's ``Fuse`` can do its work.
-        reads (bool): Whether it reads the file: all its errors are those of
+        does_io (bool): Whether it reads the file: all its errors are those of
             a broken file.
         opens (str, optional): Reader that it opens the video with: one of
             ``VIDEO_READERS`` or ``'pims'``.
@@ -43,7 +43,7 @@ class TransformRule:
     default_interval: int = 1
     crops: bool = False
     lazy: bool = False
-    reads: bool = False
+    does_io: bool = False
     opens: Optional[str] = None
     decodes: Optional[str] = None
 
@@ -55,7 +55,7 @@ class TransformRule:
                 raise ValueError(
                     f'{key} = {value!r}: must be one of {", ".join(known)}')
             if value is not None:
-                object.__setattr__(self, 'reads', True)
+                object.__setattr__(self, 'does_io', True)
 
     @property
     def depends_on_shape(self) -> bool:
@@ -120,13 +120,13 @@ def _sampler(**kwargs) -> TransformRule:
     return TransformRule(
         frames=('clip_len', ),
         frame_interval='frame_interval',
-        reads=True,
+        does_io=True,
         **kwargs)
 
 
-_UNIFORM = TransformRule(frames=('clip_len', ), reads=True)
+_UNIFORM = TransformRule(frames=('clip_len', ), does_io=True)
 _CROP = TransformRule(pixels=('crop_size', ), crops=True)
-_READS = TransformRule(reads=True)
+_READER = TransformRule(does_io=True)
 _ANY_SHAPE = TransformRule()
 
 RULES: Dict[str, TransformRule] = dict(
@@ -147,9 +147,9 @@ RULES: Dict[str, TransformRule] = dict(
     RawFrameDecode=TransformRule(decodes='frames'),
     ImageDecode=TransformRule(decodes='images'),
     ArrayDecode=TransformRule(decodes='images'),
-    PoseDecode=_READS,
-    DecompressPose=_READS,
-    MMDecode=_READS,
+    PoseDecode=_READER,
+    DecompressPose=_READER,
+    MMDecode=_READER,
     Resize=TransformRule(pixels=('scale', ), lazy=True),
     RandomRescale=TransformRule(pixels=('scale_range', )),
     RandomCrop=TransformRule(pixels=('size', ), crops=True, lazy=True),
@@ -179,7 +179,7 @@ def register_transform_rule(name: str,
         pixels (Sequence[str]): Its arguments in pixels.
         frames (Sequence[str]): Its arguments in frames.
         **options: Other attributes of :class:`TransformRule`, such as
-            ``frame_interval``, ``crops``, ``reads`` and ``decodes``. The
+            ``frame_interval``, ``crops``, ``does_io`` and ``decodes``. The
             last two concern broken files: any error of a transform that
             reads the file has the clip replaced by another, and an error of
             other transforms ends training.

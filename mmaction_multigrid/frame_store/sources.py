@@ -15,8 +15,8 @@ from mmengine.config import Config
 
 from ..config.base import with_pipelines
 from ..core.transform_rules import READERS, find_rule
-from ..loading.files import clip_path, read_list
-from ..loading.train_data import build_dataset, unwrap_datasets
+from ..loading.train_data import (build_dataset, clip_path, read_list,
+                                  unwrap_datasets)
 from .avi import pyav
 from .index import video_key
 

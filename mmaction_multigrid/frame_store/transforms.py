@@ -14,7 +14,7 @@ from mmaction.registry import TRANSFORMS
 from ..core.dataset import current_shape
 from ..core.transform_rules import (READERS, find_rule,
                                     register_transform_rule, transform_name)
-from ..loading.files import copy_failed
+from ..loading.broken import copy_failed
 from .index import Index
 from .sizes import read_short_side, scale_side
 from .sources import Source, digest_of, find_root, source_of, stored_reader
@@ -205,5 +205,5 @@ class GridStoreDecode(BaseTransform):
         return results
 
 
-register_transform_rule('GridStoreInit', reads=True)
+register_transform_rule('GridStoreInit', does_io=True)
 register_transform_rule('GridStoreDecode', decodes='images')

@@ -1,8 +1,13 @@
 """Dataset wrapper that replaces clips that cannot be loaded."""
 
 import errno
+import re
+from collections import deque
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 from traceback import walk_tb
-from typing import Any, Optional, Set, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple, Union
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -11,19 +16,43 @@ from mmaction.registry import DATASETS, TRANSFORMS
 from ..core.dataset import current_epoch
 from ..core.transform_rules import RULES, TransformRule, transform_name
 from ..core.transforms import MultigridTransform
-from .files import clip_name, watch_copies
-from .train_data import (build_dataset, check_classes, keeps_labels,
-                         unwrap_datasets)
-from .workers import CrashedFiles, WorkerState
+from .train_data import build_dataset, check_classes, clip_name
+from .workers import WorkerState
 
 MAX_TRIES = 100
 # Errors of the machine, which the next clip would raise as well.
 MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE,
                   errno.ENFILE)
 
+# What a report says of the clip of a file that cannot be loaded.
+REPLACED = 'another clip took its place'
+LEFT_OUT = 'left out from epoch {} on'
+# Where nobody watches nothing is kept.
+_failures: ContextVar = ContextVar(
+    'multigrid_copy_failures', default=deque(maxlen=0))
+
 
 class CrashedFile(RuntimeError):
     """A file that ended the data worker that opened it."""
+
+    def __init__(self) -> None:
+        super().__init__('ended the process that opened it')
+
+
+@contextmanager
+def watch_copies() -> Iterator[List[Tuple[str, Exception]]]:
+    """Collect the copies that could not be read in the context."""
+    failures: List[Tuple[str, Exception]] = []
+    token = _failures.set(failures)
+    try:
+        yield failures
+    finally:
+        _failures.reset(token)
+
+
+def copy_failed(path: str, error: Exception) -> None:
+    """Report a copy that cannot be read; its original is read instead."""
+    _failures.get().append((path, error))
 
 
 @DATASETS.register_module()
@@ -39,9 +68,8 @@ class ReplaceBrokenClips:
             raw-frame datasets, too.
 
     Raises:
-        FileNotFoundError: The list is missing, or all of the first clips.
-        ValueError: A line of the list has no class number, or a class beyond
-            those of a multi-label dataset.
+        FileNotFoundError: The list is missing.
+        ValueError: A line of the list has no class number.
         RuntimeError: When a clip is loaded: a hundred in a row cannot be, or
             the error is not one of its file.
     """
@@ -52,21 +80,26 @@ class ReplaceBrokenClips:
 
     def watch(self,
               num_workers: int = 0,
-              report: Optional[str] = None,
-              crashed: Optional[str] = None) -> None:
+              report: Optional[str] = None) -> None:
         """Count and report from now on; to be called before workers start.
 
         Args:
             num_workers (int): Data workers. Defaults to 0.
             report (str, optional): File to append a line to, (name, error,
                 outcome), for every file that cannot be loaded. There is one
-                line per worker for each copy in a frame store.
-            crashed (str, optional): File that keeps the names of files that
-                ended a worker.
+                line per worker for each copy in a frame store. Files that
+                ended a worker according to it are left out.
         """
         self._state = WorkerState(num_workers)
         self._report = report
-        self._crashed = CrashedFiles(crashed)
+        # Files that ended a worker, and the epochs from which on they are
+        # left out: a resumed run opens them before, as the run before did.
+        self._crashed: Dict[str, int] = {}
+        if report and Path(report).is_file():
+            text = Path(report).read_text('utf-8', 'replace')
+            pattern = r'(?m)^(.*)\t.*\t' + LEFT_OUT.format(r'(\d+)') + '$'
+            self._crashed.update((name, int(epoch))
+                                 for name, epoch in re.findall(pattern, text))
         self._bad_copies: Set[str] = set()
 
     @property
@@ -74,19 +107,9 @@ class ReplaceBrokenClips:
         """tuple[int, int]: Clips that were tried, and that failed."""
         return self._state.totals()
 
-    def check_classes(self, num_classes: int) -> None:
-        """Look for clips of a class that the head does not have.
-
-        Datasets whose transforms may change a clip's class are left out.
-
-        Raises:
-            ValueError: There is one.
-        """
-        for dataset in unwrap_datasets(self.dataset):
-            if keeps_labels(dataset) and not getattr(dataset, 'multi_class',
-                                                     True):
-                check_classes(dataset, num_classes,
-                              'model.cls_head.num_classes')
+    def check_classes(self, num_classes: Optional[int]) -> None:
+        """See :func:`.train_data.check_classes`."""
+        check_classes(self.dataset, num_classes)
 
     def leave_out(self, worker: int) -> Optional[str]:
         """Leave the file out that a crashed worker had open.
@@ -99,8 +122,10 @@ class ReplaceBrokenClips:
         opened = self._state.pop_open(worker)
         if opened is None:
             return None
-        name = self._name(opened[1])
-        self._crashed.add(name, opened[0])
+        epoch, index = opened
+        name = self._name(index)
+        self._crashed[name] = epoch
+        self._write(name, CrashedFile(), LEFT_OUT.format(epoch))
         return name
 
     def __len__(self) -> int:
@@ -118,19 +143,21 @@ class ReplaceBrokenClips:
                 mistake = describe_mistake(error, self.dataset, name)
                 if mistake:
                     raise RuntimeError(mistake) from error
-                self._write(name, error, 'another clip took its place')
+                self._write(name, error, REPLACED)
                 last = f'{name}, {type(error).__name__}: {error}'
             # The error is released here, and with it a decoder that could
             # crash while the next clip is open.
             index = np.random.randint(len(self))
-        raise RuntimeError(f'{MAX_TRIES} clips in a row cannot be '
-                           f'loaded; the last one: {last}')
+        raise RuntimeError(
+            f'{MAX_TRIES} clips in a row cannot be loaded; the last one: '
+            f'{last}. Check ann_file and data_prefix of the dataset')
 
     def _load(self, index: int) -> Any:
         epoch = current_epoch()
         with self._state.opening(epoch, index), watch_copies() as failures:
-            if self._crashed and self._crashed.holds(self._name(index), epoch):
-                raise CrashedFile('ended the process that opened it')
+            if self._crashed and epoch >= self._crashed.get(
+                    self._name(index), epoch + 1):
+                raise CrashedFile()
             try:
                 return self.dataset[index]
             finally:
@@ -179,14 +206,12 @@ def describe_mistake(error: Exception, dataset: Any,
                  if (_find_rule(owner) or isinstance(owner, BaseTransform))
                  and not isinstance(owner, MultigridTransform)), None)
     rule = _find_rule(step)
-    if isinstance(error, CrashedFile) or rule is not None and rule.reads:
+    if isinstance(error, CrashedFile) or rule is not None and rule.does_io:
         return None
     name = transform_name(dataset if step is None else step)
-    text = f'{name} failed on {clip}: {type(error).__name__}: {error}'
-    if step is None:
-        return f'{text}. Only errors of the file cost a clip'
-    return (f'{text}. Only errors of transforms that read the file cost a '
-            f'clip: register_transform_rule({name!r}, reads=True)')
+    return (f'{name} failed on {clip}: {type(error).__name__}: {error}. '
+            'Only errors of transforms that read the file cost a clip: '
+            f'register_transform_rule({name!r}, does_io=True)')
 
 
 def _find_rule(step: Any) -> Optional[TransformRule]:

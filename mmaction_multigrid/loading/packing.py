@@ -7,25 +7,14 @@ from mmengine.structures import BaseDataElement
 from torch.utils.data import default_collate, get_worker_info
 
 
-class PackedCollate:
-    """Collate function that sends equal tensors in one piece of memory.
+def pack_in_worker(clips: list) -> Any:
+    """Collate clips to a list, in data workers with their tensors packed.
 
-    Each tensor by itself costs a file handle, a message and a mapping in
-    both processes, which takes longer than loading a small clip. The main
-    process receives the same tensors in the same places.
-
-    Args:
-        collate (callable): The collate function. Outside of data workers it
-            is called as it is.
+    Each tensor by itself costs a file handle, a message and a mapping in both
+    processes, which takes longer than loading a small clip. The main process
+    receives the same tensors in the same places.
     """
-
-    def __init__(self, collate: Callable[[list], Any]) -> None:
-        self.collate = collate
-
-    def __call__(self, clips: list) -> Any:
-        """Collate clips."""
-        batch = self.collate(clips)
-        return pack(batch) if get_worker_info() else batch
+    return pack(clips) if get_worker_info() else clips
 
 
 class _PackedTensor(NamedTuple):
@@ -84,8 +73,6 @@ def _map_tensors(entry: Any, change: Callable[[torch.Tensor], Any]) -> Any:
         return type(entry)(
             {key: _map_tensors(value, change)
              for key, value in entry.items()})
-    if isinstance(entry, (list, tuple)):
-        values = [_map_tensors(value, change) for value in entry]
-        named = hasattr(entry, '_fields')
-        return type(entry)(*values) if named else type(entry)(values)
+    if type(entry) in (list, tuple):  # not of named ones
+        return type(entry)(_map_tensors(value, change) for value in entry)
     return entry

@@ -2,71 +2,51 @@
 
 import logging
 from itertools import chain
-from typing import Any, Iterator, List, Mapping, Sequence
+from typing import Any
 
 import torch
-from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from torch.utils.data import DataLoader
 
 from mmaction.registry import HOOKS
-from ..core.batch_sampler import TRAIN, RunBatch
+from ..core.batch_sampler import RunBatch
 from ..core.loop import RunBatches
-from .data_time import DataTimeMeter, store_command
-from .packing import PackedCollate
+from .packing import pack_in_worker
 from .workers import DeferredSigchld, pop_crashed
 
 MAX_CRASHES = 100
+# Share of the time from which on the log gives advice.
+MUCH_WAITING = 0.1
 
 
 class PrefetchLoader(RunBatches):
     """``RunBatches`` for large batches, dead workers and slow data.
 
     A coarse batch has up to sixteen times the clips of a base batch: all
-    workers load a piece of it, and each sends the tensors of its piece
-    together. After a crash the workers start again at the next batch, and the
-    file that a crashed worker had open is left out. All other errors end
-    training.
+    workers load a piece of it, and the main process collates the pieces.
+    After a crash the workers start again at the next batch, and the file
+    that a crashed worker had open is left out. All other errors end training.
 
     Args:
         dataloader (DataLoader): Crashes of its workers end training, too,
             unless its dataset has ``leave_out``.
-
-    Attributes:
-        meter (DataTimeMeter): Time of training, and that of waiting.
     """
 
     def __init__(self, dataloader: DataLoader) -> None:
         super().__init__(dataloader)
-        self.meter = DataTimeMeter()
         self._signals = DeferredSigchld()
-        if not isinstance(dataloader.collate_fn, PackedCollate):
-            dataloader.collate_fn = PackedCollate(dataloader.collate_fn)
-        collate = dataloader.collate_fn.collate
-        # mmengine's own is a partial function. No other can be joined.
-        if getattr(collate, 'func', collate) is pseudo_collate:
-            self.sampler.max_pieces = max(1, dataloader.num_workers)
+        self._collate = dataloader.collate_fn
+        dataloader.collate_fn = pack_in_worker
+        self.sampler.max_pieces = max(1, dataloader.num_workers)
 
     def __enter__(self) -> 'PrefetchLoader':
         self._signals.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        try:
-            self._signals.__exit__(*error)
-        finally:
-            super().__exit__(*error)
-
-    def take(self, epoch: int, purpose: str = TRAIN) -> Iterator[Any]:
-        """Yield the batches of an epoch that have a purpose.
-
-        Raises:
-            RuntimeError: A worker died with no clip open, or a hundred
-                workers crashed without a batch in between.
-        """
-        batches = super().take(epoch, purpose)
-        return self.meter.measure(batches) if purpose == TRAIN else batches
+        self._signals.__exit__(*error)
+        super().__exit__(*error)
 
     def _take_one(self, batch: RunBatch) -> Any:
         for crashes in range(MAX_CRASHES):
@@ -93,51 +73,41 @@ class PrefetchLoader(RunBatches):
 
     def _load(self, batch: RunBatch) -> Any:
         size = self.sampler.piece_size(batch.num_clips)
-        return join([
+        pieces = [
             self._signals.next(self._iterator)
             for _ in range(0, batch.num_clips, size)
-        ])
-
-
-def join(pieces: List[Any]) -> Any:
-    """Join pieces that ``pseudo_collate`` made, as if it had made one."""
-    first = pieces[0]
-    if len(pieces) == 1:
-        return first
-    if isinstance(first, Mapping):
-        return type(first)(
-            {key: join([piece[key] for piece in pieces])
-             for key in first})
-    joined = chain.from_iterable(pieces)
-    if any(
-            isinstance(entry, (Sequence, Mapping))
-            and not isinstance(entry, (str, bytes)) for entry in first):
-        joined = map(join, zip(*pieces))  # of clips that are sequences
-    named = hasattr(first, '_fields')
-    return type(first)(*joined) if named else type(first)(joined)
+        ]
+        return self._collate(list(chain.from_iterable(pieces)))
 
 
 @HOOKS.register_module()
 class PrefetchHook(Hook):
     """Load batches by :class:`PrefetchLoader`.
 
-    It logs at the end of each stage whether the loader limited training.
+    At the end of each stage it logs how long training waited for data.
     """
 
     def before_train(self, runner) -> None:
         """Replace the loop's source of batches."""
         loop = runner.train_loop
-        loop.batches = PrefetchLoader(loop.dataloader)
+        if not isinstance(loop.batches, PrefetchLoader):
+            loop.batches = PrefetchLoader(loop.dataloader)
 
     def after_train_epoch(self, runner) -> None:
-        """Log the share of time that was spent waiting in a stage."""
-        loop, sampler = runner.train_loop, runner.train_loop.batch_sampler
-        if runner.epoch + 1 != sampler.stage.end:
+        """Log the share of a stage's time that was spent waiting."""
+        loop, times = runner.train_loop, runner.message_hub.log_scalars
+        stages, stage = loop.batch_sampler.stages, loop.batch_sampler.stage
+        # A config may leave out IterTimerHook, which measures the times.
+        if runner.epoch + 1 != stage.end or 'train/data_time' not in times:
             return
-        loader = loop.dataloader
-        text = loop.batches.meter.text(
-            loader.num_workers, store_command(runner.cfg, loader.dataset))
-        loop.batches.meter = DataTimeMeter()
+        count = loop.first_iters[stage.end] - loop.first_iters[stage.begin]
+        waited, total = (
+            times[f'train/{name}'].mean(count)
+            for name in ('data_time', 'time'))
+        advice = ('; train_dataloader.num_workers or a frame store '
+                  '(multigrid.grid_store) can shorten that')
         runner.logger.info(
-            f'Multigrid stage {sampler.stages.index(sampler.stage) + 1}/'
-            f'{len(sampler.stages)} is trained: {text}')
+            f'Multigrid stage {stages.index(stage) + 1}/{len(stages)} is '
+            f'trained: waiting for data {100 * waited / total:.0f} % of '
+            f'{count * total:.3g} s'
+            f'{advice if waited >= MUCH_WAITING * total else ""}')

@@ -1,71 +1,118 @@
-"""Check lists, files and classes of the training data."""
+"""Annotation lists, files and classes of the training data."""
 
-import logging
 import os.path as osp
-from contextlib import suppress
-from typing import Any, Iterator, List, Mapping, Optional, Sequence
+from pathlib import Path
+from typing import Any, Iterator, List, Mapping, Optional, Union
 
+import numpy as np
 from mmengine.dataset import (BaseDataset, ClassBalancedDataset, ConcatDataset,
                               RepeatDataset)
-from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 
 from mmaction.datasets import BaseActionDataset
 from mmaction.registry import DATASETS
-from ..core.transform_rules import RULES, transform_name
-from .files import BYTE_ORDER_MARK, clip_name, clip_path, read_list
+from ..core.transform_rules import VIDEO_READERS, transform_name
 
-FIRST_CLIPS = 10
 IGNORED = -100  # the class of a clip that cross-entropy ignores
 # Packages whose transforms keep a clip's class.
 STOCK = {'mmaction', 'mmcv', 'mmaction_multigrid'}
 
 
+def read_list(path: Union[str, Path]) -> List[str]:
+    """Read the lines of an annotation list as MMAction2 splits them.
+
+    Args:
+        path (str or Path): The list.
+
+    Returns:
+        list[str]: Its lines without empty ones and without a byte-order
+        mark.
+
+    Raises:
+        FileNotFoundError: There is no such list.
+        ValueError: It is not UTF-8.
+    """
+    try:
+        with open(path, encoding='utf-8-sig') as file:
+            return [line.rstrip('\n') for line in file if line.strip()]
+    except (FileNotFoundError, IsADirectoryError):
+        raise FileNotFoundError(
+            f'{path}: there is no such list; give an annotation file, with '
+            'one clip a line') from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path}: is not UTF-8 ({error}); '
+                         'save the list as UTF-8') from None
+
+
+def video_path(name: str) -> str:
+    """Return the path of the file that decord opens for a name.
+
+    ``DecordInit`` takes a name without an extension for an mp4 file.
+    """
+    return name if osp.splitext(name)[1] else f'{name}.mp4'
+
+
+def clip_name(info: Mapping, index: int) -> str:
+    """Name a clip by its file or folder, or by its index."""
+    return str(
+        info.get('filename') or info.get('frame_dir') or f'clip {index}')
+
+
+def clip_path(info: Mapping, reader: Optional[str]) -> Optional[str]:
+    """Find the file, or the folder of pictures, that a reader opens.
+
+    Args:
+        info (Mapping): A dataset's description of a clip.
+        reader (str, optional): ``opens`` or ``decodes`` of a rule.
+
+    Returns:
+        str, optional: None where the reader opens no file.
+    """
+    if reader == 'frames':
+        return info.get('frame_dir')
+    if reader not in (*VIDEO_READERS, 'pims'):
+        return None
+    path = info.get('filename')
+    return video_path(path) if path and reader == 'decord' else path
+
+
 def check_train_data(cfg: Mapping) -> None:
-    """Build the training data of a resolved config once to check it.
+    """Build the training data of a resolved config and load one clip.
 
     Args:
         cfg (Config): It is ignored if its dataset is no ``MultigridDataset``.
 
     Raises:
         FileNotFoundError, ValueError: See :func:`build_dataset`.
+        RuntimeError: No file of its list can be loaded.
     """
     dataset = (cfg.get('train_dataloader') or {}).get('dataset')
     if (isinstance(dataset, Mapping)
             and transform_name(dataset) == 'MultigridDataset'):
         scope = cfg.get('default_scope', 'mmaction')
         with DefaultScope.overwrite_default_scope(scope):
-            DATASETS.build(dataset)
+            built = DATASETS.build(dataset)
+        # Any clip: the first one may be of a file that crashes its decoder.
+        built[np.random.randint(max(1, len(built)))]
 
 
 def build_dataset(dataset: Any) -> Any:
-    """Build a dataset, unless it is built, and look for its first clips.
-
-    Clips by remote names, in data bases and in memory are not looked for.
+    """Build a dataset, unless it is built, and explain a wrong list.
 
     Raises:
-        FileNotFoundError: The list or all first clips of a dataset are
-            missing.
-        ValueError: A line has no class number, or a class beyond those of a
-            multi-label dataset; or the list is not UTF-8, or begins with a
-            byte-order mark.
+        FileNotFoundError: The list of a dataset is missing.
+        ValueError: A line has no class number, or the list is not UTF-8.
     """
     try:
         is_config = isinstance(dataset, dict)
         built = DATASETS.build(dataset) if is_config else dataset
         if hasattr(built, 'full_init'):
             built.full_init()
-    except (OSError, ValueError) as error:  # UnicodeDecodeError, too
+        return built
+    except (OSError, ValueError):  # UnicodeDecodeError, too
         for config in _configs(dataset):
-            _check_list(config, error)
+            _check_list(config)
         raise
-    for part in unwrap_datasets(built):
-        if isinstance(part, BaseActionDataset) and part.multi_class:
-            check_classes(part, part.num_classes,
-                          f'{type(part).__name__}.num_classes')
-        if hasattr(part, 'get_data_info'):
-            _check_first_clips(part)
-    return built
 
 
 def unwrap_datasets(dataset: Any) -> Iterator[Any]:
@@ -89,123 +136,56 @@ def _configs(dataset: Any) -> Iterator[Mapping]:
             yield from _configs(entry)
 
 
-def _check_list(config: Mapping, error: Exception) -> None:
+def _check_list(config: Mapping) -> None:
     """Raise an error that names what is wrong with the list of a dataset."""
-    name, root = config.get('ann_file'), config.get('data_root')
-    kind, where = transform_name(config), f'in data_root = {root!r}'
-    path = osp.join(root or '', name) if isinstance(name, str) else ''
-    if not path or '://' in path:
+    kind, path = transform_name(config), str(config.get('ann_file'))
+    if kind not in ('VideoDataset', 'RawframeDataset') or '://' in path:
         return
-    if isinstance(error, OSError) and not osp.isfile(path):
-        raise FileNotFoundError(
-            f'{kind}.ann_file = {name!r}: there is no such '
-            f'file{f" {where}" if root else ""}; '
-            'train_dataloader.dataset needs its list of clips') from error
-    if isinstance(error, UnicodeDecodeError) and not path.endswith('.pkl'):
-        read_list(path)  # its error names the line
-    if kind not in ('VideoDataset', 'RawframeDataset'):
-        return
-    with open(path, encoding='utf-8', errors='replace') as file:
-        for number, line in enumerate(file, 1):
-            parts = line.strip().split(config.get('delimiter'))
-            if not all(part.lstrip('+-').isdigit() for part in parts[1:]):
-                raise ValueError(f'{kind}.ann_file = {name!r}, line '
-                                 f'{number}: {line.strip()!r} must be a '
-                                 'name and integers; a name with spaces '
-                                 'needs another VideoDataset.delimiter')
+    path = osp.join(config.get('data_root') or '', path)
+    for line in read_list(path):
+        parts = line.strip().split(config.get('delimiter'))
+        if not all(part.lstrip('+-').isdigit() for part in parts[1:]):
+            raise ValueError(f'{kind}.ann_file = {path!r}: {line.strip()!r} '
+                             'must be a name and integers; a name with '
+                             'spaces needs another VideoDataset.delimiter')
 
 
-def check_classes(dataset: Any, num_classes: int, key: str) -> None:
+def check_classes(dataset: Any, num_classes: Optional[int]) -> None:
     """Look for a clip whose class does not exist.
 
     Args:
-        dataset (BaseDataset): A dataset with clips of its own.
-        num_classes (int): Number of classes.
-        key (str): The key that sets this number.
+        dataset (Dataset): Parts of it whose transforms may change a clip's
+            class are left out.
+        num_classes (int, optional): Number of classes of the head. None:
+            only the parts with several classes a clip are checked, by their
+            own number.
 
     Raises:
         ValueError: There is one.
     """
-    for index in range(len(dataset)):
-        # A dataset's own method may fail at such a class.
-        info = BaseDataset.get_data_info(dataset, index)
-        labels = info.get('label')
-        single = not isinstance(labels, list)
-        for label in [labels] if single else labels:
-            if (isinstance(label, int) and label not in range(num_classes)
-                    and not (single and label == IGNORED)):
-                raise ValueError(
-                    f'{type(dataset).__name__}.ann_file = '
-                    f'{dataset.ann_file!r}: {clip_name(info, index)} has '
-                    f'class {label}, but {key} = {num_classes} allows 0 to '
-                    f'{num_classes - 1}; mend the list or that number')
+    for part in unwrap_datasets(dataset):
+        several = getattr(part, 'multi_class', False)
+        number = part.num_classes if several else num_classes
+        if (number is None or not isinstance(part, BaseActionDataset)
+                or not _keeps_labels(part)):
+            continue
+        for index in range(len(part)):
+            # A dataset's own method may fail at such a class.
+            info = BaseDataset.get_data_info(part, index)
+            for label in info['label'] if several else [info.get('label')]:
+                if (isinstance(label, int) and label != IGNORED
+                        and label not in range(number)):
+                    raise ValueError(
+                        f'{type(part).__name__}.ann_file = {part.ann_file!r}: '
+                        f'{clip_name(info, index)} has class {label}, but '
+                        f'num_classes = {number} allows 0 to {number - 1}; '
+                        'mend the list or that number')
 
 
-def keeps_labels(dataset: Any) -> bool:
+def _keeps_labels(dataset: BaseDataset) -> bool:
     """Check that no transform gives a clip another class."""
     modules = {
         type(getattr(step, 'base', step)).__module__.split('.')[0]
-        for step in _transforms(dataset)
+        for step in dataset.pipeline.transforms
     }
-    return isinstance(dataset, BaseDataset) and modules <= STOCK
-
-
-def _transforms(dataset: Any) -> List[Any]:
-    return getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
-
-
-def _check_first_clips(dataset: Any) -> None:
-    ann_file = getattr(dataset, 'ann_file', None)
-    infos = [
-        dataset.get_data_info(index)
-        for index in range(min(FIRST_CLIPS, len(dataset)))
-    ]
-    if any(BYTE_ORDER_MARK in clip_name(info, 0) for info in infos[:1]):
-        raise ValueError(f'ann_file = {ann_file!r}: begins with a byte-order '
-                         'mark, which MMAction2 takes for a part of the first '
-                         'name; save the list as UTF-8 without one')
-    steps = _transforms(dataset)
-    stores = [step for step in steps if hasattr(step, 'holds')]
-    steps = [getattr(step, 'original', step) for step in steps]
-    rules = (RULES.get(transform_name(step)) for step in steps)
-    readers = (rule and (rule.opens or rule.decodes) for rule in rules)
-    reader = next(filter(None, readers), None)
-    names = [clip_path(info, reader) for info in infos]
-    if reader == 'pyav':
-        _warn_of_no_count(dataset, names)
-    backends = {getattr(step, 'io_backend', 'disk') for step in steps}
-    if not names or not backends <= {'disk', 'local'} or any(
-            not isinstance(name, str) or '://' in name or osp.exists(name)
-            for name in names):
-        return
-    if any(step.holds(info) for step in stores for info in infos):
-        return
-    kind, prefix = type(dataset).__name__, getattr(dataset, 'data_prefix', {})
-    folders = prefix.values() if isinstance(prefix, dict) else [prefix]
-    what = ':'
-    if any(folder and not osp.isdir(folder) for folder in folders):
-        what = f'.data_prefix = {prefix!r}: there is no such folder, and'
-    raise FileNotFoundError(
-        f'{kind}{what} none of the first {len(names)} clips of ann_file = '
-        f'{ann_file!r} is there: {", ".join(map(repr, names[:3]))}; is '
-        f'data_prefix = {prefix!r} the folder that the list is for?')
-
-
-def _warn_of_no_count(dataset: Any, names: Sequence[Optional[str]]) -> None:
-    """Warn once per dataset if PyAV cannot read its numbers of frames."""
-    import av  # needed for PyAVInit alone
-    for name in filter(None, names):
-        counted = True
-        # A broken file is reported when it is loaded.
-        with suppress(Exception), av.open(name) as container:
-            counted = container.streams.video[0].frames > 0
-        if not counted:
-            print_log(
-                f'{type(dataset).__name__}: the header of {name!r} holds no '
-                'number of frames. The frames of such files are counted by '
-                'decoding, which takes time; MMAction2 without this package '
-                f'reads their first frame only. `ffmpeg -i {name} -c copy '
-                'NEW.mp4` writes a header that holds it',
-                logger='current',
-                level=logging.WARNING)
-            return
+    return modules <= STOCK

@@ -44,14 +44,14 @@ def check_videos(paths: Sequence[str],
         tuple[str, str]: Each path, in order, and ``fine``, an error,
         ``hang: ...`` or ``crash: ...``.
     """
-    own = threading.local()
+    local = threading.local()
 
     def read(path: str) -> Tuple[str, str]:
         if '\n' in path:
             return path, 'ValueError: a line break in the name'
-        child = getattr(own, 'child', None)
+        child = getattr(local, 'child', None)
         if child is None or child.returncode is not None:
-            child = own.child = children.enter_context(
+            child = local.child = children.enter_context(
                 subprocess.Popen([sys.executable, '-c', READER],
                                  stdin=subprocess.PIPE,
                                  stdout=subprocess.PIPE,
@@ -65,7 +65,7 @@ def check_videos(paths: Sequence[str],
 
 
 def _ask(child: subprocess.Popen, path: str, timeout: float) -> str:
-    """Have a child read a video; it is closed if it does not survive that."""
+    """Have a child read a video; it is closed if that ends it."""
     child.stdin.write(path + '\n')
     child.stdin.flush()
     alarm = threading.Timer(timeout, child.kill)

@@ -1,13 +1,10 @@
-"""Detect crashed data workers, and the files that they had open."""
+"""Detect crashed data workers, and the clips that they had open."""
 
-import gc
-import re
 import signal
 import threading
 from contextlib import contextmanager
 from multiprocessing.connection import wait
-from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 import torch
 from torch.utils.data import DataLoader, get_worker_info
@@ -62,66 +59,23 @@ class WorkerState:
         return epoch, index
 
 
-class CrashedFiles:
-    """Files that ended the data worker that opened them.
-
-    Args:
-        path (str, optional): File that keeps their names, and is read if it
-            exists. A name has the epoch from which on the file is left out:
-            a resumed run opens it before, as the run before did.
-    """
-
-    def __init__(self, path: Optional[str] = None) -> None:
-        self._epochs: Dict[str, int] = {}
-        self._path = None
-        if path and Path(path).is_file():
-            text = Path(path).read_text('utf-8', 'surrogateescape')
-            # A kill may have cut a line off.
-            for epoch, name in re.findall(r'(?m)^(\d+)\t(.*)', text):
-                self.add(name, int(epoch))
-        self._path = path
-
-    def __bool__(self) -> bool:
-        return bool(self._epochs)
-
-    def holds(self, name: str, epoch: int) -> bool:
-        """Check whether a file is left out in an epoch."""
-        return self._epochs.get(name, epoch + 1) <= epoch
-
-    def add(self, name: str, epoch: int) -> None:
-        """Leave a file out, in workers that start from now on."""
-        # Workers load ahead, so that a later epoch may come first.
-        self._epochs[name] = min(epoch, self._epochs.get(name, epoch))
-        if self._path:
-            with open(
-                    self._path, 'a', encoding='utf-8',
-                    errors='surrogateescape') as file:
-                file.write(f'{epoch}\t{name}\n')
-
-
 class DeferredSigchld:
-    """Raise the error of a dead worker while a batch is awaited.
+    """Raise the error of a dead worker only while a batch is awaited.
 
     Torch raises it in a handler of SIGCHLD, wherever the main thread is.
     """
 
     def __enter__(self) -> 'DeferredSigchld':
-        self._awaiting, self._handler = False, None
+        self._handler = None
         # No other thread handles signals.
         if threading.current_thread() is threading.main_thread():
             _set_SIGCHLD_handler()  # as the first loader would
-            self._handler = signal.signal(signal.SIGCHLD, self._on_signal)
+            self._handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         return self
 
-    def __exit__(self, kind: Any, *_: Any) -> None:
+    def __exit__(self, *error: Any) -> None:
         if self._handler:
             signal.signal(signal.SIGCHLD, self._handler)
-            if kind is None:
-                self._handler(signal.SIGCHLD, None)
-
-    def _on_signal(self, *args: Any) -> None:
-        if self._awaiting and self._handler:
-            self._handler(*args)
 
     def next(self, iterator: Iterator[Any]) -> Any:
         """Return the next item.
@@ -129,18 +83,14 @@ class DeferredSigchld:
         Raises:
             RuntimeError: A worker died, now or since the last call.
         """
-        collects = gc.isenabled()
+        if not self._handler:
+            return next(iterator)
         try:
-            # Python ignores errors that a signal raises in a callback of the
-            # garbage collector.
-            gc.disable()
-            self._awaiting = True
-            self._on_signal(signal.SIGCHLD, None)
+            signal.signal(signal.SIGCHLD, self._handler)
+            self._handler(signal.SIGCHLD, None)
             return next(iterator)
         finally:
-            self._awaiting = False
-            if collects:
-                gc.enable()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def pop_crashed(dataloader: DataLoader, iterator: Any) -> List[str]:

@@ -32,15 +32,11 @@ class BFloat16OptimWrapper(OptimWrapper):
         bfloat16: scores come out in float32.
         """
         head = getattr(unwrap_model(model), 'cls_head', nn.Identity())
-        hook = head.register_forward_hook(
-            lambda module, args, scores: scores.float())
         device = next(model.parameters()).device.type
-        try:
-            with super().optim_context(model), torch.autocast(
-                    device, dtype=torch.bfloat16):
-                yield
-        finally:
-            hook.remove()
+        with super().optim_context(model), torch.autocast(
+                device, dtype=torch.bfloat16), head.register_forward_hook(
+                    lambda module, args, scores: scores.float()):
+            yield
 
 
 @HOOKS.register_module()
@@ -62,16 +58,12 @@ class CompileBackboneHook(Hook):
             ...). ``dynamic`` defaults to False: one graph per shape.
 
     Raises:
-        RuntimeError: torch is older than 2.2, which cannot compile a module
-            in place.
+        AttributeError: In training: torch is older than 2.2, which cannot
+            compile a module in place.
     """
     priority = 'BELOW_NORMAL'
 
     def __init__(self, **options: Any) -> None:
-        if not hasattr(nn.Module, 'compile'):
-            raise RuntimeError(
-                'compile: needs torch>=2.2, and '
-                f'{torch.__version__} is installed; leave it out')
         self.options = {'dynamic': False, **options}
 
     def before_train(self, runner) -> None:

@@ -1,6 +1,7 @@
 """Feature maps that a network makes of the smallest clips of a schedule."""
 
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 import torch
@@ -26,7 +27,7 @@ def short_edges(features: Any) -> List[int]:
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Have neither the network nor random numbers change in a forward."""
+    """Evaluate the network without gradients in the context."""
     training = [module for module in model.modules() if module.training]
     try:
         with torch.no_grad():
@@ -37,7 +38,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _make_clip(backbone: nn.Module, size: Size) -> Tensor:
-    """A black clip, of as many channels as the first convolution takes."""
+    """Make a black clip with the channels of the first convolution."""
     channels = next((layer.in_channels for layer in backbone.modules()
                      if isinstance(layer, (nn.Conv2d, nn.Conv3d))), 3)
     device = next((parameter.device for parameter in backbone.parameters()),
@@ -66,21 +67,13 @@ def find_failure(model: nn.Module, size: Size) -> Optional[str]:
     """Run one clip through a recognizer's backbone and neck.
 
     Args:
-        model: The recognizer.
-        size: Frames and crop of the clip.
+        model (nn.Module): The recognizer.
+        size (tuple[int, int]): Frames and crop of the clip.
 
     Returns:
-        str or None: The layer that fails, its input and its error.
+        str, optional: The layer that fails, and its error; None if all layers
+        take the clip.
     """
-    names = {module: name for name, module in model.named_modules()}
-    running: List[Tuple[nn.Module, tuple]] = []
-    hooks = []
-    for module in names:
-        hooks += [
-            module.register_forward_pre_hook(
-                lambda *layer: running.append(layer)),
-            module.register_forward_hook(lambda *_: running.pop() and None)
-        ]
     try:
         with _evaluating(model):
             features = model.backbone(_make_clip(model.backbone, size))
@@ -88,29 +81,29 @@ def find_failure(model: nn.Module, size: Size) -> Optional[str]:
                 model.neck(features)
         return None
     except Exception as error:  # whatever a layer makes of its input
-        layer, args = running[-1]
-        text = ', '.join(' x '.join(map(str, arg.shape[1:])) for arg in args
-                         if isinstance(arg, Tensor))
+        names = {module: name for name, module in model.named_modules()}
+        called = (frame.f_locals.get('self')
+                  for frame, _ in walk_tb(error.__traceback__))
+        layer = [
+            model, *(entry for entry in called if isinstance(entry, nn.Module))
+        ][-1]
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return (f'{names[layer]} ({type(layer).__name__}), which '
-                f'gets {text or "it"}: {reason}')
-    finally:
-        for hook in hooks:
-            hook.remove()
+        return f'{names.get(layer)} ({type(layer).__name__}): {reason}'
 
 
 def check_sizes(model: nn.Module, sizes: Sequence[Size], base: Size) -> None:
     """Check that a network takes the smallest clips of a schedule.
 
     Args:
-        model: The recognizer.
-        sizes: Frames and crop of every shape of the schedule.
-        base: Those of the base clips.
+        model (nn.Module): The recognizer.
+        sizes (Sequence[tuple[int, int]]): Frames and crop of every shape of
+            the schedule.
+        base (tuple[int, int]): Those of the base clips.
 
     Raises:
         ValueError: It does not, though it takes the base clips.
     """
-    sizes = sorted(set(sizes))
+    sizes = sorted({*sizes, base})
     smallest = [
         size for size in sizes if not any(
             other != size and other[0] <= size[0] and other[1] <= size[1]
@@ -122,28 +115,9 @@ def check_sizes(model: nn.Module, sizes: Sequence[Size], base: Size) -> None:
     # A network that fails at the base clips too takes other inputs than these.
     if not failure or find_failure(model, base):
         return
-    works = [size for size in [*sizes, base] if not find_failure(model, size)]
+    works = ', '.join(f'{size[0]} x {size[1]}' for size in sizes
+                      if not find_failure(model, size))
     raise ValueError(f'clips of {frames} frames x {crop} pixels are too small '
-                     f'for {failure}. {_find_cure(sizes, works, base)}')
-
-
-def _find_cure(sizes: Sequence[Size], works: Sequence[Size],
-               base: Size) -> str:
-    """Name the setting that leaves out the shapes that are too small."""
-    failing = [size for size in sizes if size not in works]
-    frames, crop = (
-        min((size[axis]
-             for size in works if size[axis] > max(size[axis]
-                                                   for size in failing)),
-            default=None) for axis in (0, 1))
-    if frames is not None:
-        share = f'{frames / base[0]:.4g}'
-        middle = '' if frames == base[0] else f'({share}, 1), '
-        return (f'{frames} frames are enough: multigrid.long_cycle_factors = '
-                f'(({share}, 0.7071), {middle}(1, 1))')
-    leave = 'Leave its shape'
-    if crop is not None:
-        leave = (f'{crop} pixels are enough: leave crops below '
-                 f'{crop / base[1]:.4g} of the base crop')
-    return (
-        f'{leave} out of multigrid.long_cycle_factors and short_cycle_factors')
+                     f'for {failure}. The network takes {works}: leave other '
+                     'shapes out by multigrid.long_cycle_factors and '
+                     'short_cycle_factors')

@@ -108,11 +108,11 @@ def token_grid(patches: nn.Module, clip: Sequence[int]) -> TokenGrid:
         patches (nn.Module): The convolution; one in 2D takes every frame.
         clip (Sequence[int]): Frames, height and width.
     """
-    own = len(patches.kernel_size)
-    settings = zip(clip[-own:], patches.kernel_size, patches.stride,
+    axes = len(patches.kernel_size)
+    settings = zip(clip[-axes:], patches.kernel_size, patches.stride,
                    patches.padding)
-    return (*clip[:-own], *((size + 2 * padding - kernel) // stride + 1
-                            for size, kernel, stride, padding in settings))
+    return (*clip[:-axes], *((size + 2 * padding - kernel) // stride + 1
+                             for size, kernel, stride, padding in settings))
 
 
 def resample_abs_pos_embed(values: Tensor, table: PositionTable,
@@ -201,16 +201,14 @@ def interpolate_pos_embeds(model: nn.Module) -> List[str]:
     for name, module in model.named_modules():
         kinds = [kind.__name__ for kind in type(module).__mro__]
         kind = next(filter(_RULES.__contains__, kinds), None)
-        if isinstance(module, InterpolatedPosEmbed):
-            followed.append(name)
-        elif kind is None:
+        if kind is None:
             for table in filter(_TABLE.search,
                                 (*module._parameters, *module._buffers)):
                 raise ValueError(
                     f'{name}.{table} of {kinds[0]}: a position embedding of '
                     'one grid, and no PositionRule is registered for it; '
                     'mmaction_multigrid.register_position_rule does that')
-        elif _RULES[kind] is not None:
+        elif _RULES[kind] and not isinstance(module, InterpolatedPosEmbed):
             rule = _RULES[kind]
             module.base_grid = module.token_grid = rule.grid(module)
             module.attr_targets = tuple((part, target)
@@ -219,6 +217,7 @@ def interpolate_pos_embeds(model: nn.Module) -> List[str]:
                                         if hasattr(part, target))
             tables = (table for table in rule.tables if hasattr(module, table))
             module.__class__ = _mix(type(module), rule, tuple(tables))
+        if isinstance(module, InterpolatedPosEmbed):
             followed.append(name)
     return followed + follow_windows(model)
 

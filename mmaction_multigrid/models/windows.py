@@ -28,7 +28,7 @@ class WindowBiasMixin:
 
 
 class WindowSizeMixin:
-    """Mixed into VideoSwin's block: tells its attention the window size."""
+    """Mixed into VideoSwin's block: sets the window of its attention."""
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Forward maps of shape (N, frames, height, width, channels)."""
@@ -51,12 +51,11 @@ def follow_windows(model: nn.Module) -> List[str]:
     """
     followed = []
     for name, block in model.named_modules():
-        if isinstance(block, WindowSizeMixin):
-            followed.append(name)
-        elif (type(block).__name__ == 'SwinTransformerBlock3D'
-              and type(block.attn).__name__ == 'WindowAttention3D'):
+        if (type(block).__name__ == 'SwinTransformerBlock3D'
+                and type(block.attn).__name__ == 'WindowAttention3D'):
             block.attn.window = tuple(block.window_size)
             block.attn.__class__ = _mix(WindowBiasMixin, type(block.attn))
             block.__class__ = _mix(WindowSizeMixin, type(block))
+        if isinstance(block, WindowSizeMixin):
             followed.append(name)
     return followed

@@ -29,7 +29,6 @@ def test_what_is_outdated_goes_once_the_next_is_there(tmp_path):
     backend.put(b'first', tmp_path / '1.pth')
     backend.remove(tmp_path / '1.pth')
     atomic_write(tmp_path / 'last_checkpoint', b'1.pth')
-    backend.put(b'of another run', tmp_path / 'other_run' / '1.pth')
     assert (tmp_path / '1.pth').exists()
     AtomicLocalBackend().put(b'second', tmp_path / '2.pth')
     assert not (tmp_path / '1.pth').exists()

@@ -7,7 +7,6 @@ import shutil
 import pytest
 import torch
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.checkpoints.resume_check import check_resume
 from mmaction_multigrid.core.lr import MultigridLR
 from mmengine.runner import Runner
 
@@ -80,9 +79,8 @@ REFUSED = [
      [r'lr\[0\].points\[0\]: \[0, 2.0\] in the checkpoint, \[0, 0.5\] now']),
     (dict(bn_base_size=4), ['bn_base_size: 2 in the checkpoint, 4 now']),
     (dict(stages=None), [
-        'stages: of length 2 in the checkpoint, of length 7 now',
-        r'lr\[0\].points\[1\]: \[1.5, 0.2\] in '
-        r'the checkpoint, \[2, 4.0\] now', 'and 2 more'
+        r'stages\[0\].shapes\[1\]: None in the checkpoint, '
+        r'\[8, 2, 11\] now', r'and \d+ more'
     ]),
 ]
 
@@ -179,11 +177,3 @@ def test_a_scheduler_takes_over_its_position_only():
             milestones=[1],
             _last_value=[8.]))
     assert vars(lr) == {**before, 'last_step': 7, '_global_step': 7}
-
-
-def test_a_long_list_of_differences_is_cut():
-    with pytest.raises(ValueError, match=r'k7: .*\n  and 12 more\n') as error:
-        check_resume({f'k{i}': 0
-                      for i in range(20)}, {f'k{i}': 1
-                                            for i in range(20)})
-    assert 'k8' not in str(error.value)

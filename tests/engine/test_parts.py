@@ -94,5 +94,5 @@ def test_a_network_that_cannot_take_the_smallest_clips(tmp_path):
     with pytest.raises(
             ValueError,
             match='clips of 2 frames x 8 pixels are '
-            'too small for backbone .* 4 frames are enough'):
+            'too small for backbone .*The network takes 4 x 8, '):
         Runner.from_cfg(new_name(apply_multigrid(cfg))).train()

@@ -15,12 +15,13 @@ SIDES, COMMA = ('--sides', '16'), ('--delimiter', ',')
     ('odd one.mp4,0\n', (*SIDES, *COMMA), 0, '1 of these 1 videos'),
     ('\ufeffa.mp4 0\n', SIDES, 0, '1 of these 1 videos'),
     ('a.mp4 0\nbad.mp4 1\n', SIDES, 1, '1 videos could not be copied'),
-    ('bad.mp4 0\nodd one.mp4 1\n', SIDES, 1,
-     '2 videos could not be copied, and are read from their originals; '
-     'the first: '),
+    ('bad.mp4 0\nodd one.mp4 1\n', SIDES, 2,
+     'none of these 2 videos could be copied. The first: '),
+    ('bad.mp4 0\n', SIDES, 2, '; are --root and --delimiter right?'),
     ('', SIDES, 2, 'list.txt: names no video'),
     (None, SIDES, 2, 'list.txt: there is no such list; give an annotation'),
-    (None, ('--config', ), 2, "list.txt': there is no such file"),
+    (None, ('--config', ), 2, 'list.txt: there is no such list'),
+    ('a.mp4,0\n', (*COMMA, '--config'), 2, "--delimiter ',': the list is"),
 ])
 def test_store_build(tmp_path, capsys, small_config, content, options, status,
                      message):

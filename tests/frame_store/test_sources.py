@@ -12,9 +12,8 @@ from mmaction_multigrid.frame_store.index import Index
 from mmaction_multigrid.frame_store.sizes import sides_of
 from mmaction_multigrid.frame_store.sources import Source, sources_of
 from mmaction_multigrid.frame_store.state import store_settings
-from mmaction_multigrid.loading.files import watch_copies
-from mmaction_multigrid.loading.train_data import (build_dataset,
-                                                   unwrap_datasets)
+from mmaction_multigrid.loading.broken import watch_copies
+from mmaction_multigrid.loading.train_data import unwrap_datasets
 from mmengine.config import Config
 
 import mmaction.datasets  # noqa: F401
@@ -245,14 +244,6 @@ def test_opencv_samples_from_its_estimate(tmp_path):
     assert index.videos['frames'].tolist() == [total]
     last, beyond = index.read(0, 0, np.array([23, total - 1]))
     assert total > 60 and (last == beyond).all()
-
-
-def test_a_missing_count_is_warned_of_once(videos, monkeypatch):
-    warnings = []
-    monkeypatch.setattr('mmaction_multigrid.loading.train_data.print_log',
-                        lambda text, **_: warnings.append(text))
-    build_dataset(no_count(videos))
-    assert ['holds no number of frames' in text for text in warnings] == [True]
 
 
 def test_what_cannot_be_stored(made, tmp_path):

@@ -90,8 +90,7 @@ def train_on(folder, names, work_dir):
     ]
     assert all(int(count) >= 1 and error for count, _, error in lines)
     log = next(work_dir.rglob('*.log')).read_text()
-    named = [log.count(f'cannot load {name} ') for _, name, _ in lines]
-    assert max(named) == 1 and sum(named) == min(len(lines), 10)
+    assert f'{len(lines)} files could not be loaded so far' in log
     return {name[len(str(folder)) + 1:]: error for _, name, error in lines}
 
 

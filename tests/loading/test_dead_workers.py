@@ -1,20 +1,20 @@
 """Files that end the data worker that opens them: the run goes on, as if they
 could not be read."""
 
-import gc
 import os
 import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 from mmaction_multigrid import register_transform_rule
-from mmaction_multigrid.core.dataset import current_shape
+from mmaction_multigrid.core.dataset import clip_shape, current_shape
 from mmaction_multigrid.loading import prefetch, workers
-from mmaction_multigrid.loading.workers import CrashedFiles
+from mmaction_multigrid.loading.broken import CrashedFile, ReplaceBrokenClips
 from mmcv.transforms import BaseTransform
 from torch.utils.data import DataLoader, get_worker_info
 
@@ -60,7 +60,7 @@ class Crash(BaseTransform):
         raise AssertionError('the signal did not end the worker')
 
 
-register_transform_rule('Crash', reads=True)
+register_transform_rule('Crash', does_io=True)
 
 
 def crashing(work_dir, **settings):
@@ -136,7 +136,7 @@ def test_other_deaths_end_the_run(tmp_path, name):
         cfg.train_dataloader.dataset.pipeline[0].update(type='Kill')
     with pytest.raises(RuntimeError, match='DataLoader worker'):
         train(cfg)
-    assert not (tmp_path / 'run' / 'crashed_videos.rank0.txt').exists()
+    assert not list((tmp_path / 'run').glob('bad_videos*'))
 
 
 @TRANSFORMS.register_module()
@@ -188,39 +188,6 @@ def test_a_death_waits_for_the_end_of_the_step(sleepers):
             deaths.next(sleepers)
 
 
-@pytest.mark.parametrize(('in_step', 'raised'), [(None, RuntimeError),
-                                                 (KeyError, KeyError)])
-def test_a_death_after_the_last_batch(sleepers, in_step, raised):
-    """It does not hide an error of the step."""
-    with pytest.raises(raised, match=None if in_step else 'is killed by'):
-        with workers.DeferredSigchld():
-            kill(sleepers._workers[0].pid)
-            if in_step:
-                raise in_step
-
-
-def test_no_garbage_is_collected_while_a_death_would_be_raised():
-    """Python swallows an error that is raised in a callback of its garbage
-    collector."""
-    waits = []
-
-    def callback(phase, info):
-        waits.append(deaths._awaiting)
-
-    def batches():
-        yield [[] for _ in range(10 * gc.get_threshold()[0])]
-
-    gc.callbacks.append(callback)
-    try:
-        with workers.DeferredSigchld() as deaths:
-            for _ in deaths.next(batches()):
-                [[] for _ in range(10)]
-    finally:
-        gc.callbacks.remove(callback)
-    assert waits and not any(waits)
-    assert gc.isenabled()
-
-
 def test_other_children_may_end(sleepers):
     with workers.DeferredSigchld() as deaths:
         subprocess.run(['true'], check=True)
@@ -242,20 +209,42 @@ def test_out_of_the_main_thread():
     assert found == [0]
 
 
+class Numbers(torch.utils.data.Dataset):
+    """Files whose names are not all plain."""
+    names = ['a b\tc.mp4', 'über.mp4', 'fine.mp4']
+
+    def __len__(self):
+        return len(self.names)
+
+    def __getitem__(self, index):
+        return index
+
+    def get_data_info(self, index):
+        return dict(filename=self.names[index])
+
+
 def test_crashes_are_kept_with_their_epoch(tmp_path):
-    path = tmp_path / 'crashed.txt'
-    crashed = CrashedFiles(str(path))
-    crashed.add('a b\tc.mp4', 3)
-    for kept in (crashed, CrashedFiles(str(path))):
-        found = [kept.holds('a b\tc.mp4', epoch) for epoch in (2, 3, 4)]
-        assert found == [False, True, True]
-        assert not kept.holds('fine.mp4', 4)
-    for epoch in (5, 4, 6):  # workers may be ahead of the training
-        crashed.add('fine.mp4', epoch)
-    with open(path, 'a') as file:
-        file.write('3\tcut off')  # by a kill
-    crashed.add('\udcff.mp4', 5)  # a name that is not UTF-8
-    for kept in (crashed, CrashedFiles(str(path))):
-        assert ([kept.holds('fine.mp4', epoch)
-                 for epoch in (3, 4)] == [False, True])
-    assert CrashedFiles(str(path)).holds('a b\tc.mp4', 3)
+    """Of files with odd names, too, though a kill cut the last line off."""
+    report = tmp_path / 'bad_videos.rank0.txt'
+
+    def opened(data, epoch):
+        """The files that are opened in an epoch."""
+        found = []
+        for index in range(len(data)):
+            with clip_shape(None, epoch), suppress(CrashedFile):
+                found.append(data._load(index))
+        return found
+
+    data = ReplaceBrokenClips(Numbers())
+    data.watch(1, str(report))
+    for index, epoch in ((0, 3), (1, 5), (1, 4)):  # workers may be ahead
+        data._state._rows[0, 2:] = torch.tensor([epoch, index])
+        assert data.leave_out(0) == Numbers.names[index]
+        assert data.leave_out(0) is None
+    with open(report, 'a') as file:
+        file.write('fine.mp4\tCrashedFile: \tleft out from epoch')
+    resumed = ReplaceBrokenClips(Numbers())
+    resumed.watch(1, str(report))
+    for kept in (data, resumed):
+        assert [opened(kept, epoch) for epoch in (2, 3, 4)] == [[0, 1, 2],
+                                                                [1, 2], [2]]

@@ -114,13 +114,13 @@ def test_checkpoints_that_are_not_local_files_are_left_alone(tmp_path, named):
 
 
 def test_nothing_whole_is_left(tmp_path):
+    """Training does not start anew without being asked to."""
     cfg = base_config(tmp_path, stages=[dict(epochs=1)])
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
+    torch.save({}, tmp_path / 'weights.pth')
     cfg.resume = True
-    _, records = train(cfg)
-    assert records[0]['epoch'] == 0
-    assert 'there is no other checkpoint: training starts anew' in log_of(
-        tmp_path)
+    with pytest.raises(FileNotFoundError, match='epoch_3.pth'):
+        train(cfg)
 
 
 RUN = """

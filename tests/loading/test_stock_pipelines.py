@@ -115,7 +115,7 @@ def test_a_class_that_the_head_has_not(tmp_path):
     with pytest.raises(
             ValueError,
             match=r"list.txt': .*2\.mp4 has class 2, "
-            r'but model\.cls_head\.num_classes = 2 allows 0 to 1'):
+            'but num_classes = 2 allows 0 to 1'):
         RUNNERS.build(new_name(cfg)).train()
 
 

@@ -71,6 +71,8 @@ def test_the_command_lines_seed_wins_over_the_configs(train, flags, expected):
 
 def test_the_data_is_looked_for_before_the_model_is_built(train):
     with pytest.raises(
-            FileNotFoundError, match=r"VideoDataset\.data_prefix = .*'gone'"):
+            RuntimeError,
+            match='100 clips in a row cannot be loaded; the last one: gone/'
+            '.*Check ann_file and data_prefix'):
         train('train_dataloader = dict(dataset=dict('
               "data_prefix=dict(video='gone')))")
