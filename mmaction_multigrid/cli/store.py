@@ -132,10 +132,10 @@ def _build(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     index = Index(args.store)
     copies, wrong = index.videos['copies'].size, 0
-    for path, answer in track(
+    for error in track(
             index.check(), 'copies', copies, disable=not sys.stdout.isatty()):
-        if answer:
-            print(f'{path}\t{answer}')
+        if error:
+            print(error)
             wrong += 1
     print(f'{len(index.videos)} videos, {copies} copies, {wrong} of them not '
           'whole' +

@@ -5,17 +5,13 @@ where it was, and ends with the same store.
 """
 
 import errno
-import multiprocessing
+import multiprocessing.pool
 import shutil
 import sys
 import threading
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
-from itertools import chain
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import (IO, Callable, Dict, Iterator, List, NamedTuple, Optional,
                     Sequence, Tuple)
@@ -26,7 +22,7 @@ from rich.progress import track
 
 from .index import THREADS, atomic_write, copy_path, video_dtype
 from .logs import LOGS, merge, open_log, prepare, read_done
-from .mjpeg import Writer, copy_size
+from .mjpeg import Writer
 from .sources import Source, digest_of, open_frames
 
 SAMPLE = 16  # videos from whose copies the size of all is estimated
@@ -55,27 +51,25 @@ def copy_video(source: Source, store: Path, settings: dict) -> Result:
     """
     cv2.setNumThreads(0)
     try:
-        fps, reported, frames = open_frames(source)
-        first = next(frames, None)
-        if first is None:
-            raise ValueError('has no frames')
-        height, width = first.shape[:2]
+        (fps, reported, frames), count = open_frames(source), 0
         with ExitStack() as stack:
             writers = [
                 stack.enter_context(
                     Writer(
                         Path(copy_path(store, short_edge, source.digest)),
-                        copy_size(width, height, short_edge),
-                        settings['quality']))
+                        short_edge, settings['quality']))
                 for short_edge in settings['short_edges']
             ]
-            for number, frame in enumerate(chain([first], frames)):
-                if number % settings['frame_stride'] == 0:
+            for frame in frames:
+                if count % settings['frame_stride'] == 0:
                     for writer in writers:
                         writer.write(frame)
+                count += 1
+            if count == 0:
+                raise ValueError('has no frames')
             copies = [writer.close() for writer in writers]
         # A pipeline samples from the reported number.
-        video = source.digest, fps, reported or number + 1, copies
+        video = source.digest, fps, reported or count, copies
         return Result(
             source, np.array([video], video_dtype(settings['short_edges'])))
     except Exception as error:  # of any type if the file is broken
@@ -104,25 +98,25 @@ def run(work: Callable[[Source], Result], sources: Sequence[Source],
             local.pool = ProcessPoolExecutor(1, context)
         try:
             return local.pool.submit(work, source).result()
-        except BrokenProcessPool:
+        except BrokenExecutor:
             del local.pool
             return Result(
                 source, error='crash: it ended the process that read it')
 
-    with ThreadPool(processes) as threads:
+    with multiprocessing.pool.ThreadPool(processes) as threads:
         yield from threads.imap_unordered(work_apart, sources)
 
 
 def hash_sources(sources: Sequence[Source]) -> List[Source]:
     """Return the same originals with their digests."""
-    with ThreadPool(THREADS) as pool:
+    with multiprocessing.pool.ThreadPool(THREADS) as pool:
         digests = track(
             pool.imap(digest_of, sources),
             'originals',
             len(sources),
             disable=not sys.stdout.isatty())
         return [
-            replace(source, digest=digest)
+            source._replace(digest=digest)
             for source, digest in zip(sources, digests)
         ]
 

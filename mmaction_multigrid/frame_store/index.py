@@ -148,23 +148,22 @@ class Index:
             for jpeg in read_jpegs(self.path(row, edge), copy, nearest))
         return [cv2.cvtColor(frame, cv2.COLOR_BGR2RGB, frame) for frame in bgr]
 
-    def check(self) -> Iterator[Tuple[str, str]]:
+    def check(self) -> Iterator[str]:
         """Read all copies in full.
 
         Yields:
-            tuple[str, str]: Path, and what is wrong; empty if nothing is.
+            str: For each copy what is wrong; empty if nothing is.
         """
         with ThreadPool(THREADS) as pool:
             yield from pool.imap(self._check,
                                  np.ndindex(self.videos['copies'].shape))
 
-    def _check(self, place: Tuple[int, int]) -> Tuple[str, str]:
-        path, copy = self.path(*place), self.videos['copies'][place]
+    def _check(self, place: Tuple[int, int]) -> str:
+        copy = self.videos['copies'][place]
         try:
-            for _ in read_jpegs(path, copy, range(copy['rows'] - 1)):
+            for _ in read_jpegs(
+                    self.path(*place), copy, range(copy['rows'] - 1)):
                 pass
-        except OSError as error:
-            return path, f'cannot be read: {error.strerror}'
-        except ValueError:
-            return path, 'is damaged'
-        return path, ''
+        except (OSError, ValueError) as error:
+            return str(error)
+        return ''

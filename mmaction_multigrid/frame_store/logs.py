@@ -8,7 +8,6 @@ into the index and the list of errors.
 import fcntl
 import io
 import json
-import os
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -69,8 +68,8 @@ def prepare(store: Path, settings: dict) -> None:
             raise ValueError(
                 f'{store}: must be new, an empty folder or a grid store')
         store.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(settings, indent=1) + '\n'
-        atomic_write(store / MANIFEST, text.encode())
+        atomic_write(store / MANIFEST,
+                     json.dumps(settings, indent=1).encode())
     found = read_manifest(store)
     if found != settings:
         raise ValueError(f'{store}: holds a store of other settings, '
@@ -137,20 +136,18 @@ def read_videos(store: Path, settings: dict) -> np.ndarray:
 
 def read_done(store: Path, settings: dict) -> Set[int]:
     """Find the digests of the videos whose copies are all there, in full."""
-
-    def is_whole(digest: int, sizes: Sequence[int]) -> bool:
-        with suppress(FileNotFoundError):
-            return all(
-                os.path.getsize(copy_path(store, short_edge, digest)) == size
-                for short_edge, size in zip(settings['short_edges'], sizes))
-        return False
-
+    sizes = {
+        str(path): path.stat().st_size
+        for path in store.glob('*/*/*.mjpeg')
+    }
     videos = read_videos(store, settings)
-    digests, sizes = videos['digest'].tolist(), videos['copies']['size']
     return {
         digest
-        for digest, row in zip(digests, sizes.tolist())
-        if is_whole(digest, row)
+        for digest, row in zip(videos['digest'].tolist(),
+                               videos['copies']['size'].tolist())
+        if all(
+            sizes.get(copy_path(store, short_edge, digest)) == size
+            for short_edge, size in zip(settings['short_edges'], row))
     }
 
 
@@ -169,8 +166,8 @@ def merge(store: Path, settings: dict, parts: int) -> bool:
     logs, content = store / LOGS, io.BytesIO()
     with suppress(BlockingIOError), \
             locked(store / 'lock', fcntl.LOCK_EX | fcntl.LOCK_NB):
-        ended = len([*logs.glob(f'*-of-{parts}.txt')])
-        if ended < parts and not (store / INDEX).exists():
+        if (len([*logs.glob(f'*-of-{parts}.txt')]) < parts
+                and not (store / INDEX).exists()):
             return False
         videos = read_videos(store, settings)
         if len(videos):

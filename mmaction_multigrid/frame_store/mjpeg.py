@@ -8,7 +8,7 @@ without the others.
 import os
 import zlib
 from pathlib import Path
-from typing import Iterator, List, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -42,13 +42,13 @@ class Writer:
 
     Args:
         path (Path): Path of the copy.
-        size (tuple[int, int]): Width and height in pixels.
+        short_edge (int): Short edge in pixels.
         quality (int): JPEG quality, from 1 to 100.
     """
 
-    def __init__(self, path: Path, size: Tuple[int, int],
-                 quality: int) -> None:
-        self.path, self.size = path, size
+    def __init__(self, path: Path, short_edge: int, quality: int) -> None:
+        self.path, self.short_edge = path, short_edge
+        self.size: Optional[Tuple[int, int]] = None
         self.part = path.with_name(f'{path.name}.part')
         self.options = [cv2.IMWRITE_JPEG_QUALITY, quality]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,10 @@ class Writer:
         Args:
             frame (np.ndarray): BGR, uint8, (H, W, 3), of any size.
         """
-        if frame.shape[1::-1] != self.size:
+        size = frame.shape[1::-1]
+        # All frames get the size of the first.
+        self.size = self.size or copy_size(*size, self.short_edge)
+        if size != self.size:
             frame = cv2.resize(frame, self.size, interpolation=cv2.INTER_AREA)
         jpeg = cv2.imencode('.jpg', frame, self.options)[1].tobytes()
         self.rows.append((self.file.tell(), zlib.crc32(jpeg)))

@@ -3,10 +3,8 @@
 import copy
 import hashlib
 import os
-import os.path as osp
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -22,8 +20,7 @@ BLOCK = 2**14  # bytes of each block that is hashed
 BLOCKS = 4  # in a file; the same number of pictures of a folder
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Describes an original.
 
     Attributes:
@@ -45,7 +42,7 @@ class Source:
     def pictures(self, numbers: Iterable[int]) -> List[str]:
         """Return the paths of pictures, which are counted from 0."""
         return [
-            osp.join(self.path, self.template.format(self.first + number))
+            os.path.join(self.path, self.template.format(self.first + number))
             for number in numbers
         ]
 
@@ -76,7 +73,7 @@ def digest_of(source: Source) -> int:
     """
     header, paths = source.reader, [source.path]
     if source.reader == 'frames':
-        header += f' {source.first} {source.frames} {osp.basename(source.path)}'
+        header += f' {source.first} {source.frames} {os.path.basename(source.path)}'
         paths = source.pictures(_spread(source.frames - 1))
     digest = hashlib.blake2b(os.fsencode(header), digest_size=8)
     try:
@@ -120,9 +117,8 @@ def open_frames(source: Source) -> tuple:
             for frame in video)
     if source.reader == 'opencv':
         video = cv2.VideoCapture(path)
-        number = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
-        return 0., number, (frame
-                            for _, frame in iter(video.read, (False, None)))
+        return 0., max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT))), (
+            frame for _, frame in iter(video.read, (False, None)))
     import av  # MMAction2 does not install it
     container = av.open(path)
     return 0., container.streams.video[0].frames, (
@@ -169,10 +165,10 @@ def sources_of(cfg: Config,
     configs = list(with_pipelines(dataset))
     readers = [stored_reader(config['pipeline']) for config in configs]
     if listed is not None:
-        configs[0]['ann_file'] = osp.abspath(listed)
+        configs[0]['ann_file'] = os.path.abspath(listed)
     if root is not None:
         key = 'img' if readers[0] == 'frames' else 'video'
-        configs[0]['data_prefix'] = {key: osp.abspath(root)}
+        configs[0]['data_prefix'] = {key: os.path.abspath(root)}
     for config in configs:
         if config.get('modality', 'RGB') != 'RGB':
             raise ValueError(f'dataset.modality = {config["modality"]!r}: '

@@ -5,7 +5,7 @@ for everything that the store does not have.
 """
 
 from bisect import bisect_left
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, List, Mapping, Optional
 
 from mmcv.transforms import BaseTransform
 
@@ -15,8 +15,8 @@ from ..core.transform_rules import (find_rule, register_transform_rule,
                                     transform_name)
 from ..loading.files import copy_failed
 from .index import Index
-from .sources import (digest_of, read_short_edge, scale_short_edge, source_of,
-                      stored_reader)
+from .sources import (Source, digest_of, read_short_edge, scale_short_edge,
+                      source_of, stored_reader)
 
 KEY = 'grid_copy'  # in results, from the first to the second transform
 
@@ -61,7 +61,7 @@ class GridStoreInit(BaseTransform):
         self.original = TRANSFORMS.build(original) if original else dict
         self.reader = find_rule(original).opens if original else 'frames'
         # Rows of the originals that this process has compared.
-        self._rows: Dict[Tuple[str, int, int], Optional[int]] = {}
+        self._rows: Dict[Source, Optional[int]] = {}
         largest = self.index.short_edges[-1]
         if full_grid and largest < short_edge:
             raise ValueError(
@@ -82,10 +82,9 @@ class GridStoreInit(BaseTransform):
         if needed > self.index.short_edges[-1]:
             return self.original(results)
         source = source_of(results, self.reader)
-        known = source.path, source.first, source.frames
-        if known not in self._rows:
-            self._rows[known] = self.index.find(digest_of(source))
-        row = self._rows[known]
+        if source not in self._rows:
+            self._rows[source] = self.index.find(digest_of(source))
+        row = self._rows[source]
         if row is None:
             copy_failed(
                 source.path,

@@ -136,7 +136,8 @@ def test_only_what_is_missing_is_copied(tmp_path, videos, damage):
         lost.unlink()
     else:
         lost.write_bytes(lost.read_bytes()[:-2])
-    assert len(dict(map(reversed, Index(tmp_path).check()))) == 2
+    assert [str(lost) in error for error in Index(tmp_path).check()
+            ].count(True) == 1
     assert make(videos, tmp_path, NAMES[:5])['videos'] == 5  # two more
     assert lost.read_bytes() == before[str(lost.relative_to(tmp_path))]
     assert {path
@@ -144,7 +145,7 @@ def test_only_what_is_missing_is_copied(tmp_path, videos, damage):
                 tmp_path / short_edge / lost.relative_to(tmp_path / '16')
                 for short_edge in ('16', '32')
             }
-    assert not any(answer for _, answer in Index(tmp_path).check())
+    assert not any(Index(tmp_path).check())
 
 
 @pytest.mark.parametrize('order', [(1, 2), (2, 1)])
