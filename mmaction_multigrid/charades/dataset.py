@@ -88,10 +88,11 @@ class CharadesDataset(BaseActionDataset):
     def _read_action(self, text: str, where: str) -> Tuple[int, float, float]:
         found = re.fullmatch(ACTION, text)
         if found:
-            action, begin, end = int(found[1]), float(found[2]), float(found[3])
+            action, begin, end = int(found[1]), float(found[2]), float(
+                found[3])
             if action < self.num_classes and begin <= end:
                 return action, begin, end
-        raise ValueError(f"{where}: actions holds {text!r}, which must be as "
+        raise ValueError(f'{where}: actions holds {text!r}, which must be as '
                          "'c092 11.90 21.20': a class of c000 to "
                          f'c{self.num_classes - 1:03d}, its begin and its end')
 

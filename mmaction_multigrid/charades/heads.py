@@ -24,16 +24,16 @@ class _MultiLabel:
         Returns:
             Tensor: Probabilities of shape (N, classes).
         """
-        return cls_scores.float().sigmoid().view(
-            -1, num_segs, cls_scores.size(-1)).amax(1)
+        return cls_scores.float().sigmoid().view(-1, num_segs,
+                                                 cls_scores.size(-1)).amax(1)
 
 
 @MODELS.register_module()
 class MultiLabelSlowFastHead(_MultiLabel, SlowFastHead):
     """``SlowFastHead`` for several labels per clip, of the same parameters.
 
-    Each class has a binary cross-entropy. In tests, the probability of a
-    class is the largest of all views. Args: as for ``SlowFastHead``.
+    Each class has a binary cross-entropy. In tests, the probability of a class
+    is the largest of all views. Args: as for ``SlowFastHead``.
     """
 
 
@@ -41,6 +41,6 @@ class MultiLabelSlowFastHead(_MultiLabel, SlowFastHead):
 class MultiLabelI3DHead(_MultiLabel, I3DHead):
     """``I3DHead`` for several labels per clip, of the same parameters.
 
-    Each class has a binary cross-entropy. In tests, the probability of a
-    class is the largest of all views. Args: as for ``I3DHead``.
+    Each class has a binary cross-entropy. In tests, the probability of a class
+    is the largest of all views. Args: as for ``I3DHead``.
     """

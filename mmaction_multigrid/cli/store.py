@@ -41,10 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     builder = commands.add_parser('build', help=text)
     builder.set_defaults(action=_build)
     add_build(builder)
-    for name, action, text in (
-        ('check', _check, 'read every copy: is it what was written? '
-         '(exit status 1 if one is not)'),
-        ('info', _info, 'settings, number of videos and disk space')):
+    for name, action, text in (('check', _check,
+                                'read every copy: is it what was written? '
+                                '(exit status 1 if one is not)'),
+                               ('info', _info,
+                                'settings, number of videos and disk space')):
         command = commands.add_parser(name, help=text)
         command.set_defaults(action=action)
         command.add_argument(
@@ -106,8 +107,9 @@ def _build(args: argparse.Namespace) -> int:
         raise ValueError('--config is missing, which says which videos and '
                          'sizes; or give LIST and --sides')
     init_default_scope(cfg.get('default_scope') or 'mmaction')
-    settings = store_settings(args.sides or short_edges_of(cfg, args.full),
-                              args.quality, args.frame_stride)
+    settings = store_settings(
+        args.sides or short_edges_of(cfg, args.full), args.quality,
+        args.frame_stride)
     sources = sources_of(cfg, args.list, args.root)
     result = build(sources, args.store, settings, args.processes
                    or os.cpu_count() or 1, args.part)

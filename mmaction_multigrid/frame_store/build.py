@@ -70,8 +70,8 @@ def copy_video(source: Source, store: Path, settings: dict) -> Result:
             copies = [writer.close() for writer in writers]
         # A pipeline samples from the reported number.
         video = source.digest, fps, reported or count, copies
-        return Result(
-            source, np.array([video], video_dtype(settings['short_edges'])))
+        return Result(source,
+                      np.array([video], video_dtype(settings['short_edges'])))
     except Exception as error:  # of any type if the file is broken
         if (isinstance(error, ImportError)
                 or getattr(error, 'errno', None) in DISK_FULL):
@@ -194,7 +194,8 @@ def build(sources: Sequence[Source],
             if digest not in done
         ]
         failed = copy_all(todo, store, settings, processes, file)
-        lines = (f'{digest:016x}\t{error}\n' for digest, error in failed.items())
+        lines = (f'{digest:016x}\t{error}\n'
+                 for digest, error in failed.items())
         atomic_write(errors, ''.join(lines).encode('utf-8', 'surrogateescape'))
     done |= {source.digest for source in todo} - failed.keys()
     return dict(

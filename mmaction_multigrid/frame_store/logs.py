@@ -68,8 +68,7 @@ def prepare(store: Path, settings: dict) -> None:
             raise ValueError(
                 f'{store}: must be new, an empty folder or a grid store')
         store.mkdir(parents=True, exist_ok=True)
-        atomic_write(store / MANIFEST,
-                     json.dumps(settings, indent=1).encode())
+        atomic_write(store / MANIFEST, json.dumps(settings, indent=1).encode())
     found = read_manifest(store)
     if found != settings:
         raise ValueError(f'{store}: holds a store of other settings, '
@@ -143,8 +142,8 @@ def read_done(store: Path, settings: dict) -> Set[int]:
     videos = read_videos(store, settings)
     return {
         digest
-        for digest, row in zip(videos['digest'].tolist(),
-                               videos['copies']['size'].tolist())
+        for digest, row in zip(videos['digest'].tolist(), videos['copies']
+                               ['size'].tolist())
         if all(
             sizes.get(copy_path(store, short_edge, digest)) == size
             for short_edge, size in zip(settings['short_edges'], row))

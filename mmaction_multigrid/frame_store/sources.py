@@ -4,7 +4,8 @@ import copy
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (Any, Iterable, List, Mapping, NamedTuple, Optional,
+                    Sequence, Tuple)
 
 import cv2
 import numpy as np

@@ -106,7 +106,8 @@ def test_a_clip_has_the_actions_of_its_span(charades):
     *((dict(actions=text), f"line 5: actions holds '{text}', which must be as "
        "'c092 11.90 21.20': a class of c000 to c156")
       for text in ('c157 0 1', '092 0 1', 'c001 3 1', 'c001 nan 1', 'c001 1')),
-    *((dict(length=text), f"length = '{text}' must be a number of seconds above")
+    *((dict(length=text),
+       f"length = '{text}' must be a number of seconds above")
       for text in ('long', '0', '0.0', '-1', 'inf')),
     (dict(id=''), "id = '' must be the name of a video"),
     (dict(id='../V0001'), r"id = '\.\./V0001'"),

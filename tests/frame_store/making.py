@@ -10,11 +10,12 @@ def make_store(folder,
                names,
                reader='decord',
                part=(1, 1),
+               processes=1,
                short_edges=(32, 64),
                **settings):
     """Build a store of some videos of a folder; what the build returns."""
     sources = [
         source_of(dict(filename=str(folder / name)), reader) for name in names
     ]
-    return build(
-        sources, store, store_settings(short_edges, **settings), part=part)
+    return build(sources, store, store_settings(short_edges, **settings),
+                 processes, part)
