@@ -252,30 +252,24 @@ def test_resumed_in_any_epoch_equals_the_straight_run(undisturbed, tmp_path,
             r'for data \d+ % of [\d.e-]+ s', log_of(folder)) == list('1234567')
 
 
-def test_resumed_without_a_seed_goes_on_in_the_same_order(tmp_path):
-    """Mmengine draws a seed, and a resumed run takes that over."""
-    stages = [dict(epochs=2, num_frames=4), dict(epochs=2)]
-    cfg = base_config(tmp_path, stages=stages)
-    cfg.randomness = dict(seed=None)
-    records = interrupted(cfg, 2)
-    path = tmp_path / 'epoch_2.pth'
-    again = base_config(tmp_path / 'seeded', stages=stages)
-    again.randomness.seed = torch.load(
-        path, weights_only=False)['meta']['seed']
-    assert train(again)[1] == records
+def test_a_resume_without_a_seed_between_evaluations(tmp_path):
+    """Mmengine draws a seed, which a resumed run takes over.
 
-
-def test_a_resume_between_evaluations_repeats_the_epochs_since(tmp_path):
-    """What came after the last checkpoint is trained again, the same."""
+    What came after the last checkpoint is trained again, the same.
+    """
     stages = [dict(epochs=2, num_frames=4), dict(epochs=2)]
-    runs = [
+    resumed, straight = (
         base_config(tmp_path / name, eval_freq=1, stages=stages)
-        for name in ('resumed', 'straight')
-    ]
-    records, straight = interrupted(runs[0], 3), train(runs[1])[1]
-    third = [record for record in straight if record['epoch'] == 2]
-    position = len([record for record in straight if record['epoch'] < 3])
-    assert records == straight[:position] + third + straight[position:]
+        for name in ('resumed', 'straight'))
+    resumed.randomness = dict(seed=None)
+    records = interrupted(resumed, 3)
+    checkpoint = torch.load(
+        tmp_path / 'resumed' / 'epoch_2.pth', weights_only=False)
+    straight.randomness.seed = checkpoint['meta']['seed']
+    expected = train(straight)[1]
+    third = [record for record in expected if record['epoch'] == 2]
+    position = len([record for record in expected if record['epoch'] < 3])
+    assert records == expected[:position] + third + expected[position:]
 
 
 def test_without_validation_and_precise_bn(undisturbed, cfg):
