@@ -12,6 +12,7 @@ from mmaction_multigrid.frame_store.index import Index, video_dtype
 from mmaction_multigrid.frame_store.sources import Source
 
 from ..videos import encode
+from .crash import end_process
 from .making import make_store
 
 NAMES = [*(f'{i % 2}/{i}.mp4' for i in range(5)), 'bad.mp4']
@@ -111,7 +112,7 @@ def test_a_parallel_build_that_is_killed(tmp_path, videos, whole, monkeypatch):
     assert not in_a_child(killed_build)
     assert not (tmp_path / 'index.npy').exists()
     monkeypatch.undo()
-    make(videos, tmp_path, processes=2)
+    make(videos, tmp_path)
     assert tree(tmp_path) == whole
 
 
@@ -154,18 +155,11 @@ def test_one_process_a_part(tmp_path, videos, whole):
     assert tree(tmp_path) == whole
 
 
-def end_process(source):
-    """End the process at one video, as decord does."""
-    if source.path == 'fatal.mp4':
-        os.kill(os.getpid(), signal.SIGSEGV)
-    return build.Result(source, error='tried')
-
-
 def test_a_video_that_ends_its_process_is_listed():
     names = ['fatal.mp4', 'fine.mp4', 'fine too.mp4']
-    results = build.run(end_process, map(Source, names), 2)
-    assert {source.path: error
-            for source, _, error in results} == {
+    results = build.run(end_process, names, 2)
+    assert {name: error
+            for name, _, error in results} == {
                 'fatal.mp4': 'crash: it ended the process that read it',
                 'fine too.mp4': 'tried',
                 'fine.mp4': 'tried'

@@ -1,10 +1,12 @@
 """What ``store build`` prints and returns, and a run from its store."""
 
 import pytest
+from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.__main__ import main
+from mmengine.config import Config
+from mmengine.runner import Runner
 
-from ..conftest import ROOT
-from ..small import run, scalars
+from ..small import scalars
 from ..videos import encode
 
 SIDES = ('--sides', '16')
@@ -53,8 +55,9 @@ def test_training_from_a_store(digits, small_config, trained, tmp_path,
     ]) == 0
     assert ('8 of these 8 videos with short sides of 28, 40 pixels'
             in capsys.readouterr().out)
-    run(ROOT / 'tools' / 'train.py', small_config, '--work-dir', work_dir,
-        '--cfg-options', f'multigrid.grid_store={store}')
+    cfg = Config.fromfile(small_config)
+    cfg.multigrid.grid_store, cfg.work_dir = str(store), str(work_dir)
+    Runner.from_cfg(apply_multigrid(cfg)).train()
     plain, ours = scalars(trained), scalars(work_dir)
     losses = [[entry.pop('loss') for entry in log] for log in (plain, ours)]
     assert plain == ours
