@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from .core.batches import seeded_batches
-from .engine.test_training import scalars_of
+from .small import scalars
 from .toy import base_config, new_name
 
 pytestmark = pytest.mark.skipif(
@@ -31,9 +31,7 @@ def trained(cfg, work_dir, **changes):
     runner.train()
     weights = runner.model.state_dict()
     assert all(value.is_cuda for value in weights.values())
-    losses = [
-        entry['loss'] for entry in scalars_of(work_dir) if 'loss' in entry
-    ]
+    losses = [entry['loss'] for entry in scalars(work_dir)]
     return {name: value.cpu() for name, value in weights.items()}, losses
 
 

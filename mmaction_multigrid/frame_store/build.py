@@ -188,7 +188,7 @@ def build(sources: Sequence[Source],
         errors.unlink(missing_ok=True)
         done, hashed = read_done(store, settings), hash_sources(sources)
         unique = {source.digest: source for source in hashed}
-        # Digests are in no order: the first videos tell the size of all.
+        # In the order of their digests the first ones are a random sample.
         todo = [
             unique[digest] for digest in sorted(unique)[part[0] - 1::part[1]]
             if digest not in done

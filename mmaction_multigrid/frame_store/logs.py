@@ -15,7 +15,7 @@ from typing import IO, Iterator, Sequence, Set
 
 import numpy as np
 
-from .index import (INDEX, MANIFEST, VERSION, atomic_write, copy_path,
+from .index import (INDEX, MANIFEST, VERSION, Index, atomic_write, copy_path,
                     read_manifest, video_dtype)
 
 LOGS = 'log'  # folder
@@ -126,26 +126,27 @@ def read_videos(store: Path, settings: dict) -> np.ndarray:
     dtype = video_dtype(settings['short_edges'])
     logs = sorted((store / LOGS).glob('*.log'))
     found = [np.fromfile(log, dtype) for log in logs]
-    with suppress(FileNotFoundError):
-        found.insert(0, np.load(store / INDEX))
+    if (store / INDEX).exists():
+        found.insert(0, Index(store).videos)
     # The last record of a video counts: a lost copy was written anew.
     videos = np.concatenate([np.empty(0, dtype), *found])[::-1]
+    # A machine that loses its power may leave zeros in a log.
+    videos = videos[videos['frames'] > 0]
     return videos[np.unique(videos['digest'], return_index=True)[1]]
 
 
 def read_done(store: Path, settings: dict) -> Set[int]:
     """Find the digests of the videos whose copies are all there, in full."""
-    sizes = {
+    found = {
         str(path): path.stat().st_size
         for path in store.glob('*/*/*.mjpeg')
     }
     videos = read_videos(store, settings)
+    digests, sizes = videos['digest'].tolist(), videos['copies']['size']
     return {
         digest
-        for digest, row in zip(videos['digest'].tolist(), videos['copies']
-                               ['size'].tolist())
-        if all(
-            sizes.get(copy_path(store, short_edge, digest)) == size
+        for digest, row in zip(digests, sizes.tolist()) if all(
+            found.get(copy_path(store, short_edge, digest)) == size
             for short_edge, size in zip(settings['short_edges'], row))
     }
 
@@ -172,7 +173,7 @@ def merge(store: Path, settings: dict, parts: int) -> bool:
         if len(videos):
             np.save(content, videos)
             atomic_write(store / INDEX, content.getvalue())
-        # Another part may have copied a video that failed in one.
+        # A later build may have copied a video that failed in an earlier one.
         copied = {b'%016x' % digest for digest in videos['digest'].tolist()}
         failed = {
             line

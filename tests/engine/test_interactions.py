@@ -9,8 +9,9 @@ from mmaction_multigrid.core.precise_bn import PreciseBN
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from ..small import scalars
 from ..toy import base_config, new_name
-from .test_training import last_weights, scalars_of
+from .test_training import last_weights
 
 
 @pytest.fixture
@@ -87,10 +88,7 @@ def test_bfloat16(cfg, tmp_path):
             conv.register_forward_hook(lambda module, args, out: types[
                 module.training].add(out.dtype))
         runner.train()
-        losses.append([
-            entry['loss'] for entry in scalars_of(tmp_path / kind)
-            if 'loss' in entry
-        ])
+        losses.append([entry['loss'] for entry in scalars(tmp_path / kind)])
     assert types == {True: {torch.bfloat16}, False: {torch.float32}}
     assert losses[1] != losses[0]
     assert losses[1] == pytest.approx(losses[0], rel=0.1, abs=0.05)

@@ -211,6 +211,9 @@ def test_what_is_refused(tmp_path, videos, monkeypatch):
                      dict(frame_stride=2)):
         with pytest.raises(ValueError, match='a store of other settings'):
             make(videos, tmp_path / 'out', **settings)
+    (tmp_path / 'out' / 'index.npy').write_bytes(b'')
+    with pytest.raises(ValueError, match='its index.npy is broken'):
+        make(videos, tmp_path / 'out')
     (tmp_path / 'mine').mkdir()
     (tmp_path / 'mine' / 'thesis.tex').touch()
     with pytest.raises(ValueError, match='must be new, an empty folder'):
@@ -233,20 +236,24 @@ def test_what_is_refused(tmp_path, videos, monkeypatch):
 
 
 def test_records_are_sorted_and_the_last_one_counts(tmp_path):
-    """Also those whose digests are beyond the range of int64."""
+    """Also those whose digests are beyond the range of int64.
+
+    Records of zeros are left out.
+    """
     settings = logs.store_settings([16])
     logs.prepare(tmp_path, settings)
     (tmp_path / 'log').mkdir()
     dtype, digests = video_dtype([16]), [7, 2**64 - 1, 2**63 + 1, 2**63, 7]
     videos = np.array([(digest, 0, frames, [(1, 2, 3)])
-                       for frames, digest in enumerate(digests)], dtype)
+                       for frames, digest in enumerate(digests, 1)], dtype)
     videos[:2].tofile(tmp_path / 'log' / '1-of-1.log')
     (tmp_path / 'log' / '1-of-1.txt').touch()
     for _ in range(2):
         assert logs.merge(tmp_path, settings, 1)
         (tmp_path / 'log').mkdir()
-        videos[2:].tofile(tmp_path / 'log' / '1-of-2.log')
+        np.append(videos[2:],
+                  np.zeros(2, dtype)).tofile(tmp_path / 'log' / '1-of-2.log')
     index = Index(tmp_path)
-    assert index.videos['frames'].tolist() == [4, 3, 2, 1]
+    assert index.videos['frames'].tolist() == [5, 4, 3, 2]
     assert ([index.find(digest) for digest in (*digests, 6, 2**63 + 2)
              ] == [0, 3, 2, 1, 0, None, None])
