@@ -66,7 +66,6 @@ def make_dataset(tmp_path, store, full=False, **settings):
     config['pipeline'] = wrap_pipeline(config['pipeline'])
     built = tolerant_dataset(DATASETS.build(config), (8, 56))
     built.watch(report=str(tmp_path / 'report.txt'))
-    built.set_epoch(0, 0)
     return built
 
 
@@ -75,7 +74,8 @@ def dataset(store, tmp_path):
     return make_dataset(tmp_path, store)
 
 
-def clip_of(dataset, shape):
+def clip_of(dataset, shape, epoch=0):
+    dataset.set_epoch(0, epoch)
     return dataset[0, shape]['inputs'].float()
 
 
@@ -133,11 +133,10 @@ def test_a_clip_of_a_copy_is_that_of_the_original(dataset, tmp_path):
     plain = make_dataset(tmp_path, None)
     for shape in (COARSE, Shape(4, 8, 40), FINE):
         for epoch in range(4):
-            for data in (dataset, plain):
-                data.set_epoch(0, epoch)
             # Of these colours JPEG keeps a quarter.
             ours, theirs = (
-                clip_of(data, shape).mean(1) for data in (dataset, plain))
+                clip_of(data, shape, epoch).mean(1)
+                for data in (dataset, plain))
             assert distance(ours, theirs) < 4  # grey levels
             assert distance(ours, theirs.roll(1, 1)) > 8  # another frame
 
@@ -178,11 +177,10 @@ def test_the_original_takes_the_place_of_a_bad_copy(dataset, store, tmp_path,
     damage(store, kind)
     plain = make_dataset(tmp_path, None)
     for epoch in range(4):
-        for data in (dataset, plain):
-            data.set_epoch(0, epoch)
         # Of the same frames that were drawn for the copy.
         ours, theirs = (
-            clip_of(data, Shape(16, 8, 28)) for data in (dataset, plain))
+            clip_of(data, Shape(16, 8, 28), epoch)
+            for data in (dataset, plain))
         assert distance(ours, theirs) == 0
     clip_of(dataset, FINE)
     # One line, though the copy was met four times.
