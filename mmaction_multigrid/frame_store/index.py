@@ -7,7 +7,6 @@ written when the build ends, and data workers map it into memory.
 
 import json
 import os
-import zlib
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -141,8 +140,8 @@ class Index:
         stride = self.manifest['frame_stride']
         copy = self.videos['copies'][row, edge]
         # Fewer frames than the reader reports may have been decoded.
-        last = int(copy['rows']) - 2
-        nearest = np.minimum((wanted + stride // 2) // stride, last).tolist()
+        nearest = np.minimum((wanted + stride // 2) // stride,
+                             int(copy['rows']) - 2).tolist()
         bgr = (
             cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
             for jpeg in read_jpegs(self.path(row, edge), copy, nearest))

@@ -1,5 +1,6 @@
 """Building a store: interruptions, parts, failures; the same result."""
 
+import multiprocessing
 import os
 import shutil
 import signal
@@ -56,14 +57,10 @@ def whole(tmp_path_factory, videos):
 
 def in_a_child(function):
     """Run a function in a new process; whether it returned."""
-    child = os.fork()
-    if child == 0:
-        try:
-            function()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return os.waitpid(child, 0)[1] == 0
+    child = multiprocessing.get_context('fork').Process(target=function)
+    child.start()
+    child.join()
+    return child.exitcode == 0
 
 
 @pytest.mark.parametrize(('owner', 'name', 'stride'),
