@@ -72,9 +72,9 @@ def digest_of(source: Source) -> int:
     Returns:
         int: 64 bits; that of its path if the original cannot be read.
     """
-    header, paths = source.reader, [source.path]
+    header, paths = f'{source.reader} {source.first} ', [source.path]
     if source.reader == 'frames':
-        header += f' {source.first} {source.frames} {os.path.basename(source.path)}'
+        header += f'{source.frames} {os.path.basename(source.path)}'
         paths = source.pictures(_spread(source.frames - 1))
     digest = hashlib.blake2b(os.fsencode(header), digest_size=8)
     try:
@@ -140,8 +140,8 @@ def stored_reader(pipeline: Sequence[Any]) -> str:
     Raises:
         ValueError: A store has no copies for it.
     """
-    rules = map(find_rule, pipeline)
-    reader = next((rule.decodes for rule in rules if rule.decodes), None)
+    reader = next(
+        filter(None, (find_rule(step).decodes for step in pipeline)), None)
     if reader not in READERS:
         raise ValueError('multigrid.grid_store: the train pipeline opens no '
                          f'videos; it has no decoder of {", ".join(READERS)}')
