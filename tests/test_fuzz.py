@@ -1,8 +1,8 @@
 """Whole trainings of any shape keep their promises; broken configs end in our
 own errors."""
 
-import linecache
 import math
+import traceback
 from pathlib import Path
 
 import mmaction_multigrid
@@ -144,16 +144,11 @@ def check_broken(path, value):
     try:
         apply_multigrid(Config(cfg))
     except (TypeError, ValueError) as error:
-        frame = error.__traceback__
-        while frame.tb_next:
-            frame = frame.tb_next
-        file, line = (Path(frame.tb_frame.f_code.co_filename),
-                      linecache.getline(frame.tb_frame.f_code.co_filename,
-                                        frame.tb_lineno))
-        ours = PACKAGE in file.parents and line.strip().startswith(
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        ours = PACKAGE in Path(last.filename).parents and last.line.startswith(
             ('raise', '_fail'))
         assert ours, (f'{path} = {value!r}: {type(error).__name__} from '
-                      f'{file.name}: {line.strip()}')
+                      f'{last.filename}: {last.line}')
         assert str(error)
 
 

@@ -64,15 +64,13 @@ def test_model_is_its_config(model):
     assert data['Batch Size'] == cfg.train_dataloader.batch_size
     assert not {'', 'NULL', None} & set(map(str, data.values()))
     if 'moving-digits16' in model['Name']:
-        kind, variant = model['Name'].split('-')[0], 'baseline'
-        if '-nl-' in model['Name']:
-            kind = 'i3d-nl'
-        if 'multigrid' in model['Name']:
-            variant = 'multigrid'
+        kind, name = model['Name'].split('-')[0], model['Name']
+        kind += '-nl' * ('-nl-' in name)
+        variant = 'multigrid' if 'multigrid' in name else 'baseline'
+        runs = ROOT / 'docs' / 'results' / 'runs'
         records = [
             json.loads(path.read_text())
-            for path in (ROOT / 'docs' / 'results' /
-                         'runs').glob(f'{kind}_digits_{variant}_seed*.json')
+            for path in runs.glob(f'{kind}_digits_{variant}_seed*.json')
         ]
         top1 = mean(record['points'][-1]['top1'] for record in records
                     if record['finished'])

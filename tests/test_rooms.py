@@ -7,6 +7,8 @@ from pathlib import Path
 import mmaction_multigrid
 import pytest
 
+from mmaction import registry
+
 PACKAGE = Path(mmaction_multigrid.__file__).parent
 STACK = {'torch', 'numpy', 'mmengine', 'mmcv', 'mmaction'}
 # Each package, in order of the layers, and what it may import beside the
@@ -83,18 +85,16 @@ def test_functions_stay_small():
     assert not long
 
 
-def test_registered_names():
-    from mmaction import registry
-    names = dict(
-        RUNNERS=['MultigridRunner'],
-        LOOPS=['MultigridTrainLoop'],
-        HOOKS=['MultigridHook', 'PreciseBNHook'],
-        DATA_SAMPLERS=['MultigridBatchSampler'],
-        DATASETS=['MultigridDataset'],
-        PARAM_SCHEDULERS=['MultigridLR'],
-        TRANSFORMS=['MultigridTransform'])
-    for kind, members in names.items():
-        for name in members:
-            assert getattr(
-                registry,
-                kind).get(name).__module__.startswith('mmaction_multigrid.')
+@pytest.mark.parametrize(('kind', 'name'), [
+    ('RUNNERS', 'MultigridRunner'),
+    ('LOOPS', 'MultigridTrainLoop'),
+    ('HOOKS', 'MultigridHook'),
+    ('HOOKS', 'PreciseBNHook'),
+    ('DATA_SAMPLERS', 'MultigridBatchSampler'),
+    ('DATASETS', 'MultigridDataset'),
+    ('PARAM_SCHEDULERS', 'MultigridLR'),
+    ('TRANSFORMS', 'MultigridTransform'),
+])
+def test_registered_names(kind, name):
+    registered = getattr(registry, kind).get(name)
+    assert registered.__module__.startswith('mmaction_multigrid.')

@@ -91,6 +91,7 @@ class RecordHook(Hook):
                 frames=clip.shape[-3],
                 crop=clip.shape[-1],
                 lr=runner.optim_wrapper.param_groups[0]['lr'],
+                lrs=[g['lr'] for g in runner.optim_wrapper.param_groups],
                 indices=[
                     sample.sample_idx for sample in data_batch['data_samples']
                 ]))

@@ -64,15 +64,19 @@ def encode_audio(path):
 
 def odd_videos(folder):
     """Unusual videos that are fine; their names."""
-    for frames in (1, 2, 3):
-        encode(folder / f'{frames}_frames.mp4', frames)
-    encode(folder / 'ten_bits.mp4', pix_fmt='yuv420p10le')
-    encode(folder / 'variable_rate.mp4', step=lambda i: 1 + i % 5)
-    encode(folder / 'odd_size.mkv', width=97, height=65, pix_fmt='yuv444p')
-    encode(folder / 'tiny.mp4', width=40, height=24)
-    encode(folder / 'hevc.mp4', codec='libx265')
-    encode(folder / 'mpeg4.avi', codec='mpeg4')
-    encode(folder / 'über den Wölken 雲 🎈.mp4')
+    for name, settings in {
+            '1_frames.mp4': dict(num_frames=1),
+            '2_frames.mp4': dict(num_frames=2),
+            '3_frames.mp4': dict(num_frames=3),
+            'ten_bits.mp4': dict(pix_fmt='yuv420p10le'),
+            'variable_rate.mp4': dict(step=lambda i: 1 + i % 5),
+            'odd_size.mkv': dict(width=97, height=65, pix_fmt='yuv444p'),
+            'tiny.mp4': dict(width=40, height=24),
+            'hevc.mp4': dict(codec='libx265'),
+            'mpeg4.avi': dict(codec='mpeg4'),
+            'über den Wölken 雲 🎈.mp4': {}
+    }.items():
+        encode(folder / name, **settings)
     data = encode(folder / 'wrong_extension.mp4').read_bytes()
     (folder / 'wrong_extension.mp4').rename(folder / 'wrong_extension.avi')
     matrix = data.index(b'tkhd') + 44  # of the track header, ISO 14496-12

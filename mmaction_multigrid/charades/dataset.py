@@ -1,7 +1,7 @@
 """Load Charades from its authors' own annotation files."""
 
 import csv
-from math import isfinite
+import re
 from pathlib import Path
 from typing import Any, List, Tuple
 
@@ -13,6 +13,8 @@ from mmaction.registry import DATASETS, TRANSFORMS
 from ..core.transform_rules import register_transform_rule
 
 COLUMNS = ('id', 'actions', 'length')
+NUMBER = r'(\d+(?:\.\d*)?)'
+ACTION = rf'\s*c(\d+) {NUMBER} {NUMBER}\s*'  # class, begin and end in seconds
 
 
 @DATASETS.register_module()
@@ -63,45 +65,36 @@ class CharadesDataset(BaseActionDataset):
             ]
 
     def _read(self, row: dict, where: str) -> dict:
-        name, text = row['id'] or '', row['actions']
+        if None in row.values():
+            raise ValueError(f'{where}: has fewer columns than line 1')
+        name, length = row['id'], row['length']
         if not name or name != Path(name).name:
             raise ValueError(
                 f'{where}: id = {name!r} must be the name of a video')
-        try:
-            length = float(row['length'])
-        except (TypeError, ValueError):
-            length = float('nan')
-        if not isfinite(length) or length <= 0:
-            raise ValueError(f'{where}: length = {row["length"]!r} must '
+        if not re.fullmatch(NUMBER, length) or not float(length):
+            raise ValueError(f'{where}: length = {length!r} must '
                              'be a number of seconds above 0')
-        if text is None:
-            raise ValueError(f'{where}: the column actions is missing')
         actions = [
-            self._read_action(entry, where) for entry in text.split(';')
-            if entry.strip()
+            self._read_action(entry, where)
+            for entry in row['actions'].split(';') if entry.strip()
         ]
-        path = Path(self.data_prefix['video']) / f'{name}.mp4'
         return dict(
-            filename=str(path),
+            filename=str(Path(self.data_prefix['video']) / f'{name}.mp4'),
             actions=actions,
-            length=length,
+            length=float(length),
             label=sorted({action
                           for action, _, _ in actions}))
 
     def _read_action(self, text: str, where: str) -> Tuple[int, float, float]:
-        where = f'{where}: actions holds {text!r}'
-        try:
-            name, begin, end = text.split()
-            action, begin, end = int(name[1:]), float(begin), float(end)
-        except ValueError:
-            raise ValueError(
-                f"{where}, which must be as 'c092 11.90 21.20'") from None
-        if name[0] != 'c' or not 0 <= action < self.num_classes:
-            raise ValueError(f'{where}, whose class must be c000 to '
-                             f'c{self.num_classes - 1:03d}')
-        if not isfinite(end - begin) or begin > end:
-            raise ValueError(f'{where}, whose times must rise')
-        return action, begin, end
+        found = re.fullmatch(ACTION, text)
+        if found:
+            action, begin, end = int(found[1]), float(found[2]), float(
+                found[3])
+            if action < self.num_classes and begin <= end:
+                return action, begin, end
+        raise ValueError(f'{where}: actions holds {text!r}, which must be as '
+                         "'c092 11.90 21.20': a class of c000 to "
+                         f'c{self.num_classes - 1:03d}, its begin and its end')
 
 
 @TRANSFORMS.register_module()
@@ -144,9 +137,6 @@ class LabelSampledActions(BaseTransform):
                 label[action] = 1
         results['label'] = label
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}()'
 
 
 register_transform_rule('LabelSampledActions')

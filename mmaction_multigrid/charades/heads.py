@@ -5,39 +5,17 @@ from torch import Tensor
 from mmaction.models.heads import I3DHead, SlowFastHead
 from mmaction.registry import MODELS
 
-ENSEMBLES = ('max', 'mean')
-
 
 class _MultiLabel:
-    """Binary cross-entropy of each class, for several labels per clip.
+    """Binary cross-entropy of each class, and the maximum over all views."""
 
-    The parameters are the stock head's.
-
-    Args:
-        *args: As for the stock head.
-        ensemble (str): Joins the probabilities of the views of a video in
-            tests: ``'max'``, as the reference tests Charades, or ``'mean'``.
-            Defaults to ``'max'``.
-        **kwargs: As for the stock head.
-
-    Raises:
-        ValueError: ``ensemble`` is another.
-    """
-
-    def __init__(self, *args, ensemble: str = 'max', **kwargs) -> None:
-        if ensemble not in ENSEMBLES:
-            raise ValueError(f'cls_head.ensemble = {ensemble!r}: must be '
-                             f'one of {", ".join(ENSEMBLES)}')
-        self.ensemble = ensemble
-        super().__init__(
-            *args, **{
-                'loss_cls': dict(type='BCELossWithLogits'),
-                'multi_class': True,
-                **kwargs
-            })
+    def __init__(self, *args, **kwargs) -> None:
+        defaults = dict(
+            loss_cls=dict(type='BCELossWithLogits'), multi_class=True)
+        super().__init__(*args, **{**defaults, **kwargs})
 
     def average_clip(self, cls_scores: Tensor, num_segs: int = 1) -> Tensor:
-        """Join the views of each video.
+        """Join the views of each video, as the reference tests Charades.
 
         Args:
             cls_scores (Tensor): Logits of shape (N * num_segs, classes).
@@ -46,18 +24,23 @@ class _MultiLabel:
         Returns:
             Tensor: Probabilities of shape (N, classes).
         """
-        scores = cls_scores.float().sigmoid().view(-1, num_segs,
-                                                   cls_scores.size(-1))
-        return scores.amax(1) if self.ensemble == 'max' else scores.mean(1)
+        return cls_scores.float().sigmoid().view(-1, num_segs,
+                                                 cls_scores.size(-1)).amax(1)
 
 
 @MODELS.register_module()
 class MultiLabelSlowFastHead(_MultiLabel, SlowFastHead):
-    """``SlowFastHead`` for several labels per clip."""
-    __doc__ += _MultiLabel.__doc__
+    """``SlowFastHead`` for several labels per clip, of the same parameters.
+
+    Each class has a binary cross-entropy. In tests, the probability of a class
+    is the largest of all views. Args: as for ``SlowFastHead``.
+    """
 
 
 @MODELS.register_module()
 class MultiLabelI3DHead(_MultiLabel, I3DHead):
-    """``I3DHead`` for several labels per clip."""
-    __doc__ += _MultiLabel.__doc__
+    """``I3DHead`` for several labels per clip, of the same parameters.
+
+    Each class has a binary cross-entropy. In tests, the probability of a class
+    is the largest of all views. Args: as for ``I3DHead``.
+    """

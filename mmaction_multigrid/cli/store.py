@@ -12,10 +12,16 @@ from rich.progress import track
 
 from ..frame_store.build import build
 from ..frame_store.index import Index
-from ..frame_store.sizes import sides_of
-from ..frame_store.sources import sources_in, sources_of
-from ..frame_store.state import FAILED, store_info, store_settings
+from ..frame_store.logs import FAILED, store_settings
+from ..frame_store.sources import short_edges_of, sources_of
 from .common import above_zero
+
+# The dataset without --config. mmengine fails to serialize an empty list.
+VIDEOS = dict(
+    type='VideoDataset',
+    serialize_data=False,
+    pipeline=[dict(type='DecordInit'),
+              dict(type='DecordDecode')])
 
 
 def read_part(text: str) -> Tuple[int, int]:
@@ -39,16 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                                 'read every copy: is it what was written? '
                                 '(exit status 1 if one is not)'),
                                ('info', _info,
-                                'settings, sizes, number of videos and room')):
+                                'settings, number of videos and disk space')):
         command = commands.add_parser(name, help=text)
         command.set_defaults(action=action)
         command.add_argument(
             'store', metavar='STORE', type=Path, help='folder of the store')
-        command.add_argument(
-            '--processes',
-            type=above_zero(),
-            default=1,
-            help='side by side; default: 1')
 
 
 def add_build(builder: argparse.ArgumentParser) -> None:
@@ -68,9 +69,6 @@ def add_build(builder: argparse.ArgumentParser) -> None:
         '--config',
         help='multigrid config: what its shapes need, '
         'from what its pipeline reads')
-    lists.add_argument(
-        '--delimiter',
-        help='between path and label of LIST; default: white space')
     sizes = builder.add_mutually_exclusive_group()
     sizes.add_argument(
         '--sides',
@@ -105,22 +103,26 @@ def run(args: argparse.Namespace) -> int:
 def _build(args: argparse.Namespace) -> int:
     if args.config:
         cfg = Config.fromfile(args.config)
-        init_default_scope(cfg.get('default_scope') or 'mmaction')
-        sources = sources_of(cfg, args.list, args.root)
-        sides = args.sides or sides_of(cfg, sources, args.full)
     elif args.sides and args.list:
-        sources = sources_in(args.list, args.root or Path(), args.delimiter)
-        sides = args.sides
+        cfg = Config(dict(train_dataloader=dict(dataset=VIDEOS)))
     else:
-        raise ValueError('--config is missing, which names videos and sizes; '
-                         'or give LIST and --sides')
-    settings = store_settings(sides, args.quality, args.frame_stride)
+        raise ValueError('--config is missing, which says which videos and '
+                         'sizes; or give LIST and --sides')
+    init_default_scope(cfg.get('default_scope') or 'mmaction')
+    settings = store_settings(
+        args.sides or short_edges_of(cfg, args.full), args.quality,
+        args.frame_stride)
+    sources = sources_of(cfg, args.list, args.root)
     result = build(sources, args.store, settings, args.processes
                    or os.cpu_count() or 1, args.part)
     failed = result['failed']
+    if failed and not result['videos']:
+        raise ValueError(f'{args.store}: none of these {len(sources)} videos '
+                         'could be copied. The first: '
+                         f'{min(failed.values())}')
     print(f'{args.store}: {result["videos"]} of these '
           f'{len(sources)} videos with short sides of '
-          f'{", ".join(map(str, settings["sides"]))} pixels')
+          f'{", ".join(map(str, settings["short_edges"]))} pixels')
     if failed:
         print(f'{len(failed)} videos could not be copied, and are read from '
               f'their originals; the first: {min(failed.values())}' +
@@ -133,33 +135,26 @@ def _build(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    index = Index(str(args.store))
-    copies, wrong = len(index) * len(index.sides), 0
-    for path, answer in track(
-            index.check(args.processes),
-            'copies',
-            copies,
-            disable=not sys.stdout.isatty()):
-        if answer:
-            print(f'{path}\t{answer}')
+    index = Index(args.store)
+    copies, wrong = index.videos['copies'].size, 0
+    for error in track(
+            index.check(), 'copies', copies, disable=not sys.stdout.isatty()):
+        if error:
+            print(error)
             wrong += 1
-    print(f'{len(index)} videos, {copies} copies, {wrong} of them not whole' +
+    print(f'{len(index.videos)} videos, {copies} copies, {wrong} of them not '
+          'whole' +
           '; `store build` makes those anew that are removed' * bool(wrong))
     return int(wrong > 0)
 
 
 def _info(args: argparse.Namespace) -> int:
-    info = store_info(args.store)
-    room = ', '.join(f'{side} ({size / 2**30:.3g} GiB)'
-                     for side, size in zip(info['sides'], info['bytes']))
-    print(f'{args.store}: {info["videos"]} videos of {info["frames"]} '
-          f'frames with short sides of {room} pixels, '
-          f'{sum(info["bytes"]) / 2**30:.3g} GiB; quality '
-          f'{info["quality"]}, every {info["frame_stride"]}. frame; '
-          f'{info["failed"]} videos could not be copied')
-    if info['logged'] or not info['finished']:
-        print(f'{info["logged"]} videos are copied and not in the '
-              'index: run `store build` again' +
-              ('; until then the store cannot be used' *
-               (not info['finished'])))
+    index = Index(args.store)
+    gib = index.videos['copies']['size'].sum(axis=0) / 2**30
+    sizes = ', '.join(f'{short_edge} ({size:.3g} GiB)'
+                      for short_edge, size in zip(index.short_edges, gib))
+    print(f'{args.store}: {len(index.videos)} videos of '
+          f'{index.videos["frames"].sum()} frames with short sides of {sizes} '
+          f'pixels, {gib.sum():.3g} GiB; quality {index.manifest["quality"]}, '
+          f'every {index.manifest["frame_stride"]}. frame')
     return 0

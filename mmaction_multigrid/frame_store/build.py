@@ -5,78 +5,82 @@ where it was, and ends with the same store.
 """
 
 import errno
-import multiprocessing
-import os
-import random
+import multiprocessing.pool
 import shutil
 import sys
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import threading
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
-from itertools import chain
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from queue import SimpleQueue
-from typing import IO, Callable, Iterator, List, Sequence, Set, Tuple
+from typing import (IO, Callable, Dict, Iterator, List, NamedTuple, Optional,
+                    Sequence, Tuple)
 
 import cv2
+import numpy as np
 from rich.progress import track
 
-from .avi import Writer, copy_size, pyav
-from .index import Video, copy_path
-from .sizes import SAMPLE
+from .index import THREADS, atomic_write, copy_path, video_dtype
+from .logs import LOGS, merge, open_log, prepare, read_done
+from .mjpeg import Writer
 from .sources import Source, digest_of, open_frames
-from .state import indexed_videos, merge, open_log, prepare, read_logs, to_line
 
-HASHERS = 16  # threads that hash originals
+SAMPLE = 16  # videos from whose copies the size of all is estimated
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def failure(source: Source, error: str) -> Video:
-    """Describe an original that could not be copied."""
-    return Video(source.name, 0, 0, 0, 0., source.reader, source.digest, (),
-                 ' '.join(f'{source.path}: {error}'.split()))
+class Result(NamedTuple):
+    """Result of copying one video.
+
+    Attributes:
+        source (Source): The original.
+        video (np.ndarray, optional): One record of :func:`video_dtype`.
+        error (str): Why there is none.
+    """
+    source: Source
+    video: Optional[np.ndarray] = None
+    error: str = ''
 
 
-def copy_video(source: Source, store: Path, settings: dict) -> Video:
+def copy_video(source: Source, store: Path, settings: dict) -> Result:
     """Write the copies of one video.
 
     Raises:
+        ImportError: The reader of the original is not installed.
         OSError: The disk is full.
     """
     cv2.setNumThreads(0)
     try:
-        fps, reported, frames = open_frames(source)
-        first = next(frames, None)
-        if first is None:
-            raise ValueError('has no frames')
-        height, width = first.shape[:2]
+        (fps, reported, frames), count = open_frames(source), 0
         with ExitStack() as stack:
             writers = [
                 stack.enter_context(
                     Writer(
-                        Path(copy_path(store, side, source.key)),
-                        copy_size(width, height, side), settings['quality']))
-                for side in settings['sides']
+                        Path(copy_path(store, short_edge, source.digest)),
+                        short_edge, settings['quality']))
+                for short_edge in settings['short_edges']
             ]
-            for number, frame in enumerate(chain([first], frames)):
-                if number % settings['frame_stride'] == 0:
+            for frame in frames:
+                if count % settings['frame_stride'] == 0:
                     for writer in writers:
                         writer.write(frame)
+                count += 1
+            if count == 0:
+                raise ValueError('has no frames')
             copies = [writer.close() for writer in writers]
         # A pipeline samples from the reported number.
-        return Video(source.name, reported or number + 1, width, height, fps,
-                     source.reader, source.digest, copies)
+        video = source.digest, fps, reported or count, copies
+        return Result(source,
+                      np.array([video], video_dtype(settings['short_edges'])))
     except Exception as error:  # of any type if the file is broken
-        if getattr(error, 'errno', None) in DISK_FULL:
+        if (isinstance(error, ImportError)
+                or getattr(error, 'errno', None) in DISK_FULL):
             raise
-        return failure(source, f'{type(error).__name__}: {error}')
+        return Result(source, error=f'{type(error).__name__}: {error}')
 
 
-def run(work: Callable[[Source], Video], sources: Sequence[Source],
-        processes: int) -> Iterator[Video]:
+def run(work: Callable[[Source], Result], sources: Sequence[Source],
+        processes: int) -> Iterator[Result]:
     """Copy videos in parallel.
 
     A video that ends its process counts as a failed one if there are several
@@ -85,69 +89,59 @@ def run(work: Callable[[Source], Video], sources: Sequence[Source],
     if processes == 1:
         yield from map(work, sources)
         return
-    context = multiprocessing.get_context('spawn')
-    pools: SimpleQueue = SimpleQueue()
+    context, local = multiprocessing.get_context('spawn'), threading.local()
 
-    def add_pool() -> None:
-        pools.put(stack.enter_context(ProcessPoolExecutor(1, context)))
-
-    def work_apart(source: Source) -> Video:
-        pool = pools.get()
+    def work_apart(source: Source) -> Result:
+        # Each thread has a process of its own: in a pool of several, nobody
+        # knows which video has ended one of them.
+        if not hasattr(local, 'pool'):
+            local.pool = ProcessPoolExecutor(1, context)
         try:
-            video = pool.submit(work, source).result()
-        except BrokenProcessPool:
-            add_pool()
-            return failure(source, 'crash: it ended the process that read it')
-        pools.put(pool)
-        return video
+            return local.pool.submit(work, source).result()
+        except BrokenExecutor:
+            del local.pool
+            return Result(
+                source, error='crash: it ended the process that read it')
 
-    with ExitStack() as stack:
-        for _ in range(processes):
-            add_pool()
-        threads = stack.enter_context(ThreadPool(processes))
+    with multiprocessing.pool.ThreadPool(processes) as threads:
         yield from threads.imap_unordered(work_apart, sources)
-
-
-def read_done(store: Path, sides: Sequence[int]) -> Set[str]:
-    """Find the keys of the videos whose copies are all there, in full."""
-    return {
-        video.key
-        for video in chain(indexed_videos(store), read_logs(store))
-        if not video.error and all(
-            os.path.exists(path := copy_path(store, side, video.key))
-            and os.path.getsize(path) == copy.size
-            for side, copy in zip(sides, video.copies))
-    }
 
 
 def hash_sources(sources: Sequence[Source]) -> List[Source]:
     """Return the same originals with their digests."""
-    with ThreadPoolExecutor(HASHERS) as pool:
+    with multiprocessing.pool.ThreadPool(THREADS) as pool:
         digests = track(
-            pool.map(digest_of, sources),
+            pool.imap(digest_of, sources),
             'originals',
             len(sources),
             disable=not sys.stdout.isatty())
         return [
-            replace(source, digest=digest)
+            source._replace(digest=digest)
             for source, digest in zip(sources, digests)
         ]
 
 
 def copy_all(todo: Sequence[Source], store: Path, settings: dict,
-             processes: int, log: IO) -> Iterator[Video]:
-    """Copy and log videos; from the first ones, tell the room for all.
+             processes: int, log: IO) -> Dict[int, str]:
+    """Copy and log videos; from the first ones, print the size of all.
+
+    Returns:
+        dict[int, str]: Path and error, by digest, of those that failed.
 
     Raises:
-        OSError: The disk has less room.
+        OSError: The disk has less space.
     """
-    size, work = 0, partial(copy_video, store=store, settings=settings)
-    videos = track(
+    failed, size = {}, 0
+    work = partial(copy_video, store=store, settings=settings)
+    results = track(
         run(work, todo, processes), 'videos', len(todo), disable=not todo)
-    for number, video in enumerate(videos, 1):
-        log.write(to_line(video))
-        log.flush()
-        size += sum(copy.size for copy in video.copies)
+    for number, (source, video, error) in enumerate(results, 1):
+        if video is None:
+            failed[source.digest] = ' '.join(f'{source.path}: {error}'.split())
+        else:
+            log.write(video.tobytes())
+            log.flush()
+            size += int(video['copies']['size'].sum())
         if number == SAMPLE:
             free, rest = shutil.disk_usage(store).free, len(todo) - number
             needed = size / number * rest
@@ -160,7 +154,7 @@ def copy_all(todo: Sequence[Source], store: Path, settings: dict,
                     errno.ENOSPC,
                     'the store does not fit; give fewer sides, a lower '
                     'quality, a frame stride or another disk', str(store))
-        yield video
+    return failed
 
 
 def build(sources: Sequence[Source],
@@ -173,38 +167,38 @@ def build(sources: Sequence[Source],
     Args:
         sources (Sequence[Source]): The originals.
         store (Path): Folder of the store.
-        settings (dict): See :func:`.state.store_settings`.
+        settings (dict): See :func:`.logs.store_settings`.
         processes (int): Number of processes. Defaults to 1.
         part (tuple[int, int]): Number of the part to copy, and of all.
 
     Returns:
         dict: ``videos``, how many of these have copies; ``failed``, errors
-        of the part by key; ``finished``, whether the index is written.
+        of the part by digest; ``finished``, whether the index is written.
 
     Raises:
-        ImportError: PyAV is not installed.
+        ImportError: The reader of the originals is not installed.
         ValueError: The folder holds something else, or another process
             builds the same part.
         OSError: The store does not fit on the disk.
     """
-    pyav()  # without it every video would fail, one after the other
     prepare(store, settings)
-    with open_log(store, part) as log:
-        done = read_done(store, settings['sides'])
-        hashed = hash_sources(sources)
-        unique = {source.key: source for source in hashed}
+    log = store / LOGS / '{}-of-{}.log'.format(*part)
+    errors = log.with_suffix('.txt')  # says that the part has ended
+    with open_log(log, video_dtype(settings['short_edges']).itemsize) as file:
+        errors.unlink(missing_ok=True)
+        done, hashed = read_done(store, settings), hash_sources(sources)
+        unique = {source.digest: source for source in hashed}
+        # In the order of their digests the first ones are a random sample.
         todo = [
-            unique[key] for key in sorted(unique)[part[0] - 1::part[1]]
-            if key not in done
+            unique[digest] for digest in sorted(unique)[part[0] - 1::part[1]]
+            if digest not in done
         ]
-        random.Random(0).shuffle(todo)  # the first ones tell the size of all
-        tried = {
-            video.key: video.error
-            for video in copy_all(todo, store, settings, processes, log)
-        }
-    failed = {key: error for key, error in tried.items() if error}
-    done |= tried.keys() - failed.keys()
+        failed = copy_all(todo, store, settings, processes, file)
+        lines = (f'{digest:016x}\t{error}\n'
+                 for digest, error in failed.items())
+        atomic_write(errors, ''.join(lines).encode('utf-8', 'surrogateescape'))
+    done |= {source.digest for source in todo} - failed.keys()
     return dict(
-        videos=sum(source.key in done for source in hashed),
+        videos=sum(source.digest in done for source in hashed),
         failed=failed,
-        finished=merge(store, (set(unique) if part[1] > 1 else set())))
+        finished=merge(store, settings, part[1]))

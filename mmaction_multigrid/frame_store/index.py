@@ -1,71 +1,43 @@
 """The manifest and the index of a grid store.
 
-``STORE/grid_store.json`` is the manifest: the settings, and the name of the
-index folder. The index holds numpy arrays: names, one record for each video,
-one for each copy, one for each frame. Data workers map it into memory.
+``STORE/grid_store.json`` holds the settings. ``STORE/index.npy`` is an array
+with one record for each video, sorted by the digests of the originals. It is
+written when the build ends, and data workers map it into memory.
 """
 
 import json
 import os
-import zlib
-from bisect import bisect_left, bisect_right
-from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
+import cv2
 import numpy as np
 
-from ..core.transform_rules import READERS
-from .avi import Copy, read_frames
+from .mjpeg import COPY, read_jpegs
 
 MANIFEST = 'grid_store.json'
+INDEX = 'index.npy'
 # Raise it when the same settings give other copies or another index.
-VERSION = 3
-VIDEO = np.dtype([('name_end', '<u8'), ('frames', '<u4'), ('width', '<u4'),
-                  ('height', '<u4'), ('reader', '<u4'), ('fps', '<f8'),
-                  ('digest', '<u8')])
-COPY = np.dtype([('size', '<u8'), ('begin', '<u8'), ('rows', '<u4'),
-                 ('crc', '<u4')])
-ARRAYS = ('names', 'videos', 'copies', 'frames')
+VERSION = 4
+THREADS = 16  # that read files, which may be far away
 
 
-def video_key(name: str, digest: int) -> str:
-    """Return the identifier of a video in a store."""
-    return f'{name}.{digest:016x}'
+def video_dtype(short_edges: Sequence[int]) -> np.dtype:
+    """Return the type of a record: one video and its copies.
 
-
-class Video(NamedTuple):
-    """Describes a video in a store, or one that could not be copied.
-
-    Attributes:
-        name (str): Path below the folder of the originals.
-        frames (int): Number of frames that its reader reports.
-        width, height (int): Of the original, in pixels.
-        fps (float): Frames per second; 0 if unknown.
-        reader (str): One of ``READERS``.
-        digest (int): Hash of the original; see ``sources.digest_of``.
-        copies (tuple[Copy]): One for each side of the store.
-        error (str): Why it could not be copied; empty if it was.
+    ``fps`` is 0 if unknown, and ``frames`` is the number that the reader of
+    the original reports.
     """
-    name: str
-    frames: int
-    width: int
-    height: int
-    fps: float
-    reader: str
-    digest: int
-    copies: Sequence[Copy]
-    error: str = ''
-
-    @property
-    def key(self) -> str:
-        """str: Identifier in the store."""
-        return video_key(self.name, self.digest)
+    return np.dtype([('digest', '<u8'), ('fps', '<f8'), ('frames', '<u8'),
+                     ('copies', COPY, (len(short_edges), ))])
 
 
-def copy_path(store: str, side: int, key: str) -> str:
-    """Return the path of a video's copy with this short side."""
-    return f'{store}/{side}/{key}.avi'
+def copy_path(store: str, short_edge: int, digest: int) -> str:
+    """Return the path of the copy of an original with this digest."""
+    name = f'{digest:016x}'
+    # No folder holds more than a 256th of the copies.
+    return f'{store}/{short_edge}/{name[:2]}/{name}.mjpeg'
 
 
 def read_manifest(store: str, where: str = 'grid store') -> Dict[str, Any]:
@@ -89,7 +61,7 @@ def read_manifest(store: str, where: str = 'grid store') -> Dict[str, Any]:
             'store build` makes a grid store') from None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'{where}: its {MANIFEST} is broken '
-                         f'({error!r}); build another') from error
+                         f'({error!r}); build another store') from error
     if version != VERSION:
         raise ValueError(f'{where}: is of version {version!r}, and '
                          'this package reads and writes version '
@@ -97,25 +69,18 @@ def read_manifest(store: str, where: str = 'grid store') -> Dict[str, Any]:
     return manifest
 
 
-def atomic_write(path: Path, text: str) -> None:
+def atomic_write(path: Path, content: bytes) -> None:
     """Replace a file's content in one step."""
     part = path.with_name(f'{path.name}.part')
-    with open(part, 'w', encoding='utf-8', errors='surrogateescape') as file:
-        file.write(text)
+    with open(part, 'wb') as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path)
 
 
-def write_manifest(store: Path, manifest: Dict[str, Any]) -> None:
-    """Write the manifest of a store."""
-    atomic_write(store / MANIFEST, json.dumps(manifest, indent=1) + '\n')
-
-
 class Index:
     """Read a store through its index, which is mapped into memory.
-
-    As a sequence it holds the names of the videos, sorted, as bytes.
 
     Args:
         store (str or Path): Folder of the store.
@@ -128,93 +93,76 @@ class Index:
 
     def __init__(self, store: str, where: str = 'grid store') -> None:
         self.store, self.manifest = str(store), read_manifest(store, where)
+        self.short_edges = self.manifest['short_edges']
         where = f'{where} = {self.store!r}'
-        if not self.manifest.get('index'):
-            raise ValueError(f'{where}: is not finished, or holds no copies; '
-                             'run `mmaction-multigrid store build` again')
-        self.sides = self.manifest['sides']
-        folder = Path(store, self.manifest['index'])
         try:
-            self.names, self.videos, self.copies, self.frames = (
-                np.load(folder / f'{name}.npy', mmap_mode='r').view(np.ndarray)
-                for name in ARRAYS)
-            shape = len(self), len(self.sides)
-            if (self.videos.dtype, self.copies.shape) != (VIDEO, shape):
+            self.videos = np.load(
+                Path(store, INDEX), mmap_mode='r').view(np.ndarray)
+            if self.videos.dtype != video_dtype(self.short_edges):
                 raise ValueError('it is of another store')
-        except (OSError, ValueError) as error:
-            raise ValueError(f'{where}: its index is missing or broken '
-                             f'({error}); build another store') from error
-
-    def __len__(self) -> int:
-        return len(self.videos)
-
-    def __getitem__(self, row: int) -> bytes:
-        begin = self.videos['name_end'][row - 1] if row else 0
-        return self.names[begin:self.videos['name_end'][row]].tobytes()
+        except FileNotFoundError:
+            raise ValueError(f'{where}: is not finished, or holds no copies; '
+                             'run `mmaction-multigrid store build` '
+                             'again') from None
+        except (OSError, ValueError, EOFError) as error:
+            raise ValueError(f'{where}: its {INDEX} is broken ({error}); '
+                             'build another store') from error
 
     def __reduce__(self) -> tuple:
         return Index, (self.store, )
 
-    def find(self, name: str) -> range:
-        """Find the rows of all videos of a name."""
-        key = os.fsencode(name)
-        return range(bisect_left(self, key), bisect_right(self, key))
+    def find(self, digest: int) -> Optional[int]:
+        """Find the row of the video whose original has this digest."""
+        digests, wanted = self.videos['digest'], np.uint64(digest)
+        row = int(np.searchsorted(digests, wanted))
+        return row if (digests[row:row + 1] == wanted).any() else None
 
-    def path(self, row: int, side: int) -> str:
-        """Return the path of a video's copy with the ``side``-th size."""
-        digest = int(self.videos['digest'][row])
-        key = video_key(os.fsdecode(self[row]), digest)
-        return copy_path(self.store, self.sides[side], key)
+    def path(self, row: int, edge: int) -> str:
+        """Return the path of a video's copy with the ``edge``-th size."""
+        return copy_path(self.store, self.short_edges[edge],
+                         int(self.videos['digest'][row]))
 
-    def copy(self, row: int, side: int) -> Copy:
-        """Return a video's copy with the ``side``-th of the sizes."""
-        size, begin, rows, crc = self.copies[row, side].tolist()
-        return Copy(size, crc, self.frames[begin:begin + rows])
-
-    def read(self, row: int, side: int,
+    def read(self, row: int, edge: int,
              wanted: np.ndarray) -> List[np.ndarray]:
         """Read the frames of a copy that are nearest to those wanted.
 
         Args:
             row (int): Row of the video.
-            side (int): Position of the copy's size.
+            edge (int): Position of the copy's size.
             wanted (np.ndarray): Numbers of the original's frames, from 0.
 
+        Returns:
+            list[np.ndarray]: RGB, uint8, (H, W, 3), each with its own memory.
+
         Raises:
-            OSError, ValueError: See :func:`.avi.read_frames`.
+            OSError, ValueError: See :func:`.mjpeg.read_jpegs`.
         """
         stride = self.manifest['frame_stride']
-        frames = self.copy(row, side).frames
+        copy = self.videos['copies'][row, edge]
         # Fewer frames than the reader reports may have been decoded.
-        nearest = np.minimum((wanted + stride // 2) // stride, len(frames) - 2)
-        return read_frames(self.path(row, side), frames, nearest.tolist())
+        nearest = np.minimum((wanted + stride // 2) // stride,
+                             int(copy['rows']) - 2).tolist()
+        bgr = (
+            cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+            for jpeg in read_jpegs(self.path(row, edge), copy, nearest))
+        return [cv2.cvtColor(frame, cv2.COLOR_BGR2RGB, frame) for frame in bgr]
 
-    def check(self, threads: int = 1) -> Iterator[Tuple[str, str]]:
+    def check(self) -> Iterator[str]:
         """Read all copies in full.
 
-        Args:
-            threads (int): Number of copies to read in parallel.
-
         Yields:
-            tuple[str, str]: Path, and what is wrong; empty if nothing is.
+            str: For each copy what is wrong; empty if nothing is.
         """
-        with ThreadPoolExecutor(threads) as pool:
-            yield from pool.map(self._check,
-                                *zip(*np.ndindex(self.copies.shape)))
+        with ThreadPool(THREADS) as pool:
+            yield from pool.imap(self._check,
+                                 np.ndindex(self.videos['copies'].shape))
 
-    def _check(self, row: int, side: int) -> Tuple[str, str]:
-        path = self.path(row, side)
+    def _check(self, place: Tuple[int, int]) -> str:
+        copy = self.videos['copies'][place]
         try:
-            crc = zlib.crc32(Path(path).read_bytes())
-        except OSError as error:
-            return path, f'cannot be read: {error.strerror}'
-        return path, 'is damaged' * (crc != self.copy(row, side).crc)
-
-    def all_videos(self) -> Iterator[Video]:
-        """Iterate over the videos, in the order of the rows."""
-        for row, name in enumerate(self):
-            _, *values, reader, fps, digest = self.videos[row].tolist()
-            copies = [self.copy(row, side) for side in range(len(self.sides))]
-            yield Video(
-                os.fsdecode(name), *values, fps, READERS[reader], digest,
-                copies)
+            for _ in read_jpegs(
+                    self.path(*place), copy, range(copy['rows'] - 1)):
+                pass
+        except (OSError, ValueError) as error:
+            return str(error)
+        return ''

@@ -1,35 +1,29 @@
-"""The originals of a store: videos and folders of pictures."""
+"""The originals of a store, and the sizes of their copies."""
 
 import copy
 import hashlib
 import os
-import os.path as osp
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterable, List, Mapping, Optional, Sequence
+from typing import (Any, Iterable, List, Mapping, NamedTuple, Optional,
+                    Sequence, Tuple)
 
 import cv2
 import numpy as np
 from mmengine.config import Config
 
+from ..config import multigrid_schedule
 from ..config.base import with_pipelines
-from ..core.transform_rules import READERS, find_rule
-from ..loading.train_data import (build_dataset, clip_path, read_list,
-                                  unwrap_datasets)
-from .avi import pyav
-from .index import video_key
+from ..core.transform_rules import READERS, find_rule, transform_name
+from ..loading.train_data import build_dataset, clip_path, unwrap_datasets
 
 BLOCK = 2**14  # bytes of each block that is hashed
 BLOCKS = 4  # in a file; the same number of pictures of a folder
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Describes an original.
 
     Attributes:
-        name (str): Path below the folder of the clips.
         path (str): Path of the file, or of the folder of pictures.
         reader (str): ``'decord'``, ``'pyav'`` or ``'opencv'``, as the
             pipeline reads it; ``'frames'``: pictures.
@@ -38,7 +32,6 @@ class Source:
         frames (int): Number of pictures.
         digest (int): See :func:`digest_of`.
     """
-    name: str
     path: str
     reader: str = 'decord'
     template: str = ''
@@ -46,68 +39,44 @@ class Source:
     frames: int = 0
     digest: int = 0
 
-    @property
-    def key(self) -> str:
-        """str: Identifier in the store."""
-        return video_key(self.name, self.digest)
-
     def pictures(self, numbers: Iterable[int]) -> List[str]:
         """Return the paths of pictures, which are counted from 0."""
         return [
-            osp.join(self.path, self.template.format(self.first + number))
+            os.path.join(self.path, self.template.format(self.first + number))
             for number in numbers
         ]
 
 
-def clip_name(path: str, root: str) -> str:
-    """Return the path of a clip below a folder.
-
-    Args:
-        path (str): Path of the clip.
-        root (str): The folder.
-
-    Returns:
-        str: The path below ``root``; of a clip elsewhere, the absolute path
-        without its first slash.
-    """
-    base = osp.abspath(root) if root or not osp.isabs(path) else '/'
-    path = osp.abspath(path)
-    below = path.startswith(f'{base}/')
-    return path[len(base) * below:].lstrip('/')
-
-
-def source_of(info: Mapping, root: str, reader: str) -> Source:
+def source_of(info: Mapping, reader: str) -> Source:
     """Return the original of a clip.
 
     Args:
         info (Mapping): What its dataset knows about the clip.
-        root (str): Folder of the clips.
         reader (str): One of ``READERS``.
     """
     path = clip_path(info, reader)
-    name = clip_name(path, root)
     if reader != 'frames':
-        return Source(name, path, reader)
-    offset = info.get('offset') or 0
-    return Source(f'{name}+{offset}' if offset else name, path, reader,
-                  info['filename_tmpl'], info['start_index'] + offset,
+        return Source(path, reader)
+    first = info['start_index'] + (info.get('offset') or 0)
+    return Source(path, reader, info['filename_tmpl'], first,
                   info['total_frames'])
 
 
 def digest_of(source: Source) -> int:
     """Hash the reader, the size and a few blocks of an original.
 
-    Of pictures, their number and a few of them are hashed.
+    Of pictures, the folder's name, the first one's number, how many there
+    are and a few of them are hashed.
 
     Returns:
-        int: 64 bits; 0 if the original cannot be read.
+        int: 64 bits; that of its path if the original cannot be read.
     """
-    header = f'{source.reader} {source.frames}'.encode()
-    digest = hashlib.blake2b(header, digest_size=8)
-    paths = [source.path]
+    header, paths = f'{source.reader} {source.first} ', [source.path]
     if source.reader == 'frames':
+        header += f'{source.frames} {os.path.basename(source.path)}'
         paths = source.pictures(_spread(source.frames - 1))
-    with suppress(OSError):
+    digest = hashlib.blake2b(os.fsencode(header), digest_size=8)
+    try:
         for path in paths:
             with open(path, 'rb', buffering=0) as file:
                 size = file.seek(0, os.SEEK_END)
@@ -115,8 +84,9 @@ def digest_of(source: Source) -> int:
                 for begin in _spread(size - BLOCK):
                     file.seek(begin)
                     digest.update(file.read(BLOCK))
-        return int.from_bytes(digest.digest(), 'little')
-    return 0
+    except OSError:
+        digest.update(os.fsencode(source.path))
+    return int.from_bytes(digest.digest(), 'little')
 
 
 def _spread(last: int) -> List[int]:
@@ -147,10 +117,10 @@ def open_frames(source: Source) -> tuple:
             for frame in video)
     if source.reader == 'opencv':
         video = cv2.VideoCapture(path)
-        number = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
-        return 0., number, (frame
-                            for _, frame in iter(video.read, (False, None)))
-    container = pyav().open(path)
+        return 0., max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT))), (
+            frame for _, frame in iter(video.read, (False, None)))
+    import av  # MMAction2 does not install it
+    container = av.open(path)
     return 0., container.streams.video[0].frames, (
         frame.to_ndarray(format='bgr24')
         for frame in container.decode(video=0))
@@ -163,22 +133,14 @@ def _read_picture(path: str) -> np.ndarray:
     return picture
 
 
-def find_root(dataset: Mapping) -> str:
-    """Return the folder of the clips of a dataset's config."""
-    prefix = dataset.get('data_prefix') or {}
-    if isinstance(prefix, Mapping):
-        prefix = prefix.get('video') or prefix.get('img') or ''
-    return osp.join(dataset.get('data_root') or '', prefix)
-
-
 def stored_reader(pipeline: Sequence[Any]) -> str:
     """Find the reader of the frames that a pipeline decodes.
 
     Raises:
         ValueError: A store has no copies for it.
     """
-    rules = map(find_rule, pipeline)
-    reader = next((rule.decodes for rule in rules if rule.decodes), None)
+    reader = next(
+        filter(None, (find_rule(step).decodes for step in pipeline)), None)
     if reader not in READERS:
         raise ValueError('multigrid.grid_store: the train pipeline opens no '
                          f'videos; it has no decoder of {", ".join(READERS)}')
@@ -203,46 +165,74 @@ def sources_of(cfg: Config,
     configs = list(with_pipelines(dataset))
     readers = [stored_reader(config['pipeline']) for config in configs]
     if listed is not None:
-        configs[0]['ann_file'] = osp.abspath(listed)
+        configs[0]['ann_file'] = os.path.abspath(listed)
     if root is not None:
         key = 'img' if readers[0] == 'frames' else 'video'
-        configs[0]['data_prefix'] = {key: osp.abspath(root)}
+        configs[0]['data_prefix'] = {key: os.path.abspath(root)}
     for config in configs:
         if config.get('modality', 'RGB') != 'RGB':
             raise ValueError(f'dataset.modality = {config["modality"]!r}: '
                              'a grid store holds RGB')
         config['pipeline'] = []
-    datasets = zip(
-        unwrap_datasets(build_dataset(dataset)), map(find_root, configs),
-        readers)
+    datasets = zip(unwrap_datasets(build_dataset(dataset)), readers)
     found = dict.fromkeys(
-        source_of(data.get_data_info(index), folder, reader)
-        for data, folder, reader in datasets for index in range(len(data)))
+        source_of(data.get_data_info(index), reader)
+        for data, reader in datasets for index in range(len(data)))
     if not found:
         raise ValueError('train_dataloader.dataset: names no video')
     return list(found)
 
 
-def sources_in(listed: Path,
-               root: Path,
-               delimiter: Optional[str] = None) -> List[Source]:
-    """List the videos of an annotation file, each once.
+def scale_short_edge(short_edge: int, crop_size: int, base_crop: int) -> int:
+    """Scale the short edge of a base clip's frames to another crop."""
+    return max(1, round(short_edge * crop_size / base_crop))
 
-    Args:
-        listed (Path): The annotation file.
-        root (Path): Folder that its paths are relative to.
-        delimiter (str, optional): Between path and label. Defaults to white
-            space.
+
+def read_short_edge(pipeline: Sequence[Any]) -> int:
+    """Find the short edge of the frames that a train pipeline crops from.
+
+    Returns:
+        int: In pixels; the largest if it is drawn.
 
     Raises:
-        FileNotFoundError, ValueError: See :func:`..schedule.read_list`; or
-            it names no video.
+        ValueError: The frames that are cropped have any size.
     """
-    names = dict.fromkeys(line.strip().split(delimiter)[0]
-                          for line in read_list(listed))
-    if not names:
-        raise ValueError(f'{listed}: names no video')
-    return [
-        source_of(dict(filename=osp.join(root, name)), str(root), 'decord')
-        for name in names
-    ]
+    for step in pipeline:
+        name, scale = transform_name(step), step.get('scale')
+        if name == 'RandomRescale':
+            return max(step['scale_range'])
+        if name == 'Resize' and isinstance(scale, (list, tuple)):
+            return max(scale) if -1 in scale else min(scale)
+        if 'Crop' in name:
+            break
+    raise ValueError('multigrid.grid_store: needs a train pipeline that '
+                     'resizes before it crops; put '
+                     "dict(type='Resize', scale=(-1, 256)) before the crop")
+
+
+def short_edges_of(cfg: Config, full: bool = False) -> Tuple[int, ...]:
+    """Compute the short edges, in pixels, of the copies for a config.
+
+    Args:
+        cfg (Config): A multigrid config.
+        full (bool): Whether full clips are read from the store, too.
+
+    Raises:
+        ValueError: See :func:`read_short_edge`; or no crop is smaller than
+            the base crop.
+    """
+    schedule, _ = multigrid_schedule(cfg)
+    base = schedule.base.crop_size
+    crops = {
+        shape.crop_size
+        for stage in schedule.stages for shape in stage.shapes
+    }
+    short_edges = {
+        scale_short_edge(read_short_edge(dataset['pipeline']), crop, base)
+        for dataset in with_pipelines(cfg.train_dataloader.dataset)
+        for crop in crops | {base} if full or crop < base
+    }
+    if not short_edges:
+        raise ValueError('no shape of the schedule has a smaller crop than '
+                         'the base shape: --full would store that size')
+    return tuple(sorted(short_edges))

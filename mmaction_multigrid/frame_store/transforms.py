@@ -5,22 +5,20 @@ for everything that the store does not have.
 """
 
 from bisect import bisect_left
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, List, Mapping, Optional
 
-import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmaction.registry import TRANSFORMS
 from ..core.dataset import current_shape
-from ..core.transform_rules import (READERS, find_rule,
-                                    register_transform_rule, transform_name)
+from ..core.transform_rules import (find_rule, register_transform_rule,
+                                    transform_name)
 from ..loading.broken import copy_failed
 from .index import Index
-from .sizes import read_short_side, scale_side
-from .sources import Source, digest_of, find_root, source_of, stored_reader
+from .sources import (Source, digest_of, read_short_edge, scale_short_edge,
+                      source_of, stored_reader)
 
 KEY = 'grid_copy'  # in results, from the first to the second transform
-FULL_GRID = ('originals', 'store')
 
 
 @TRANSFORMS.register_module()
@@ -40,90 +38,66 @@ class GridStoreInit(BaseTransform):
 
     Args:
         store (str): Folder of the grid store.
-        root (str): Folder of the clips; their names in the store are paths
-            below it.
-        short_side (int, optional): Short side, in pixels, that the pipeline
-            resizes the frames of a base clip to. None: it crops a share of
-            the frames, and the copy is scaled as the crop is.
+        short_edge (int): Short edge, in pixels, that the pipeline resizes
+            the frames of a base clip to.
         original (dict, optional): Config of the transform that opens the
             original. None: pictures need none.
-        full_grid (str): Where full clips are read from: ``'originals'`` or
-            ``'store'``. Defaults to ``'originals'``.
+        full_grid (bool): Whether full clips are read from the store, too.
+            Defaults to False.
 
     Raises:
         FileNotFoundError: There is no grid store.
         ValueError: The store cannot be read, or its copies are too small for
-            full clips; or ``full_grid`` is neither.
+            full clips.
     """
 
     def __init__(self,
                  store: str,
-                 root: str,
-                 short_side: Optional[int] = None,
+                 short_edge: int,
                  original: Optional[dict] = None,
-                 full_grid: str = 'originals') -> None:
-        if full_grid not in FULL_GRID:
-            raise ValueError(f'full_grid = {full_grid!r}: must be '
-                             f'one of {", ".join(FULL_GRID)}')
-        self.root, self.short_side = root, short_side
-        self.full_grid = full_grid
+                 full_grid: bool = False) -> None:
+        self.short_edge, self.full_grid = short_edge, full_grid
         self.index = Index(store, 'multigrid.grid_store')
         self.original = TRANSFORMS.build(original) if original else dict
         self.reader = find_rule(original).opens if original else 'frames'
         # Rows of the originals that this process has compared.
-        self._rows: Dict[Tuple[str, int], Optional[int]] = {}
-        if full_grid == 'store' and self.index.sides[-1] < (short_side or 0):
+        self._rows: Dict[Source, Optional[int]] = {}
+        largest = self.index.short_edges[-1]
+        if full_grid and largest < short_edge:
             raise ValueError(
                 'multigrid.grid_store_full = True: the largest copies in '
-                f'{store!r} have a short side of {self.index.sides[-1]} '
-                f'pixels, and full clips need {short_side}; '
+                f'{store!r} have a short side of {largest} pixels, and full '
+                f'clips need {short_edge}; '
                 '`mmaction-multigrid store build --full` makes them')
 
     def transform(self, results: dict) -> dict:
         """Find the copy, or open the original."""
         grid = current_shape()
-        if (grid is None or grid.is_base and self.full_grid != 'store'
+        if (grid is None or grid.is_base and not self.full_grid
                 or results.get('modality', 'RGB') != 'RGB'
                 or 'gt_bboxes' in results):
             return self.original(results)
-        source = source_of(results, self.root, self.reader)
-        known = source.name, source.frames
-        if known not in self._rows:
-            self._rows[known] = self._find_row(source)
-        row = self._rows[known]
+        needed = scale_short_edge(self.short_edge, grid.crop_size,
+                                  grid.base_crop)
+        if needed > self.index.short_edges[-1]:
+            return self.original(results)
+        source = source_of(results, self.reader)
+        if source not in self._rows:
+            self._rows[source] = self.index.find(digest_of(source))
+        row = self._rows[source]
         if row is None:
             copy_failed(
-                source.name,
+                source.path,
                 FileNotFoundError(
                     f'{source.path}: is not in the grid store, or has changed')
             )
             return self.original(results)
+        results[KEY] = self, row, bisect_left(self.index.short_edges, needed)
         video = self.index.videos[row]
-        short_side = self.short_side or min(video['width'], video['height'])
-        needed = scale_side(short_side, grid.crop_size, grid.base_crop)
-        if needed > self.index.sides[-1]:
-            return self.original(results)
-        results[KEY] = self, row, bisect_left(self.index.sides, needed)
         results['total_frames'] = int(video['frames'])
         if self.reader == 'decord':
             results['avg_fps'] = float(video['fps'])
         return results
-
-    def holds(self, info: Mapping) -> bool:
-        """Return whether there are copies of a clip of this name."""
-        source = source_of(info, self.root, self.reader)
-        return len(self.index.find(source.name)) > 0
-
-    def _find_row(self, source: Source) -> Optional[int]:
-        videos, rows = self.index.videos, self.index.find(source.name)
-        digest = digest_of(source)
-        if not digest:  # the original is not here, and its name has to do
-            readers = [READERS[videos['reader'][row]] for row in rows]
-            return rows[0] if readers == [source.reader] else None
-        # The file may have had another name when it was copied.
-        rows = [*rows, *np.flatnonzero(videos['digest'] == digest)]
-        return next((row for row in rows if videos['digest'][row] == digest),
-                    None)
 
     @classmethod
     def insert(cls,
@@ -153,9 +127,8 @@ class GridStoreInit(BaseTransform):
         init = dict(
             type=cls.__name__,
             store=store,
-            root=find_root(dataset),
-            short_side=read_short_side(steps),
-            full_grid=FULL_GRID[bool(full)])
+            short_edge=read_short_edge(steps),
+            full_grid=full)
         decode = dict(type=GridStoreDecode.__name__, original=steps[at])
         if reader == 'frames':
             return [*steps[:at], init, decode, *steps[at + 1:]]
@@ -191,14 +164,14 @@ class GridStoreDecode(BaseTransform):
         """Decode."""
         if KEY not in results:
             return self.original(results)
-        init, row, side = results.pop(KEY)
+        init, row, edge = results.pop(KEY)
         wanted = results['frame_inds'].reshape(-1)
         if init.reader == 'frames':
             wanted = wanted - results['start_index']
         try:
-            imgs = init.index.read(row, side, wanted)
+            imgs = init.index.read(row, edge, wanted)
         except (OSError, ValueError, IndexError) as error:
-            copy_failed(init.index.path(row, side), error)
+            copy_failed(init.index.path(row, edge), error)
             return self.original(init.original(results))
         shape = imgs[0].shape[:2]
         results.update(imgs=imgs, original_shape=shape, img_shape=shape)

@@ -11,8 +11,8 @@ from .test_training import train, undisturbed  # noqa: F401
 
 def plain_config(work_dir):
     cfg = base_config(work_dir)
-    for key in ('multigrid', 'runner_type'):
-        cfg.pop(key)
+    cfg.pop('multigrid')
+    cfg.pop('runner_type')
     cfg.train_cfg.max_epochs = 1
     return cfg
 
@@ -47,9 +47,8 @@ def test_another_batch_per_gpu(tmp_path):
 def assert_loaded(runner, path):
     runner.load_or_resume()
     saved = torch.load(path, weights_only=False)['state_dict']
-    assert runner.model.state_dict().keys() == saved.keys()
-    for key, value in runner.model.state_dict().items():
-        assert torch.equal(value, saved[key]), key
+    torch.testing.assert_close(
+        runner.model.state_dict(), saved, rtol=0, atol=0)
 
 
 def test_from_a_baseline_checkpoint(

@@ -9,6 +9,7 @@ from mmaction_multigrid.core.precise_bn import PreciseBN
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from ..small import scalars
 from ..toy import base_config, new_name
 from .test_training import last_weights
 
@@ -78,18 +79,7 @@ def test_bfloat16(cfg, tmp_path):
     """The convolution works in bfloat16, the losses stay close to float32's,
     and validation is in float32."""
     losses, types = [], {True: set(), False: set()}
-
-    class Losses(Hook):
-
-        def after_train_iter(self,
-                             runner,
-                             batch_idx,
-                             data_batch=None,
-                             outputs=None):
-            losses[-1].append(float(outputs['loss'].detach()))
-
     for kind in ('OptimWrapper', 'BFloat16OptimWrapper'):
-        losses.append([])
         cfg.optim_wrapper.type = kind
         cfg.work_dir = str(tmp_path / kind)
         runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
@@ -97,8 +87,8 @@ def test_bfloat16(cfg, tmp_path):
         if kind != 'OptimWrapper':
             conv.register_forward_hook(lambda module, args, out: types[
                 module.training].add(out.dtype))
-        runner.register_hook(Losses())
         runner.train()
+        losses.append([entry['loss'] for entry in scalars(tmp_path / kind)])
     assert types == {True: {torch.bfloat16}, False: {torch.float32}}
     assert losses[1] != losses[0]
     assert losses[1] == pytest.approx(losses[0], rel=0.1, abs=0.05)

@@ -58,20 +58,34 @@ def small(digits, work_dir):
             })
         pipeline[-1].meta_keys = ('img_shape', 'sample_idx')
         loader.dataset.pipeline = pipeline
-    cfg.train_cfg.max_epochs = 4
     warmup, cosine = cfg.param_scheduler
     warmup.end = cosine.begin = 1
     cosine.end = cosine.T_max = 4
-    cfg.optim_wrapper.optimizer.lr = 1e-3
-    cfg.optim_wrapper.paramwise_cfg.num_layers = BLOCKS
-    cfg.multigrid = dict(cycle_ends=[0.75], precise_bn=0, eval_freq=1)
-    cfg.custom_hooks = [
-        dict(type='RecordHook'),
-        dict(type='EMAHook', momentum=0.1)
-    ]
-    cfg.default_hooks.checkpoint.interval = 1
-    cfg.work_dir, cfg.randomness = str(work_dir), dict(seed=1)
-    cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None
+    cfg.merge_from_dict({
+        'train_cfg.max_epochs':
+        4,
+        'optim_wrapper.optimizer.lr':
+        1e-3,
+        'optim_wrapper.paramwise_cfg.num_layers':
+        BLOCKS,
+        'multigrid':
+        dict(cycle_ends=[0.75], precise_bn=0, eval_freq=1),
+        'custom_hooks':
+        [dict(type='RecordHook'),
+         dict(type='EMAHook', momentum=0.1)],
+        'default_hooks.checkpoint.interval':
+        1,
+        'work_dir':
+        str(work_dir),
+        'randomness.seed':
+        1,
+        'test_dataloader':
+        None,
+        'test_evaluator':
+        None,
+        'test_cfg':
+        None
+    })
     return cfg
 
 

@@ -39,25 +39,26 @@ def run(tmp_path, norm, **multigrid):
     return log_of(tmp_path), SplitsHook.seen, runner.model.backbone.bn
 
 
-def test_plain_layers_have_the_paper_s_base_size(tmp_path):
-    log, splits, _ = run(tmp_path, 'BN3d', bn_base_size=4)
-    assert splits == {8: 4, 4: 2, 2: 1, 1: 1}  # of base batches of 2 clips
-    assert '1 of 1 batch norms follow the stages; 0 are frozen' in log
-    assert '4 BN splits of 4 clips' in log
-    # The last stage has 2 clips.
-    assert 'no other process to share with: plain BN' in log
-
-
-def test_synchronised_layers_have_base_training_s_batch(tmp_path):
-    log, splits, layer = run(tmp_path, 'SyncBN', bn_base_size=4)
-    assert isinstance(layer, SubSyncBatchNorm)
-    assert splits == {
-        8: 8,
-        4: 4,
-        2: 2,
+@pytest.mark.parametrize(
+    ('norm', 'kind', 'splits', 'texts'),
+    [('BN3d', SubBatchNorm, {
+        8: 4,
+        4: 2,
+        2: 1,
         1: 1
-    }  # groups of 2 clips, whatever bn_base_size
-    assert '8 BN splits of 2 clips, of synchronized layers' in log
+    }, ('1 of 1 batch norms follow the stages; 0 are frozen',
+        '4 BN splits of 4 clips', 'no other process to share with: plain BN')),
+     ('SyncBN', SubSyncBatchNorm, {
+         8: 8,
+         4: 4,
+         2: 2,
+         1: 1
+     }, ('8 BN splits of 2 clips, of synchronized layers', ))])
+def test_layers_have_their_base_size(tmp_path, norm, kind, splits, texts):
+    """Plain ones the paper's, synchronised ones base training's batch."""
+    log, found, layer = run(tmp_path, norm, bn_base_size=4)
+    assert isinstance(layer, kind) and found == splits
+    assert [text for text in texts if text not in log] == []
 
 
 def test_an_unknown_class_is_a_warning_that_names_it(tmp_path):

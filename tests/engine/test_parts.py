@@ -1,5 +1,7 @@
 """Loop, lr and hooks refuse what cannot work, and say why."""
 
+import copy
+
 import pytest
 import torch
 from mmaction_multigrid import apply_multigrid
@@ -11,39 +13,30 @@ from mmengine.runner import Runner
 from mmaction.registry import MODELS
 from ..toy import base_config, new_name
 
-
-def no_stages(cfg):
-    cfg.train_dataloader.pop('batch_sampler')
-
-
-def other_epochs(cfg):
-    cfg.train_cfg.max_epochs = 5
-
-
-def no_evaluations(cfg):
-    cfg.train_cfg.eval_freq = 0
-
-
-def stock_loop(cfg):
-    cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=9)
-    cfg.default_hooks.checkpoint.type = 'CheckpointHook'
-
-
-def stock_loop_without_hooks(cfg):
-    stock_loop(cfg)
-    cfg.custom_hooks = []
+STOCK_LOOP = {
+    'train_cfg': dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=9),
+    'default_hooks.checkpoint.type': 'CheckpointHook'
+}
 
 
 @pytest.mark.parametrize(('change', 'error', 'message'), [
-    (no_stages, TypeError, 'MultigridBatchSampler'),
-    (other_epochs, ValueError, r'train_cfg\.max_epochs = 5: .* 9 epochs'),
-    (no_evaluations, ValueError, r'train_cfg\.eval_freq = 0'),
-    (stock_loop, TypeError, 'MultigridTrainLoop'),
-    (stock_loop_without_hooks, RuntimeError, 'MultigridTrainLoop'),
+    ({
+        'train_dataloader.batch_sampler': None
+    }, TypeError, 'MultigridBatchSampler'),
+    ({
+        'train_cfg.max_epochs': 5
+    }, ValueError, r'train_cfg\.max_epochs = 5: .* 9 epochs'),
+    ({
+        'train_cfg.eval_freq': 0
+    }, ValueError, r'train_cfg\.eval_freq = 0'),
+    (STOCK_LOOP, TypeError, 'MultigridTrainLoop'),
+    ({
+        **STOCK_LOOP, 'custom_hooks': []
+    }, RuntimeError, 'MultigridTrainLoop'),
 ])
 def test_a_resolved_config_that_cannot_work(tmp_path, change, error, message):
     cfg = new_name(apply_multigrid(base_config(tmp_path)))
-    change(cfg)
+    cfg.merge_from_dict(copy.deepcopy(change))
     with pytest.raises(error, match=message):
         Runner.from_cfg(cfg).train()
 
@@ -74,10 +67,11 @@ def test_impossible_hook_settings(value):
         PreciseBNHook((8, 16), num_batches=value)
 
 
-def test_groups_that_share_statistics():
-    assert group_ranks(8, 4) == [[0, 1, 2, 3], [4, 5, 6, 7]]
-    assert group_ranks(6, 4) == [[0, 1, 2, 3, 4, 5]]
-    assert group_ranks(2, 8) == [[0, 1]]
+@pytest.mark.parametrize(('processes', 'size', 'expected'),
+                         [(8, 4, [[0, 1, 2, 3], [4, 5, 6, 7]]),
+                          (6, 4, [[0, 1, 2, 3, 4, 5]]), (2, 8, [[0, 1]])])
+def test_groups_that_share_statistics(processes, size, expected):
+    assert group_ranks(processes, size) == expected
 
 
 @MODELS.register_module()

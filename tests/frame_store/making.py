@@ -1,8 +1,8 @@
 """Builds small stores for the tests."""
 
 from mmaction_multigrid.frame_store.build import build
+from mmaction_multigrid.frame_store.logs import store_settings
 from mmaction_multigrid.frame_store.sources import source_of
-from mmaction_multigrid.frame_store.state import store_settings
 
 
 def make_store(folder,
@@ -10,11 +10,12 @@ def make_store(folder,
                names,
                reader='decord',
                part=(1, 1),
-               sides=(32, 64),
+               processes=1,
+               short_edges=(32, 64),
                **settings):
     """Build a store of some videos of a folder; what the build returns."""
     sources = [
-        source_of(dict(filename=str(folder / name)), str(folder), reader)
-        for name in names
+        source_of(dict(filename=str(folder / name)), reader) for name in names
     ]
-    return build(sources, store, store_settings(sides, **settings), part=part)
+    return build(sources, store, store_settings(short_edges, **settings),
+                 processes, part)

@@ -2,13 +2,15 @@
 
 import re
 
-from ..conftest import ROOT
-from ..small import run
+from ..small import load_tool
 
 
-def test_overheads():
-    table = run(ROOT / 'tools' / 'benchmark' / 'overheads.py', '--repeats', 2)
-    figures = re.findall(r'([\d.]+) \(([\d.]+) to ([\d.]+)\)', table)
+def test_overheads(monkeypatch, capsys):
+    monkeypatch.setattr('sys.argv', ['overheads.py', '--repeats', '2'])
+    monkeypatch.setattr('logging.disable', lambda level: None)
+    load_tool('benchmark/overheads').main()
+    figures = re.findall(r'([\d.]+) \(([\d.]+) to ([\d.]+)\)',
+                         capsys.readouterr().out)
     assert len(figures) == 7
     for middle, low, high in figures:  # of something that took time
         assert 0 < float(low) <= float(middle) <= float(high)

@@ -28,7 +28,10 @@ def test_from_videos_to_table(demo, small_config, tmp_path, monkeypatch,
     def make_data(*args):
         cfg = load(*args)
         store = cfg.train_dataloader.dataset.data_prefix.video + '_store'
-        main(['store', 'build', store, '--config', str(small_config)])
+        main([
+            'store', 'build', store, '--config',
+            str(small_config), '--processes', '1'
+        ])
 
     monkeypatch.setattr(demo.study_configs, 'load', load)
     monkeypatch.setattr(demo.study_configs, 'make_data', make_data)

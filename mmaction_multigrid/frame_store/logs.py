@@ -1,0 +1,187 @@
+"""Write the manifest, the logs and the index of a grid store.
+
+Each part of a build appends the records of its copied videos to a log, and
+writes the errors of the others when it ends. The last part moves everything
+into the index and the list of errors.
+"""
+
+import fcntl
+import io
+import json
+import shutil
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Iterator, Sequence, Set
+
+import numpy as np
+
+from .index import (INDEX, MANIFEST, VERSION, Index, atomic_write, copy_path,
+                    read_manifest, video_dtype)
+
+LOGS = 'log'  # folder
+FAILED = 'failed.txt'  # one line for each video: its digest, path and error
+MIN_SHORT_EDGE = 16  # pixels
+
+
+def store_settings(short_edges: Sequence[int],
+                   quality: int = 90,
+                   frame_stride: int = 1) -> dict:
+    """Check what is to be stored.
+
+    Args:
+        short_edges (Sequence[int]): In pixels, at least 16.
+        quality (int): JPEG quality, from 1 to 100. Defaults to 90.
+        frame_stride (int): Distance of the frames that are kept. Defaults
+            to 1, all frames.
+
+    Returns:
+        dict: The manifest of a new store.
+
+    Raises:
+        ValueError: A value is impossible.
+    """
+    if not short_edges or min(short_edges) < MIN_SHORT_EDGE:
+        raise ValueError(f'sides = {list(short_edges)}: must be short sides '
+                         f'of at least {MIN_SHORT_EDGE} pixels')
+    if not 1 <= quality <= 100:
+        raise ValueError(
+            f'quality = {quality!r}: must be an integer from 1 to 100')
+    if frame_stride < 1:
+        raise ValueError(f'frame_stride = {frame_stride!r}: '
+                         'must be an integer of at least 1')
+    return dict(
+        version=VERSION,
+        short_edges=sorted(set(short_edges)),
+        quality=quality,
+        frame_stride=frame_stride)
+
+
+def prepare(store: Path, settings: dict) -> None:
+    """Begin a store, or go on with one of the same settings.
+
+    Raises:
+        ValueError: The folder holds something else.
+    """
+    content = {path.name for path in store.glob('*')}
+    if MANIFEST not in content:
+        if content - {f'{MANIFEST}.part'}:
+            raise ValueError(
+                f'{store}: must be new, an empty folder or a grid store')
+        store.mkdir(parents=True, exist_ok=True)
+        atomic_write(store / MANIFEST, json.dumps(settings, indent=1).encode())
+    found = read_manifest(store)
+    if found != settings:
+        raise ValueError(f'{store}: holds a store of other settings, '
+                         f'{found}; give another folder')
+
+
+@contextmanager
+def locked(path: Path, kind: int) -> Iterator[IO]:
+    """Open a file to append to, with a lock inside the ``with`` block.
+
+    Args:
+        path (Path): The file, made if missing.
+        kind (int): As for ``fcntl.flock``.
+
+    Raises:
+        BlockingIOError: ``kind`` has ``LOCK_NB``, and another process has
+            the lock.
+    """
+    with open(path, 'ab') as file:
+        try:
+            fcntl.flock(file, kind)
+        except BlockingIOError:
+            raise
+        except OSError:  # a file system without locks
+            pass
+        yield file
+
+
+@contextmanager
+def open_log(log: Path, size: int) -> Iterator[IO]:
+    """Open the log of a part to append records to.
+
+    Args:
+        log (Path): Path of the log.
+        size (int): Bytes of a record.
+
+    Raises:
+        ValueError: Another process builds this part.
+    """
+    store = log.parent.parent
+    try:
+        with locked(store / 'lock', fcntl.LOCK_SH):
+            log.parent.mkdir(exist_ok=True)
+            with locked(log, fcntl.LOCK_EX | fcntl.LOCK_NB) as file:
+                # The last record may have been cut off.
+                file.truncate(file.tell() // size * size)
+                yield file
+    except BlockingIOError:
+        raise ValueError(f'{store}: another process is building its part '
+                         f'{log.stem}') from None
+
+
+def read_videos(store: Path, settings: dict) -> np.ndarray:
+    """Read the records of the index and of all logs, sorted by digest."""
+    dtype = video_dtype(settings['short_edges'])
+    logs = sorted((store / LOGS).glob('*.log'))
+    found = [np.fromfile(log, dtype) for log in logs]
+    if (store / INDEX).exists():
+        found.insert(0, Index(store).videos)
+    # The last record of a video counts: a lost copy was written anew.
+    videos = np.concatenate([np.empty(0, dtype), *found])[::-1]
+    # A machine that loses its power may leave zeros in a log.
+    videos = videos[videos['frames'] > 0]
+    return videos[np.unique(videos['digest'], return_index=True)[1]]
+
+
+def read_done(store: Path, settings: dict) -> Set[int]:
+    """Find the digests of the videos whose copies are all there, in full."""
+    found = {
+        str(path): path.stat().st_size
+        for path in store.glob('*/*/*.mjpeg')
+    }
+    videos = read_videos(store, settings)
+    digests, sizes = videos['digest'].tolist(), videos['copies']['size']
+    return {
+        digest
+        for digest, row in zip(digests, sizes.tolist()) if all(
+            found.get(copy_path(store, short_edge, digest)) == size
+            for short_edge, size in zip(settings['short_edges'], row))
+    }
+
+
+def merge(store: Path, settings: dict, parts: int) -> bool:
+    """Move what all logs hold into the index.
+
+    Args:
+        store (Path): Folder of the store.
+        settings (dict): Its settings.
+        parts (int): Number of parts that must have ended before the first
+            index is written.
+
+    Returns:
+        bool: False if other parts are still to come; the last one merges.
+    """
+    logs, content = store / LOGS, io.BytesIO()
+    with suppress(BlockingIOError), \
+            locked(store / 'lock', fcntl.LOCK_EX | fcntl.LOCK_NB):
+        if (len([*logs.glob(f'*-of-{parts}.txt')]) < parts
+                and not (store / INDEX).exists()):
+            return False
+        videos = read_videos(store, settings)
+        if len(videos):
+            np.save(content, videos)
+            atomic_write(store / INDEX, content.getvalue())
+        # A later build may have copied a video that failed in an earlier one.
+        copied = {b'%016x' % digest for digest in videos['digest'].tolist()}
+        failed = {
+            line
+            for path in logs.glob('*.txt')
+            for line in path.read_bytes().splitlines(keepends=True)
+            if line.split(b'\t')[0] not in copied
+        }
+        atomic_write(store / FAILED, b''.join(sorted(failed)))
+        shutil.rmtree(logs)
+        return True
+    return False

@@ -1,0 +1,122 @@
+"""Write and read one copy of a video: a raw Motion-JPEG file.
+
+The file holds one JPEG after the other, as players expect, and behind them a
+table with the place and the checksum of each. One frame is therefore read
+without the others.
+"""
+
+import os
+import zlib
+from pathlib import Path
+from typing import Iterator, List, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+
+# A row of the table: where a JPEG begins, and its CRC-32. One more row has
+# the end of the last JPEG.
+FRAME = np.dtype([('begin', '<u8'), ('crc', '<u4')])
+# Description of a file: its bytes, the rows of its table, their CRC-32.
+COPY = np.dtype([('size', '<u8'), ('rows', '<u4'), ('crc', '<u4')])
+
+
+def copy_size(width: int, height: int, short_edge: int) -> Tuple[int, int]:
+    """Compute the size of a copy, rounded as MMAction2's ``Resize`` does.
+
+    Args:
+        width (int): Width of the original in pixels.
+        height (int): Height of the original in pixels.
+        short_edge (int): Short edge of the copy in pixels.
+
+    Returns:
+        tuple[int, int]: Width and height, never larger than the original's.
+    """
+    scale = min(1., short_edge / min(width, height))
+    return int(width * scale + 0.5), int(height * scale + 0.5)
+
+
+class Writer:
+    """Write one copy to a temporary file, which :meth:`close` renames.
+
+    Leaving the ``with`` block without :meth:`close` removes the file.
+
+    Args:
+        path (Path): Path of the copy.
+        short_edge (int): Short edge in pixels.
+        quality (int): JPEG quality, from 1 to 100.
+    """
+
+    def __init__(self, path: Path, short_edge: int, quality: int) -> None:
+        self.path, self.short_edge = path, short_edge
+        self.size: Optional[Tuple[int, int]] = None
+        self.part = path.with_name(f'{path.name}.part')
+        self.options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = open(self.part, 'wb')
+        self.rows: List[Tuple[int, int]] = []
+
+    def write(self, frame: np.ndarray) -> None:
+        """Append a frame.
+
+        Args:
+            frame (np.ndarray): BGR, uint8, (H, W, 3), of any size.
+        """
+        size = frame.shape[1::-1]
+        # All frames get the size of the first.
+        self.size = self.size or copy_size(*size, self.short_edge)
+        if size != self.size:
+            frame = cv2.resize(frame, self.size, interpolation=cv2.INTER_AREA)
+        jpeg = cv2.imencode('.jpg', frame, self.options)[1].tobytes()
+        self.rows.append((self.file.tell(), zlib.crc32(jpeg)))
+        self.file.write(jpeg)
+
+    def close(self) -> tuple:
+        """Append the table, and rename the file.
+
+        Returns:
+            tuple: Values of a ``COPY``.
+        """
+        rows = [*self.rows, (self.file.tell(), 0)]
+        table = np.array(rows, FRAME).tobytes()
+        self.file.write(table)
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        os.replace(self.part, self.path)
+        return self.file.tell(), len(rows), zlib.crc32(table)
+
+    def __enter__(self) -> 'Writer':
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.part.unlink(missing_ok=True)
+        self.file.close()  # raises if the disk is full
+
+
+def read_jpegs(path: str, copy: np.void,
+               wanted: Sequence[int]) -> Iterator[bytes]:
+    """Read frames of a copy as they were written, in any order.
+
+    Args:
+        path (str): Path of the file.
+        copy (np.void): Its description, of type ``COPY``.
+        wanted (Sequence[int]): Numbers of frames, from 0.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: The table or a frame is not as it was written.
+    """
+    size, rows, crc = copy.tolist()
+    # Without a buffer only the bytes of these frames are read.
+    with open(path, 'rb', buffering=0) as file:
+        file.seek(size - rows * FRAME.itemsize)
+        table = file.read()
+        if zlib.crc32(table) != crc:
+            raise ValueError(f'{path}: is damaged')
+        frames = np.frombuffer(table, FRAME)
+        for number in wanted:
+            begin, end = frames['begin'][number:number + 2].tolist()
+            file.seek(begin)
+            jpeg = file.read(end - begin)
+            if zlib.crc32(jpeg) != frames['crc'][number]:
+                raise ValueError(f'{path}: frame {number} is damaged')
+            yield jpeg
