@@ -25,8 +25,8 @@ def test_from_videos_to_table(demo, small_config, tmp_path, monkeypatch,
             cfg.pop('multigrid')
         return cfg
 
-    def make_data(*args):
-        cfg = load(*args)
+    def make_data(data, variants):
+        cfg = load('slowfast', data, True)
         store = cfg.train_dataloader.dataset.data_prefix.video + '_store'
         main(['store', 'build', store, '--config', str(small_config)])
 

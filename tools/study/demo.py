@@ -76,7 +76,8 @@ def train(name: str, work_dir: Path, workers: int, progress: Progress) -> None:
     clips = len(Path(dataset.ann_file).read_text().splitlines())
     dataset.indices = list(range(clips // 2))
     if 'multigrid' in cfg:
-        variants.from_store(eval_freq=1)(cfg)
+        variants.use_store(cfg)
+        cfg.multigrid.eval_freq = 1
     else:
         cfg.merge_from_dict(VALIDATIONS)
     cfg.work_dir, cfg.randomness = str(work_dir / name), dict(seed=0)
@@ -120,7 +121,7 @@ def main() -> None:
     parser.add_argument(
         '--out', type=Path, default=ROOT / 'demo.png', help='plot to write')
     args = parser.parse_args()
-    study_configs.make_data('slowfast', 'noisy', ['store'])
+    study_configs.make_data('noisy', ['store'])
     # More threads than cores would only wait for each other.
     half = min(8, max(1, len(os.sched_getaffinity(0)) // 2))
     torch.set_num_threads(half)

@@ -12,6 +12,7 @@ An expression is a name and what it is of:
     share DATA MODEL VARIANT COST    this divided by the baseline's cost: 0.33
     goal DATA MODEL VARIANT          the same as speedup, in CPU time to the
                                      baseline's top-1 less half a point: 2.5x
+    reached DATA MODEL VARIANT       number of variants that reach it: 2
     difference DATA MODEL VARIANT    top-1 less the baseline's: -0.7
     short DATA MODEL VARIANT         the same with the other sign: 0.7
     runs DATA                        number of runs in the records: 54
@@ -22,7 +23,7 @@ An expression is a name and what it is of:
 COST is iterations, cpu (seconds of the training process), wall (seconds) or
 data (seconds of waiting for clips). Conditions follow as ``clips=2500``, and
 ``seed=0`` selects a seed. The baseline is the one of the same data, model and
-conditions. Names may be patterns, such as ``*`` and ``i3d*``: after ``min``,
+conditions, without ``budget``, which shortens a baseline. Names may be patterns, such as ``*`` and ``i3d*``: after ``min``,
 ``max`` or ``range`` an expression is evaluated for each run that matches.
 """
 
@@ -31,7 +32,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Dict, List, Optional, Tuple
 
-from records import Groups, Runs, read, read_lines, select
+from records import Groups, Runs, baseline, read, read_lines, select
 
 NEAR = 0.5  # points below the baseline's end that count as its accuracy
 CLIPS, GPUS = 240_000, 8  # of the forecast for Kinetics-400
@@ -49,6 +50,7 @@ FORMS = dict(
     speedup='{:.1f}x',
     share='{:.2f}',
     goal='{:.1f}x',
+    reached='{}',
     difference='{:+.1f}',
     short='{:.1f}',
     runs='{}')
@@ -149,6 +151,8 @@ def value(name: str, runs: Runs, base: Optional[Runs], *cost: str) -> float:
         raise ValueError('there is no record of its baseline')
     if name in ('difference', 'short'):
         return difference(runs, base) * (1 if name == 'difference' else -1)
+    if name == 'reached':
+        return goal_times(runs, base)[0] is not None
     if name == 'goal':
         ours, theirs = goal_times(runs, base)
         if ours is None:
@@ -183,9 +187,9 @@ def values(groups: Groups, name: str, words: List[str]) -> List[float]:
         if name == 'spread':
             found += runs.ends('top1')
             continue
-        base = select(groups, *key[:2], 'baseline', conditions)
-        found.append(value(name, runs, *base.values() or [None], *words[3:]))
-    return found
+        base = baseline(groups, *key[:2], conditions)
+        found.append(value(name, runs, base, *words[3:]))
+    return [sum(found)] if name == 'reached' else found
 
 
 def figure(records: Records, expression: str) -> str:

@@ -117,6 +117,20 @@ def select(groups: Groups, data: str, model: str, variant: str,
     return found
 
 
+def get(groups: Groups, data: str, model: str, variant: str,
+        conditions: Dict[str, float]) -> Optional[Runs]:
+    """Return the runs of one variant, or None."""
+    return next(
+        iter(select(groups, data, model, variant, conditions).values()), None)
+
+
+def baseline(groups: Groups, data: str, model: str,
+             conditions: Dict[str, float]) -> Optional[Runs]:
+    """Return the whole baseline under the conditions, or None."""
+    whole = {key: n for key, n in conditions.items() if key != 'budget'}
+    return get(groups, data, model, 'baseline', whole)
+
+
 def append(path: Path, record: dict) -> None:
     """Append a record to a file that other processes may append to, too."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""Put the records of the study into the pages, and draw the plots.
+"""Put the records of docs/results into the pages, and draw the plots.
 
-    python tools/study/report.py [--records docs/results]
+    python tools/study/report.py
 
 In README.md and every page of docs/ it fills in the tables between
 ``<!-- table: NAME -->`` and ``<!-- end -->`` (tools/study/tables.py has the
@@ -13,8 +13,8 @@ import re
 from pathlib import Path
 
 from figures import Records, figure
-from plots import draw
-from tables import table
+from plots import PLOTS, draw
+from tables import TABLES, table
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = re.compile(r'(<!-- (table|figure): (.+?) -->).*?(<!-- end -->)',
@@ -52,20 +52,15 @@ def fill(text: str, records: Records, page: str) -> str:
 
 def main() -> None:
     """Fill in the pages and draw the plots."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        '--records',
-        type=Path,
-        default=ROOT / 'docs' / 'results',
-        help='folder of the records')
-    args = parser.parse_args()
-    records = Records(args.records)
-    for page in (ROOT / 'README.md', *sorted((ROOT / 'docs').rglob('*.md'))):
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    docs = ROOT / 'docs'
+    records = Records(docs / 'results')
+    for page in (ROOT / 'README.md', *sorted(docs.rglob('*.md'))):
         text = page.read_text()
         filled = fill(text, records, page.relative_to(ROOT).as_posix())
         if filled != text:
             page.write_text(filled)
-    draw(records.groups, args.records)
+    draw(records.groups, docs)
 
 
 if __name__ == '__main__':

@@ -34,15 +34,6 @@ CONFIGS.update({
      f'{model}/{model}-tiny-multigrid_1xb8-16x1x1-15e_moving-digits16-rgb.py')
     for model in ('timesformer', 'mvit')
 })
-# Full-size networks on a small dataset, for a GPU: with the pipelines of their
-# Kinetics-400 configs.
-FULL_SIZE = {
-    'slowfast-r50': 'slowfast/slowfast_r50-multigrid_8xb8-8x8x1-steplr-'
-    '358e_kinetics400-rgb.py',
-    'i3d-r50': 'i3d/i3d_r50-multigrid_8xb8-32x2x1-150e_kinetics400-rgb.py'
-}
-CONFIGS.update({(model, 'utd'): (name, name)
-                for model, name in FULL_SIZE.items()})
 FOLDERS = {
     data: Path('data') / name
     for data, name in (('digits', 'moving_digits16'), ('ordered',
@@ -77,29 +68,27 @@ def write_lists(data: str) -> None:
             if int(label) in ACTIONS[data]))
 
 
-def make_data(model: str, data: str, names: list) -> None:
+def make_data(data: str, names: list) -> None:
     """Make the digits, and what is derived of UTD-MHAD, unless it is there."""
     folder = FOLDERS.get(data, FOLDERS['utd'])
-    sides = ('80', '114')
+    edges = ('80', '114')
     if data in MADE:
         subprocess.run([
             sys.executable, ROOT / 'tools/data/moving_digits.py', folder,
             *MADE[data].split()
         ],
                        check=True)
-        sides = ('28', '40')
+        edges = ('28', '40')
     elif not (folder / 'train.txt').exists():
         sys.exit(f'{folder} is not there: get UTD-MHAD from its authors')
     elif data == 'utd7':
         write_lists('utd20')
         write_lists('utd7')
-    if model in FULL_SIZE:
-        sides = ('128', '181')
     if any(name.startswith('store') for name in names):
         command([
             'store', 'build', f'{folder}/train.txt', f'{folder}_store',
             '--root',
-            str(folder), '--sides', *sides
+            str(folder), '--sides', *edges
         ])
 
 
@@ -108,11 +97,6 @@ def load(model: str, data: str, multigrid: bool) -> Config:
     source = 'digits' if data == 'ordered' else (
         'utd' if data in ACTIONS else data)
     cfg = Config.fromfile(RECOGNITION / CONFIGS[model, source][multigrid])
-    if model in FULL_SIZE:
-        use_utd_mhad(cfg)
-        if not multigrid:
-            cfg.pop('multigrid')
-            cfg.pop('runner_type')
     train, val = (
         cfg[f'{split}_dataloader'].dataset for split in ('train', 'val'))
     if data == 'ordered':
@@ -128,19 +112,6 @@ def load(model: str, data: str, multigrid: bool) -> Config:
         train.ann_file = str(PARTS / f'{data}_train.txt')
         val.ann_file = str(PARTS / f'{data}_val.txt')
     return cfg
-
-
-def use_utd_mhad(cfg: Config) -> None:
-    """Give a Kinetics-400 config UTD-MHAD, and two epochs of warm-up."""
-    small = Config.fromfile(RECOGNITION / CONFIGS['i3d', 'utd'][0])
-    cfg.model.cls_head.num_classes = small.model.cls_head.num_classes
-    for loader in ('train_dataloader', 'val_dataloader'):
-        theirs = small[loader].dataset
-        cfg[loader].dataset.update(
-            ann_file=theirs.ann_file, data_prefix=theirs.data_prefix)
-    for scheduler in cfg.param_scheduler[:-1]:
-        scheduler.end = 2
-    cfg.train_cfg.update(val_begin=4, val_interval=4)
 
 
 def train_epochs(cfg: Config, epochs: int) -> None:

@@ -1,18 +1,20 @@
 """Define the variants of the study: the changes of each to its config.
 
-Imported by tools/study/run.py and report.py.
+Imported by tools/study/run.py and demo.py.
 """
 
 from pathlib import Path
-from typing import Callable, Dict, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 from mmaction_multigrid import (MultigridSchedule, apply_multigrid,
                                 multigrid_schedule, register_transform_rule)
-from mmaction_multigrid.config.describe import count_iterations
+from mmaction_multigrid.config.describe import (count_base_iterations,
+                                                count_iterations)
 from mmengine.config import Config
 from study_configs import load, train_epochs
 
-CONDITIONS = ('clips', 'epochs', 'lr', 'stride', 'batch')
+# A budget is a share of the baseline's iterations, with all of its lr schedule.
+CONDITIONS = ('clips', 'epochs', 'lr', 'stride', 'batch', 'budget')
 # Total stride of a small network: strides of its pooling and last stage.
 STRIDES = {8: (1, 1), 16: (1, 2), 32: (2, 2)}
 
@@ -62,62 +64,61 @@ def option(**settings) -> Callable[[Config], None]:
     return lambda cfg: cfg.multigrid.update(settings)
 
 
-def from_store(**settings) -> Callable[[Config], None]:
-    """Change settings of ``multigrid``, with clips from a grid store."""
-    return lambda cfg: cfg.multigrid.update(
-        settings,
-        grid_store=cfg.train_dataloader.dataset.data_prefix.video.rstrip('/') +
-        '_store')
-
-
-# Name: (change of the multigrid config, name in the tables).
-VARIANTS: Dict[str, tuple] = {
-    'baseline': (None, 'baseline'),
-    'multigrid': (option(), 'multigrid (default)'),
-    'baseline-short': (None, "baseline, multigrid's number of iterations"),
-    'store': (from_store(), 'multigrid (default), from a grid store'),
-    'store-bn-8': (from_store(bn_base_size=8), 'the same, bn_base_size 8'),
-    'store-auto-bn-8': (from_store(max_batch_factor='auto', bn_base_size=8),
-                        'the same, bn_base_size 8'),
-    'store-auto':
-    (from_store(max_batch_factor='auto'), "max_batch_factor 'auto'"),
-    'store-cap-2': (from_store(max_batch_factor=2), 'max_batch_factor 2'),
-    'store-cap-1': (from_store(max_batch_factor=1), 'max_batch_factor 1'),
-    'store-cap-1-epochs-1.85':
-    (from_store(max_batch_factor=1,
-                epoch_factor=1.85), 'the same, epoch_factor 1.85'),
-    'store-cap-1-short':
-    (from_store(max_batch_factor=1, long_cycle=False, epoch_factor=1.25),
-     'max_batch_factor 1, short cycle only, epoch_factor 1.25'),
-    'auto': (option(max_batch_factor='auto'), "max_batch_factor 'auto'"),
-    'uncapped': (option(max_batch_factor=None), 'without a cap'),
-    'uncapped-no-lr-scaling':
-    (option(max_batch_factor=None,
-            lr_scaling='none'), "the same, lr_scaling 'none'"),
-    **{
-        f'cap-{cap}': (option(max_batch_factor=cap), f'max_batch_factor {cap}')
-        for cap in (4, 2, 1)
-    },
-    'cap-2-long': (option(max_batch_factor=2, short_cycle=False),
-                   'max_batch_factor 2, long cycle only'),
-    'bn-8': (option(bn_base_size=8), 'from videos, bn_base_size 8'),
-    'bn-batch': (lambda cfg: cfg.multigrid.update(bn_base_size=cfg.
-                                                  train_dataloader.batch_size),
-                 'bn_base_size as large as the base batch'),
-    'long': (option(short_cycle=False), 'long cycle only'),
-    'short': (option(long_cycle=False), 'short cycle only'),
-    'stage': (option(short_cycle_reference='stage'),
-              "short_cycle_reference='stage'"),
-    'resize': (resize_only, 'progressive resizing of the crop only'),
-    'plain-bn': (option(bn_base_size=10**6), 'plain BN over the whole batch'),
-    'no-precise-bn': (option(precise_bn=0), 'no precise BN'),
+# Changes of the multigrid config; None: base training.
+VARIANTS: Dict[str, Optional[Callable[[Config], None]]] = {
+    'baseline': None,
+    'baseline-short': None,  # with multigrid's number of iterations
+    'multigrid': option(),  # the default
+    'auto': option(max_batch_factor='auto'),
+    'uncapped': option(max_batch_factor=None),
+    'cap-1': option(max_batch_factor=1),
+    'cap-2': option(max_batch_factor=2),
+    'cap-4': option(max_batch_factor=4),
+    'bn-8': option(bn_base_size=8),
+    'long': option(short_cycle=False),
+    'short': option(long_cycle=False),
+    'stage': option(short_cycle_reference='stage'),
+    'resize': resize_only,
+    'plain-bn': option(bn_base_size=10**6),
+    'no-precise-bn': option(precise_bn=0),
     'fixed-interval':
-    (lambda cfg: register_transform_rule('SampleFrames', frames=['clip_len']),
-     'fixed frame interval'),
-    'no-lr-scaling': (option(lr_scaling='none'), 'no linear lr scaling'),
-    'epochs-1': (option(epoch_factor=1.), 'epoch_factor 1'),
-    'epochs-2': (option(epoch_factor=2.), 'epoch_factor 2'),
+    lambda cfg: register_transform_rule('SampleFrames', frames=['clip_len']),
+    'no-lr-scaling': option(lr_scaling='none'),
+    'epochs-1': option(epoch_factor=1.),
+    'epochs-2': option(epoch_factor=2.),
 }
+
+
+def use_store(cfg: Config) -> None:
+    """Load clips from the grid store beside the videos."""
+    videos = cfg.train_dataloader.dataset.data_prefix.video
+    cfg.multigrid.grid_store = f'{videos.rstrip("/")}_store'
+
+
+def changes_of(variant: str) -> List[Callable[[Config], None]]:
+    """Return the changes of the multigrid config that make a variant.
+
+    Args:
+        variant (str): A name in ``VARIANTS``; ``store``, which is the default
+            schedule from a grid store; or ``store-NAME``, any other one from
+            a grid store.
+
+    Returns:
+        list: The changes; none stand for base training.
+
+    Raises:
+        ValueError: There is no such variant.
+    """
+    begin, _, name = variant.partition('-')
+    if begin != 'store':
+        changes, name = [], variant
+    else:
+        changes, name = [use_store], name or 'multigrid'
+    change = VARIANTS.get(name)
+    if name not in VARIANTS or changes and not change:
+        raise ValueError(f'variant {variant!r}: allowed are '
+                         f'{", ".join(VARIANTS)}, store and store-NAME')
+    return [change, *changes] if change else []
 
 
 def set_conditions(cfg: Config, conditions: Dict[str, float]) -> None:
@@ -184,25 +185,26 @@ def build(model: str, data: str, variant: str,
     Raises:
         ValueError: There is no such variant or condition.
     """
-    if variant not in VARIANTS:
-        raise ValueError(f'variant {variant!r}: allowed are '
-                         f'{", ".join(VARIANTS)}')
-    change, _ = VARIANTS[variant]
+    changes = changes_of(variant)
     cfg = load(model, data, True)
     set_conditions(cfg, conditions)
-    if change:
+    for change in changes:
         change(cfg)
     schedule, _ = multigrid_schedule(cfg)
-    if change:
+    if changes:
+        if 'budget' in conditions:
+            raise ValueError(f"condition 'budget' with variant {variant!r}: "
+                             'only baseline takes it')
         cfg = apply_multigrid(cfg)
         if schedule.base.milestones:
             end_decayed(cfg, schedule.base.decay(1))
         return cfg, schedule
     cfg = load(model, data, False)
     set_conditions(cfg, conditions)
+    counted = schedule, cfg.train_dataloader.batch_size, count_clips(cfg)
     if variant == 'baseline-short':
-        stop_at(
-            cfg,
-            count_iterations(schedule, cfg.train_dataloader.batch_size,
-                             count_clips(cfg)))
+        stop_at(cfg, count_iterations(*counted))
+    elif 'budget' in conditions:
+        iterations = count_base_iterations(*counted)
+        stop_at(cfg, round(conditions['budget'] * iterations))
     return cfg, schedule
