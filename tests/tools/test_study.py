@@ -9,10 +9,10 @@ from ..small import load_tool
 
 
 @pytest.fixture
-def variants(monkeypatch):
+def configs(monkeypatch):
     from mmaction_multigrid.core.transform_rules import RULES
     saved = dict(RULES)
-    yield load_tool('study/variants')
+    yield load_tool('study/study_configs')
     RULES.clear()
     RULES.update(saved)
 
@@ -55,16 +55,16 @@ FULL = [(4, 16, 24), (2, 16, 34), (1, 16, 48)]
         3: 0.1
     }, (1, FULL)),
 ])
-def test_schedules_of_the_variants(variants, variant, points, last):
-    cfg, _ = variants.build('slowfast', 'digits', variant, {})
+def test_schedules_of_the_variants(configs, variant, points, last):
+    cfg, _ = configs.build('slowfast', 'digits', variant, {})
     assert dict(cfg.param_scheduler[0].points) == pytest.approx(points)
     stage = cfg.train_dataloader.batch_sampler.stages[-1]
     assert (stage['epochs'], list(map(tuple, stage['shapes']))) == last
 
 
-def test_a_baseline_that_is_stopped(variants, monkeypatch):
-    monkeypatch.setattr(variants, 'count_clips', lambda cfg: 5000)
-    cfg, _ = variants.build('slowfast', 'digits', 'baseline-short', {})
+def test_a_baseline_that_is_stopped(configs, monkeypatch):
+    monkeypatch.setattr(configs, 'count_clips', lambda dataset: 5000)
+    cfg, _ = configs.build('slowfast', 'digits', 'baseline-short', {})
     # Epochs of 58, 58, 97, 97, 175 and 265 iterations: clips of 128 + 64 + 64,
     # 64 + 32 + 32 and so on.
     assert cfg.train_cfg.to_dict() == dict(
@@ -78,14 +78,14 @@ def test_a_baseline_that_is_stopped(variants, monkeypatch):
     ('store-cap-2', True, 2),
     ('cap-2', False, 2),
 ])
-def test_a_store_with_any_variant(variants, variant, store, cap):
-    _, schedule = variants.build('slowfast', 'noisy', variant, {})
+def test_a_store_with_any_variant(configs, variant, store, cap):
+    _, schedule = configs.build('slowfast', 'noisy', variant, {})
     assert schedule.settings.max_batch_factor == cap
-    assert (variants.use_store in variants.changes_of(variant)) == store
+    assert (configs.use_store in configs.VARIANTS[variant]) == store
 
 
-def test_conditions(variants, monkeypatch):
-    cfg, _ = variants.build(
+def test_conditions(configs, monkeypatch):
+    cfg, _ = configs.build(
         'i3d', 'digits', 'baseline',
         dict(clips=1250., epochs=8., lr=0.3, stride=32., batch=16.))
     assert cfg.train_dataloader.dataset.indices == 1250
@@ -94,8 +94,8 @@ def test_conditions(variants, monkeypatch):
             cfg.param_scheduler[-1].milestones) == (8, [6])
     assert cfg.optim_wrapper.optimizer.lr == 0.6
     assert cfg.model.backbone.spatial_strides == (2, 2, 2)
-    monkeypatch.setattr(variants, 'count_clips', lambda cfg: 5000)
-    cfg, _ = variants.build('i3d', 'digits', 'baseline', dict(budget=0.5))
+    monkeypatch.setattr(configs, 'count_clips', lambda dataset: 5000)
+    cfg, _ = configs.build('i3d', 'digits', 'baseline', dict(budget=0.5))
     assert cfg.train_cfg.max_iters == 1250  # of 2,500
     assert cfg.param_scheduler[-1].milestones == [938]
 
@@ -104,11 +104,10 @@ def test_conditions(variants, monkeypatch):
     ('baseline', dict(depth=3.), "condition 'depth': allowed are"),
     ('none', {}, "variant 'none': allowed are"),
     ('store-baseline', {}, "variant 'store-baseline': allowed are"),
-    ('long', dict(budget=0.5), "'budget' with variant 'long': only baseline"),
 ])
-def test_what_is_refused(variants, variant, conditions, reason):
+def test_what_is_refused(configs, variant, conditions, reason):
     with pytest.raises(ValueError, match=reason):
-        variants.build('i3d', 'digits', variant, conditions)
+        configs.build('i3d', 'digits', variant, conditions)
 
 
 def test_a_run_and_its_resume(digits, tmp_path, monkeypatch):
@@ -121,7 +120,6 @@ def test_a_run_and_its_resume(digits, tmp_path, monkeypatch):
         data='digits',
         variant='baseline',
         seed=0,
-        workers=None,
         conditions=dict(epochs=2.))
     study.train(job, tmp_path / 'out', tmp_path / 'work')
     path = tmp_path / 'out' / 'digits.jsonl'

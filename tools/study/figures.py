@@ -3,36 +3,34 @@
 An expression is a name and what it is of:
 
     top1 DATA MODEL VARIANT          mean top-1 in percent: 80.0
-    spread DATA MODEL VARIANT        least and largest of the seeds' top-1:
+    spread DATA MODEL VARIANT        least and largest top-1 of the seeds:
                                      78.1 to 81.9
     seeds DATA MODEL VARIANT         number of seeds: 4
     iterations DATA MODEL VARIANT    of training: 2,112
     seconds DATA MODEL VARIANT COST  mean to the end of training: 235
     speedup DATA MODEL VARIANT COST  baseline's cost divided by this: 3.1x
     share DATA MODEL VARIANT COST    this divided by the baseline's cost: 0.33
-    goal DATA MODEL VARIANT          the same as speedup, in CPU time to the
-                                     baseline's top-1 less half a point: 2.5x
-    reached DATA MODEL VARIANT       number of variants that reach it: 2
+    goal DATA MODEL VARIANT          speed-up in CPU time to the baseline's
+                                     top-1 less half a point: 3.1x
     difference DATA MODEL VARIANT    top-1 less the baseline's: -0.7
     short DATA MODEL VARIANT         the same with the other sign: 0.7
     runs DATA                        number of runs in the records: 54
     gpu CONFIG PRECISION WHAT        forecast for Kinetics-400 on eight GPUs;
                                      WHAT is baseline or multigrid (hours:
-                                     29.3) or speedup (3.0x)
+                                     29.3), speedup (3.0x) or in GPU_FORMS
 
 COST is iterations, cpu (seconds of the training process), wall (seconds) or
 data (seconds of waiting for clips). Conditions follow as ``clips=2500``, and
 ``seed=0`` selects a seed. The baseline is the one of the same data, model and
-conditions, without ``budget``, which shortens a baseline. Names may be patterns, such as ``*`` and ``i3d*``: after ``min``,
-``max`` or ``range`` an expression is evaluated for each run that matches.
+conditions, without ``budget``, which shortens a baseline. Names may be
+patterns, such as ``*`` and ``i3d*``: after ``min``, ``max`` or ``range`` an
+expression is evaluated for each variant that matches.
 """
 
 from fnmatch import fnmatchcase
-from pathlib import Path
-from statistics import mean
-from typing import Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
-from records import Groups, Runs, baseline, read, read_lines, select
+from records import Groups, NoRecord, Runs, get, select
 
 NEAR = 0.5  # points below the baseline's end that count as its accuracy
 CLIPS, GPUS = 240_000, 8  # of the forecast for Kinetics-400
@@ -41,50 +39,22 @@ COSTS = dict(
     cpu='cpu_seconds',
     wall='seconds',
     data='data_seconds')
-FORMS = dict(
-    top1='{:.1f}',
-    spread='{:.1f}',
-    seeds='{}',
-    iterations='{:,.0f}',
-    seconds='{:,.0f}',
+GPU_FORMS = dict(
+    baseline='{:.1f}',
+    multigrid='{:.1f}',
     speedup='{:.1f}x',
-    share='{:.2f}',
-    goal='{:.1f}x',
-    reached='{}',
-    difference='{:+.1f}',
-    short='{:.1f}',
-    runs='{}')
-GPU_FORMS = dict(baseline='{:.1f}', multigrid='{:.1f}', speedup='{:.1f}x')
+    step='{:.3f}',
+    memory='{:,}',
+    least='{:.2f}',
+    most='{:.2f}',
+    most_memory='{:.2f}')
 
 
-class Records:
-    """All records in a folder.
-
-    Args:
-        folder (Path): Folder of ``*.jsonl``.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        gpus = folder / 'gpu.jsonl'
-        self.groups = read(folder)
-        self.gpus = read_lines(gpus) if gpus.exists() else []
-
-
-def costs(runs: Runs, base: Runs, name: str) -> Tuple[float, float]:
-    """Return the mean costs of a variant and of its baseline.
-
-    Raises:
-        ValueError: There is no such cost, or the runs do not compare.
-    """
-    if name not in COSTS:
-        raise ValueError(f'{name!r} is not a cost: allowed are '
-                         f'{", ".join(COSTS)}')
-    if name in ('wall', 'data'):
+def speedup(runs: Runs, base: Runs, cost: str) -> float:
+    """Return the baseline's mean cost divided by the runs'."""
+    if cost in ('wall', 'data'):
         runs, base = runs.comparable(base), base.comparable(runs)
-        if not runs.records:
-            raise ValueError('their wall-clock times do not compare: either '
-                             'no seed is common, or one ran alone')
-    return runs.mean(COSTS[name]), base.mean(COSTS[name])
+    return base.mean(COSTS[cost]) / runs.mean(COSTS[cost])
 
 
 def difference(runs: Runs, base: Runs) -> float:
@@ -96,25 +66,46 @@ def goal_times(runs: Runs, base: Runs) -> List[Optional[float]]:
     """Return CPU times to the baseline's accuracy less half a point.
 
     Returns:
-        list: Seconds of the variant and of the baseline, None where the goal
-        is not reached. Of the demo it is wall-clock, which alone it logs.
+        list: Seconds of the runs and of the baseline, None where the goal is
+        not reached. Of the demo they are wall-clock, which alone it logs.
     """
-    if base.records[0]['data'] == 'demo':
-        times = [[record.get('seconds_to_goal') for record in each.records]
-                 for each in (runs, base)]
-        return [None if None in each else mean(each) for each in times]
     goal = base.mean('top1') - NEAR
+    if 'seconds_to_goal' in base.records[0]:
+        return [
+            each.records[0].get('seconds_to_goal') for each in (runs, base)
+        ]
     return [each.first(goal, 'cpu_seconds') for each in (runs, base)]
+
+
+def goal(runs: Runs, base: Runs) -> Optional[float]:
+    """Return the speed-up to the goal, or None if it is not reached."""
+    ours, theirs = goal_times(runs, base)
+    return theirs / ours if ours else None
+
+
+# The format of an expression, and its value for runs and their baseline.
+EXPRESSIONS: Dict[str, Tuple[str, Callable]] = dict(
+    top1=('{:.1f}', lambda runs, base: runs.mean('top1')),
+    seeds=('{}', lambda runs, base: len(runs.ends('top1'))),
+    iterations=('{:,.0f}', lambda runs, base: runs.mean('iterations')),
+    seconds=('{:,.0f}', lambda runs, base, cost: runs.mean(COSTS[cost])),
+    speedup=('{:.1f}x', speedup),
+    share=('{:.2f}', lambda *of: 1 / speedup(*of)),
+    goal=('{:.1f}x', goal),
+    difference=('{:+.1f}', difference),
+    short=('{:.1f}', lambda *of: -difference(*of)))
 
 
 def forecast(record: dict) -> Dict[str, float]:
     """Forecast training on Kinetics-400 from the measured times of steps.
 
-    A step lasts as long as its computing or as the loading of its clips,
-    whichever is longer, where loading was measured.
+    The steps of a cycle last as long as their computing or as the loading of
+    their clips, whichever is longer, where loading was measured.
 
     Returns:
-        dict: Hours of ``baseline`` and ``multigrid``, and the ``speedup``.
+        dict: Hours of ``baseline`` and ``multigrid``, and the ``speedup``;
+        seconds and MiB of the base ``step``, and the ``least`` and ``most``
+        of all steps, relative to it.
     """
     steps = {(step['clips'], step['frames'], step['crop']): step
              for step in record['steps']}
@@ -128,96 +119,75 @@ def forecast(record: dict) -> Dict[str, float]:
         clips = sum(step['clips'] for step in cycle)
         return epochs * CLIPS / GPUS / clips * seconds / 3600
 
-    base = hours(record['base_epochs'], record['stages'][-1][1][-1:])
+    base = record['steps'][-1]
+    whole = hours(record['base_epochs'], record['stages'][-1][1][-1:])
     ours = sum(hours(*stage) for stage in record['stages'])
-    return dict(baseline=base, multigrid=ours, speedup=base / ours)
+    times = [step['seconds'] / base['seconds'] for step in record['steps']]
+    memory = [step.get('memory_mib', 0) for step in record['steps']]
+    return dict(
+        baseline=whole,
+        multigrid=ours,
+        speedup=whole / ours,
+        step=base['seconds'],
+        memory=memory[-1],
+        least=min(times),
+        most=max(times),
+        most_memory=max(memory) / max(1, memory[-1]))
 
 
-def value(name: str, runs: Runs, base: Optional[Runs], *cost: str) -> float:
-    """Return the value of an expression for one variant.
-
-    Raises:
-        ValueError: There is none.
-    """
-    if name == 'top1':
-        return runs.mean('top1')
-    if name == 'seeds':
-        return len(runs.records)
-    if name == 'iterations':
-        return runs.mean('iterations')
-    if name == 'seconds' and cost[0] in COSTS:
-        return runs.mean(COSTS[cost[0]])
-    if not base:
-        raise ValueError('there is no record of its baseline')
-    if name in ('difference', 'short'):
-        return difference(runs, base) * (1 if name == 'difference' else -1)
-    if name == 'reached':
-        return goal_times(runs, base)[0] is not None
-    if name == 'goal':
-        ours, theirs = goal_times(runs, base)
-        if ours is None:
-            raise ValueError('the goal is not reached')
-    else:
-        ours, theirs = costs(runs, base, *cost)
-    return ours / theirs if name == 'share' else theirs / ours
-
-
-def values(groups: Groups, name: str, words: List[str]) -> List[float]:
-    """Return the values of an expression for all variants that match.
-
-    Raises:
-        ValueError: There are none.
-    """
-    conditions = {}
-    for word in [word for word in words if '=' in word]:
-        key, _, number = word.partition('=')
-        conditions[key] = float(number)
-    words = [word for word in words if '=' not in word]
-    if name == 'runs' and len(words) == 1:
-        return [
-            sum(
-                len(runs.records) for key, runs in groups.items()
-                if fnmatchcase(key[0], words[0]))
+def values(groups: Groups, name: str,
+           *words: str) -> Tuple[str, List[Optional[float]]]:
+    """Return the format of an expression, and its values of all matches."""
+    if name == 'runs':
+        counts = [
+            len(runs.records) for key, runs in groups.items()
+            if fnmatchcase(key[0], *words)
         ]
-    takes = 3 + (name in ('seconds', 'speedup', 'share'))
-    if len(words) != takes:
-        raise ValueError('takes DATA MODEL VARIANT' + ' COST' * (takes - 3))
-    found = []
-    for key, runs in select(groups, *words[:3], conditions).items():
-        if name == 'spread':
-            found += runs.ends('top1')
-            continue
-        base = baseline(groups, *key[:2], conditions)
-        found.append(value(name, runs, base, *words[3:]))
-    return [sum(found)] if name == 'reached' else found
+        return '{}', [sum(counts)]
+    if name == 'gpu':
+        config, precision, what = words
+        found = select(groups, ['gpu', config, precision], {})
+        return GPU_FORMS[what], [
+            forecast(runs.records[0])[what] for runs in found.values()
+        ]
+    conditions = {
+        key: float(number)
+        for key, is_set, number in (word.partition('=') for word in words)
+        if is_set
+    }
+    data, model, variant, *cost = [word for word in words if '=' not in word]
+    found = select(groups, [data, model, variant], conditions)
+    if name == 'spread':
+        ends = [runs.ends('top1') for runs in found.values()]
+        return '{:.1f}', sum(ends, [])
+    form, value = EXPRESSIONS[name]
+    conditions.pop('budget', None)
+    return form, [
+        value(runs, get(groups, *key[:2], 'baseline', conditions), *cost)
+        for key, runs in found.items()
+    ]
 
 
-def figure(records: Records, expression: str) -> str:
+def figure(groups: Groups, expression: str) -> str:
     """Return the text of an expression.
 
     Raises:
-        ValueError: The expression is unknown, or there is no record of it.
+        KeyError: It names something unknown.
+        ValueError: It has too few or too many words, or matches several runs.
+        NoRecord: There is no record of it.
     """
-    over, name, *words = expression.split() + ['', '']
-    if over not in ('min', 'max', 'range'):
-        over, name, words = '', over, [name, *words]
-    words = [word for word in words if word]
-    if name == 'gpu' and len(words) == 3 and words[2] in GPU_FORMS:
-        form = GPU_FORMS[words[2]]
-        found = [
-            forecast(record)[words[2]] for record in records.gpus
-            if fnmatchcase(record['model'], words[0])
-            and fnmatchcase(record['precision'], words[1])
-        ]
-    elif name in FORMS:
-        form, found = FORMS[name], values(records.groups, name, words)
-    else:
-        raise ValueError('is unknown: tools/study/figures.py has the list')
+    words = expression.split()
+    over = words.pop(0) if words[0] in ('min', 'max', 'range') else ''
+    form, found = values(groups, *words)
     if not found:
-        raise ValueError('there is no record of it')
+        raise NoRecord('there is no record of it')
+    if None in found:
+        return 'not reached'
     low, high = form.format(min(found)), form.format(max(found))
-    if over in ('min', 'max'):
-        return low if over == 'min' else high
-    if len(found) > 1 and not over and name != 'spread':
+    if words[0] == 'spread':
+        return f'{low} to {high}' if len(found) > 1 else 'one seed'
+    if len(found) > 1 and not over:
         raise ValueError('several runs match: put min, max or range before it')
-    return low if low == high else f'{low} to {high}'
+    if over == 'range' and low != high:
+        return f'{low} to {high}'
+    return high if over == 'max' else low

@@ -3,13 +3,9 @@
 Imported by tools/study/report.py.
 """
 
-import io
-import json
-import tempfile
-from contextlib import redirect_stdout
 from pathlib import Path
 from statistics import mean
-from typing import Dict, Optional, Tuple
+from typing import Dict, Tuple
 
 from figures import NEAR, goal_times
 from matplotlib.axes import Axes
@@ -26,99 +22,76 @@ PLOTS: Dict[str, Tuple[str, str, Dict[str, float], str]] = dict(
     ordered=('Ordered digits, 2,500 clips', 'baseline', dict(budget=0.5),
              'multigrid'),
     digits=('Moving digits, 5,000 clips', 'baseline-short', {}, 'multigrid'))
-SHADES = ('#c6dbef', '#6baed6', '#2171b5', '#08306b')  # coarse to fine
-STOCK = """_base_ = ['mmaction::recognition/slowfast/\
-slowfast_r50_8xb8-8x8x1-steplr-256e_kinetics400-rgb.py']
-custom_imports = dict(
-    imports=['mmaction_multigrid'], allow_failed_imports=False)
-runner_type = 'MultigridRunner'
-multigrid = dict()
-"""
+# For text beside a point: below it to the right, or above it to the left.
+BELOW = dict(ha='left', va='top', xytext=(8, -8), textcoords='offset points')
+ABOVE = dict(
+    ha='right', va='bottom', xytext=(-8, 4), textcoords=BELOW['textcoords'])
+STOCK = ('mmaction::recognition/slowfast/'
+         'slowfast_r50_8xb8-8x8x1-steplr-256e_kinetics400-rgb.py')
 
 
-def draw_curve(axis: Axes, label: str, runs: Runs, color: str,
-               at: Tuple[float, float], **align: str) -> None:
+def draw_curve(axis: Axes, runs: Runs, color: str) -> Tuple[float, float]:
     """Draw the seeds' mean top-1 against CPU time, and their range.
 
-    Args:
-        axis (Axes): Where to draw.
-        label (str): Name of the curve.
-        runs (Runs): What to draw.
-        color (str): Color of the curve and its label.
-        at (tuple): Seconds and top-1 that the label is put beside.
-        align (str): Alignment of the label there.
+    Returns:
+        tuple: Seconds and mean top-1 at the end.
     """
     points = [*zip(*(record['points'] for record in runs.records))]
-    seconds = [mean(p['cpu_seconds'] for p in same) for same in points]
-    scores = [[p['top1'] for p in same] for same in points]
-    means = [mean(same) for same in scores]
+    seconds = [mean(point['cpu_seconds'] for point in at) for at in points]
+    scores = [[point['top1'] for point in at] for at in points]
+    means = [*map(mean, scores)]
     axis.plot(seconds, means, color=color, lw=2, marker='o', ms=4)
     axis.fill_between(
-        seconds, [min(same) for same in scores],
-        [max(same) for same in scores],
+        seconds, [*map(min, scores)], [*map(max, scores)],
         color=color,
         alpha=.2,
         lw=0)
-    seeds = len(runs.records)
-    axis.annotate(
-        f'{label}\n{means[-1]:.1f} %, {seeds} seed{"s" * (seeds > 1)}',
-        at,
-        xytext=(8, -8) if align['va'] == 'top' else (-8, 5),
-        textcoords='offset points',
-        color=color,
-        bbox=dict(fc='w', ec='none', alpha=.7, pad=1),
-        **align)
-
-
-def draw_goal(axis: Axes, goal: float, sooner: Optional[float],
-              later: float) -> None:
-    """Draw the baseline's accuracy less half a point, and the times to it."""
-    axis.axhline(goal, color='k', ls='--', lw=1)
-    axis.annotate(
-        f'baseline less half a point: {goal:.1f} %', (0.99, goal),
-        xycoords=('axes fraction', 'data'),
-        xytext=(0, 3),
-        textcoords='offset points',
-        ha='right',
-        va='bottom')
-    height = goal + 12
-    if sooner is None:
-        text, middle = 'multigrid does not reach it', later
-    else:
-        text = f'{later / sooner:.1f}x less CPU time'
-        middle = (sooner + later) / 2
-        axis.annotate(
-            '', (sooner, height), (later, height),
-            arrowprops=dict(arrowstyle='<->', shrinkA=0, shrinkB=0))
-        axis.vlines((sooner, later), goal, height, color='k', lw=.5)
-    axis.text(
-        middle, height + 1, text, ha='center', va='bottom', weight='bold')
+    return seconds[-1], means[-1]
 
 
 def draw_dataset(groups: Groups, data: str, path: Path) -> None:
     """Draw baseline, shortened baseline and multigrid on one dataset."""
-    title, short, conditions, ours = PLOTS[data]
-    base, short, ours = (
-        get(groups, data, 'slowfast', *of)
-        for of in (('baseline', {}), (short, conditions), (ours, {})))
-    sooner, later = goal_times(ours, base)
+    title, short, conditions, variant = PLOTS[data]
+    base, ours = (
+        get(groups, data, 'slowfast', name, {})
+        for name in ('baseline', variant))
     goal = base.mean('top1') - NEAR
+    sooner, later = goal_times(ours, base)
     figure = Figure(**SIZE)
     axis = figure.subplots()
-    below = dict(ha='left', va='top')
     for label, runs, color in (('baseline', base, 'dimgray'),
-                               ('shortened baseline', short, 'tab:orange')):
-        end = runs.mean('cpu_seconds'), runs.mean('top1')
-        draw_curve(axis, label, runs, color, end, **below)
-    # Left of the arrow that begins where the goal is reached.
-    draw_curve(
-        axis,
-        'multigrid',
-        ours,
-        'tab:blue', (sooner or ours.mean('cpu_seconds'), goal),
-        ha='right',
-        va='bottom')
-    draw_goal(axis, goal, sooner, later)
+                               ('shortened baseline',
+                                get(groups, data, 'slowfast', short,
+                                    conditions), 'tab:orange'),
+                               ('multigrid', ours, 'tab:blue')):
+        end, top1 = draw_curve(axis, runs, color)
+        # Multigrid's label is left of where it reaches the goal.
+        at, side = ((sooner or end, goal),
+                    ABOVE) if runs is ours else ((end, top1), BELOW)
+        axis.annotate(
+            f'{label}\n{top1:.1f} %, seeds: {len(runs.records)}',
+            at,
+            color=color,
+            bbox=dict(fc='w', ec='none', alpha=.7, pad=1),
+            **side)
+    axis.axhline(goal, color='k', ls='--', lw=1)
+    axis.annotate(
+        f'baseline less half a point: {goal:.1f} %', (1, goal),
+        xycoords=('axes fraction', 'data'),
+        **ABOVE)
+    text = 'multigrid does not reach it'
+    if sooner:
+        text = f'{later / sooner:.1f}x less CPU time'
+        axis.annotate(
+            '', (sooner, goal + 12), (later, goal + 12),
+            arrowprops=dict(arrowstyle='<->', shrinkA=0, shrinkB=0))
+        axis.vlines((sooner, later), goal, goal + 12, color='k', lw=.5)
+    axis.text(
+        mean((sooner or later, later)),
+        goal + 13,
+        text,
+        ha='center',
+        weight='bold')
     axis.set(
         xlabel='CPU time of training (s)',
         ylabel='top-1 (%), mean and range of seeds',
@@ -126,67 +99,12 @@ def draw_dataset(groups: Groups, data: str, path: Path) -> None:
         xlim=(0, 1.25 * base.mean('cpu_seconds')),
         ylim=(0, 120),
         yticks=range(0, 101, 20))
-    axis.spines[['top', 'right']].set_visible(False)
     axis.grid(alpha=.3)
     figure.savefig(path)
 
 
-def describe(config: str) -> dict:
-    """Return what ``schedule --format json`` prints of a config."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / 'config.py'
-        path.write_text(config)
-        with redirect_stdout(io.StringIO()) as out:
-            command(['schedule', str(path), '--format', 'json'])
-    return json.loads(out.getvalue())
-
-
-def draw_schedule(info: dict, path: Path) -> None:
-    """Draw shapes, batch and lr of a schedule against its epochs.
-
-    Args:
-        info (dict): What ``schedule --format json`` prints.
-        path (Path): The picture.
-    """
-    figure = Figure(**SIZE)
-    batch, lr = figure.subplots(2, 1, sharex=True)
-    drawn: Dict[str, str] = {}
-    for stage in info['stages']:
-        factor, frames, crop = stage['shapes'][-1]
-        shape = f'{frames} frames x {crop} pixels'
-        new = shape not in drawn
-        if new:
-            drawn[shape] = SHADES[len(drawn)]
-        batch.bar(
-            stage['begin'],
-            factor,
-            stage['end'] - stage['begin'],
-            align='edge',
-            color=drawn[shape],
-            ec='w',
-            label=shape if new else None)
-    epochs, factors = zip(*info['lr_factors'])
-    lr.step([*epochs, info['max_epochs']], [*factors, factors[-1]],
-            where='post',
-            color='k')
-    figure.suptitle('Clips, batch and learning rate of multigrid training: '
-                    'SlowFast-R50 8x8')
-    batch.set(ylabel='batch size\n/ base batch size', yticks=(1, 2, 4, 8))
-    batch.legend(
-        loc='lower left', bbox_to_anchor=(0, 1), ncol=2, frameon=False)
-    lr.set(
-        xlabel='epoch',
-        ylabel='learning rate\n/ base learning rate',
-        yscale='log',
-        xlim=(0, info['max_epochs']))
-    for axis in (batch, lr):
-        axis.spines[['top', 'right']].set_visible(False)
-        axis.grid(alpha=.3)
-    figure.savefig(path)
-
-
 def draw(groups: Groups, docs: Path) -> None:
-    """Draw all plots.
+    """Draw all plots, and the schedule that README shows.
 
     Args:
         groups (Groups): Runs of the study.
@@ -194,4 +112,8 @@ def draw(groups: Groups, docs: Path) -> None:
     """
     for data in PLOTS:
         draw_dataset(groups, data, docs / 'results' / f'{data}.png')
-    draw_schedule(describe(STOCK), docs / 'schedule.png')
+    command([
+        'schedule', STOCK, '--cfg-options', 'multigrid.epoch_factor=1.5',
+        '--png',
+        str(docs / 'schedule.png')
+    ])

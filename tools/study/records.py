@@ -1,9 +1,10 @@
-"""Read and write the records of the study, one JSON line a run.
+"""Read and write the records of the study, one line of JSON a run.
 
-Imported by tools/study/run.py, figures.py, tables.py and plots.py. A record
-holds what was run (data, model, variant, conditions, seed), on which machine,
-and one point for each validation: epoch, iterations, top-1 in percent, and
-seconds of training until then, without validation.
+Imported by the other files of tools/study. A record says what was run (data,
+model, variant, conditions, seed) and on which machine, and has one point for
+each validation: epoch, iterations, top-1 in percent, and seconds of training
+until then, without validation. The records of gpu.jsonl have measured steps
+instead; their model is a config, their variant a precision.
 """
 
 import fcntl
@@ -13,22 +14,30 @@ from pathlib import Path
 from statistics import mean
 from typing import Dict, List, Optional, Tuple
 
-# Data, model, variant, conditions.
-Key = Tuple[str, str, str, tuple]
+
+class NoRecord(ValueError):
+    """There is no record of a run."""
 
 
 class Runs:
-    """The runs of one variant on one dataset, over their seeds.
+    """The runs of one variant on one dataset, one of each seed.
 
     Args:
         records (List[dict]): Their records.
     """
 
     def __init__(self, records: List[dict]) -> None:
-        self.records = sorted(records, key=lambda record: record['seed'])
+        self.records = records
 
     def ends(self, key: str) -> List[float]:
-        """Return a value at the end of training for each seed."""
+        """Return a value at the end of training for each seed.
+
+        Raises:
+            NoRecord: There are no runs.
+        """
+        if not self.records:
+            raise NoRecord('there is no record of it, none of its baseline, '
+                           'or none that compares in wall-clock')
         return [record['points'][-1][key] for record in self.records]
 
     def mean(self, key: str) -> float:
@@ -45,24 +54,27 @@ class Runs:
     def comparable(self, other: 'Runs') -> 'Runs':
         """Select the runs whose wall-clock compares with another's.
 
-        Wall-clock depends on the load of the machine: the seeds that both
-        have ran at about the same time, and where some ran alone on the
-        machine, only those count.
+        Wall-clock depends on what else the machine does: only seeds that both
+        have count, and where some ran alone on the machine, only those.
         """
-        alone = any(record.get('alone')
-                    for record in self.records + other.records)
-        mine, theirs = (
-            [r for r in runs.records if r.get('alone', False) or not alone]
-            for runs in (self, other))
-        seeds = {record['seed'] for record in theirs}
-        return Runs([record for record in mine if record['seed'] in seeds])
+        alone = any(
+            record.get('alone') for record in self.records + other.records)
+        seeds = {
+            record['seed']
+            for record in other.records if record.get('alone') or not alone
+        }
+        return Runs([
+            record for record in self.records
+            if record['seed'] in seeds and (record.get('alone') or not alone)
+        ])
 
 
-Groups = Dict[Key, Runs]
+# Runs by data, model, variant and conditions.
+Groups = Dict[Tuple[str, str, str, tuple], Runs]
 
 
-def key_of(record: dict) -> Key:
-    """Return what the seeds of a run have in common."""
+def key_of(record: dict) -> Tuple[str, str, str, tuple]:
+    """Return what the runs of different seeds have in common."""
     conditions = {**record['conditions']}
     if record.get('gpu'):
         conditions['gpu'] = 1
@@ -88,47 +100,39 @@ def read_lines(path: Path) -> List[dict]:
 
 def read(folder: Path) -> Groups:
     """Return the runs of all record files in a folder."""
-    found: Dict[Key, Dict[int, dict]] = {}
+    found: Dict[tuple, Dict[int, dict]] = {}
     for path in sorted(folder.glob('*.jsonl')):
         for record in read_lines(path):
-            if 'points' in record:  # gpu.jsonl holds none
-                found.setdefault(key_of(record),
-                                 {})[record['seed']] = record
+            found.setdefault(key_of(record), {})[record['seed']] = record
     return {key: Runs([*seeds.values()]) for key, seeds in found.items()}
 
 
-def select(groups: Groups, data: str, model: str, variant: str,
+def select(groups: Groups, names: List[str],
            conditions: Dict[str, float]) -> Groups:
     """Return the runs whose names match patterns such as ``i3d*``.
 
-    Conditions have to be equal, except for ``seed``, which selects a seed.
+    Args:
+        groups (Groups): Runs to select from.
+        names (List[str]): Patterns of data, model and variant.
+        conditions (Dict[str, float]): Conditions of the runs; ``seed``
+            selects one seed of them.
     """
-    seed = conditions.get('seed')
     wanted = {key: n for key, n in conditions.items() if key != 'seed'}
-    found = {}
-    for key, runs in groups.items():
-        records = [
+    return {
+        key: Runs([
             record for record in runs.records
-            if seed in (None, record['seed'])
-        ]
-        if records and dict(key[3]) == wanted and all(
-                map(fnmatchcase, key[:3], (data, model, variant))):
-            found[key] = Runs(records)
-    return found
+            if conditions.get('seed') in (None, record['seed'])
+        ])
+        for key, runs in groups.items()
+        if dict(key[3]) == wanted and all(map(fnmatchcase, key, names))
+    }
 
 
 def get(groups: Groups, data: str, model: str, variant: str,
-        conditions: Dict[str, float]) -> Optional[Runs]:
-    """Return the runs of one variant, or None."""
-    return next(
-        iter(select(groups, data, model, variant, conditions).values()), None)
-
-
-def baseline(groups: Groups, data: str, model: str,
-             conditions: Dict[str, float]) -> Optional[Runs]:
-    """Return the whole baseline under the conditions, or None."""
-    whole = {key: n for key, n in conditions.items() if key != 'budget'}
-    return get(groups, data, model, 'baseline', whole)
+        conditions: Dict[str, float]) -> Runs:
+    """Return the runs of one variant; without a record an empty one."""
+    found = select(groups, [data, model, variant], conditions)
+    return next(iter(found.values()), Runs([]))
 
 
 def append(path: Path, record: dict) -> None:

@@ -2,50 +2,105 @@
 
     python tools/study/report.py
 
-In README.md and every page of docs/ it fills in the tables between
-``<!-- table: NAME -->`` and ``<!-- end -->`` (tools/study/tables.py has the
-names), and the figures between ``<!-- figure: EXPRESSION -->`` and
-``<!-- end -->`` (tools/study/figures.py has the expressions).
+In README.md and every page of docs/ it fills in the figures between
+``<!-- figure: EXPRESSION -->`` and ``<!-- end -->``, of which
+tools/study/figures.py has the expressions, and the tables between
+``<!-- table: NAME -->`` and ``<!-- end -->``, which are defined in
+tools/study/tables.yaml.
 """
 
 import argparse
 import re
 from pathlib import Path
+from typing import List, Optional
 
-from figures import Records, figure
-from plots import PLOTS, draw
-from tables import TABLES, table
+import yaml
+from figures import figure
+from plots import draw
+from records import Groups, NoRecord, read
 
 ROOT = Path(__file__).resolve().parents[2]
-MARK = re.compile(r'(<!-- (table|figure): (.+?) -->).*?(<!-- end -->)',
-                  re.DOTALL)
-# Tables that are written by hand and read by tests.
-BY_HAND = ('keys', 'accuracy')
+DOCS = ROOT / 'docs'
+TABLES = yaml.safe_load(Path(__file__).with_name('tables.yaml').read_text())
+# The tables "keys" and "accuracy" are written by hand.
+MARK = re.compile(
+    r'(<!-- (table|figure): (?!keys|accuracy)(.+?) -->).*?(<!-- end -->)',
+    re.DOTALL)
 
 
-def fill(text: str, records: Records, page: str) -> str:
-    """Replace the tables and figures of a page.
+def cell(groups: Groups, template: str, runs: List[str]) -> str:
+    """Fill in a cell such as ``{top1 A} ({spread A})``.
+
+    Args:
+        groups (Groups): Runs of the study.
+        template (str): Text with expressions.
+        runs (List[str]): What A, B and so on stand for.
+
+    Returns:
+        str: The text; nothing where a record is missing.
+    """
+    names = dict(zip('ABCDE', runs))
+
+    def text(match: re.Match) -> str:
+        return figure(
+            groups,
+            ' '.join(names.get(word, word) for word in match[1].split()))
+
+    try:
+        return re.sub('{(.+?)}', text, template)
+    except NoRecord:
+        return ''
+
+
+def table(groups: Groups,
+          mark: str,
+          rows: Optional[List[List[str]]] = None) -> str:
+    """Make a table of tables.yaml.
+
+    Args:
+        groups (Groups): Runs of the study.
+        mark (str): Name of the table; words after it select the rows that
+            have them.
+        rows (List[List[str]], optional): Labels and runs of each row.
+            Defaults to those of the file.
+
+    Raises:
+        KeyError: There is no such table.
+    """
+    name, *words = mark.split()
+    labels, columns = TABLES[name]['labels'], TABLES[name]['columns']
+    lines = [[*labels, *columns], ['---'] * (len(labels) + len(columns))]
+    for row in rows or TABLES[name]['rows']:
+        if {*words} <= {*' '.join(row).split()}:
+            runs = row[len(labels):]
+            lines.append(row[:len(labels)] + [
+                cell(groups, template, runs) for template in columns.values()
+            ])
+    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
+
+
+def fill(text: str, groups: Groups, page: str) -> str:
+    """Fill in the tables and figures of a page.
 
     Args:
         text (str): The page.
-        records (Records): Records of the study.
+        groups (Groups): Runs of the study.
         page (str): Name of the page, for errors.
 
     Raises:
-        ValueError: A mark names no table or figure, or has no record.
+        ValueError: A mark is unknown, or has no record.
     """
 
     def replace(match: re.Match) -> str:
         begin, kind, name, end = match.groups()
-        if kind == 'table' and name in BY_HAND:
-            return match[0]
         try:
             if kind == 'table':
-                return f'{begin}\n\n{table(records, name)}\n\n{end}'
-            return f'{begin}{figure(records, name)}{end}'
-        except (ValueError, KeyError) as error:
+                return f'{begin}\n\n{table(groups, name)}\n\n{end}'
+            return f'{begin}{figure(groups, name)}{end}'
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f'{page}: {begin} has no value: {error}') from error
+                f'{page}: {begin} has no value: {error!r}. See '
+                'tools/study/figures.py and tables.yaml.') from error
 
     return MARK.sub(replace, text)
 
@@ -53,14 +108,12 @@ def fill(text: str, records: Records, page: str) -> str:
 def main() -> None:
     """Fill in the pages and draw the plots."""
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    docs = ROOT / 'docs'
-    records = Records(docs / 'results')
-    for page in (ROOT / 'README.md', *sorted(docs.rglob('*.md'))):
-        text = page.read_text()
-        filled = fill(text, records, page.relative_to(ROOT).as_posix())
-        if filled != text:
-            page.write_text(filled)
-    draw(records.groups, docs)
+    groups = read(DOCS / 'results')
+    for page in (ROOT / 'README.md', *sorted(DOCS.rglob('*.md'))):
+        page.write_text(
+            fill(page.read_text(), groups,
+                 page.relative_to(ROOT).as_posix()))
+    draw(groups, DOCS)
 
 
 if __name__ == '__main__':

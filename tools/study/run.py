@@ -21,15 +21,14 @@ import time
 from pathlib import Path
 
 import records
+import report
 import study_configs
-import tables
 import torch
-import variants
 from mmengine.config import DictAction
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-ROOT = Path(__file__).resolve().parents[2]
+WORK_DIR = report.ROOT / 'work_dirs' / 'study'  # for the checkpoints
 PROGRESS = 'record.json'  # of a run that is not finished, in its work dir
 
 
@@ -108,11 +107,9 @@ class StudyHook(Hook):
 def train(job: dict, out: Path, work_dir: Path) -> None:
     """Train one run, in a process of its own, and append its record."""
     torch.set_num_threads(1)
-    cfg, schedule = variants.build(job['model'], job['data'], job['variant'],
-                                   job['conditions'])
+    cfg, schedule = study_configs.build(job['model'], job['data'],
+                                        job['variant'], job['conditions'])
     cfg.work_dir, cfg.randomness = str(work_dir), dict(seed=job['seed'])
-    for loader in (cfg.train_dataloader, cfg.val_dataloader):
-        loader.num_workers = job['workers'] or loader.num_workers
     cfg.resume = (work_dir / 'last_checkpoint').exists()
     if job['data'] == 'utd7' and not cfg.resume:
         first = work_dir.parent / run_name(pretraining(job))
@@ -130,20 +127,15 @@ def train(job: dict, out: Path, work_dir: Path) -> None:
     runner = Runner.from_cfg(cfg)
     runner.register_hook(StudyHook(path, record))
     runner.train()
-    records.append(out / f'{record_file(job)}.jsonl', record)
+    records.append(out / f'{job["data"]}.jsonl', record)
 
 
 def run_name(job: dict) -> str:
     """Return the name of a run's work dir."""
-    conditions = ''.join(f'_{key}-{value:g}'
-                         for key, value in sorted(job['conditions'].items()))
-    return (f'{job["model"]}_{job["data"]}_{job["variant"]}{conditions}'
-            f'_seed{job["seed"]}')
-
-
-def record_file(job: dict) -> str:
-    """Return the name of a run's record file; pre-training is in utd7's."""
-    return 'utd7' if job['data'] == 'utd20' else job['data']
+    return '_'.join((job['model'], job['data'], job['variant'],
+                     *(f'{key}-{value:g}'
+                       for key, value in sorted(job['conditions'].items())),
+                     f'seed{job["seed"]}'))
 
 
 def pretraining(job: dict) -> dict:
@@ -159,30 +151,35 @@ def pretraining(job: dict) -> dict:
 def main() -> int:
     """Train what is missing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add, out = parser.add_argument, ROOT / 'work_dirs' / 'study'
-    add('model', choices=sorted({model for model, _ in study_configs.CONFIGS}))
-    add('--data',
+    parser.add_argument(
+        'model', choices=sorted({model
+                                 for model, _ in study_configs.CONFIGS}))
+    parser.add_argument(
+        '--data',
         choices=[*study_configs.FOLDERS, 'utd7'],
         default='digits',
         help='default: digits')
-    add('--seeds', type=int, nargs='+', default=[0, 1], help='default: 0 1')
-    add('--variants',
+    parser.add_argument(
+        '--seeds', type=int, nargs='+', default=[0, 1], help='default: 0 1')
+    parser.add_argument(
+        '--variants',
         nargs='+',
         default=['baseline', 'multigrid', 'baseline-short'],
-        help='of tools/study/variants.py; default: %(default)s')
-    add('--set',
+        help='of tools/study/study_configs.py; default: %(default)s')
+    parser.add_argument(
+        '--set',
         action=DictAction,
         nargs='+',
         default={},
         metavar='KEY=NUMBER',
         help='other conditions: clips, epochs, lr, stride, batch, budget')
-    add('--workers', type=int, help="of the loaders; default: the config's")
-    add('--alone',
+    parser.add_argument(
+        '--alone',
         action='store_true',
         help='nothing else runs on this machine: reports compare the '
         'times of such runs only, if any')
-    add('--out', type=Path, default=out, help='for the records')
-    add('--work-dir', type=Path, default=out, help='for the checkpoints')
+    parser.add_argument(
+        '--out', type=Path, default=WORK_DIR, help='for the records')
     args = parser.parse_args()
     os.environ['OMP_NUM_THREADS'] = '1'
     study_configs.make_data(args.data, args.variants)
@@ -193,18 +190,18 @@ def main() -> int:
             variant=variant,
             conditions=args.set,
             seed=seed,
-            workers=args.workers,
             alone=args.alone,
             gpu=torch.cuda.is_available()) for seed in args.seeds
         for variant in args.variants
     ]
     if args.data == 'utd7':
         jobs.insert(0, pretraining(jobs[0]))
-    failed = sum(run(job, args.out, args.work_dir) for job in jobs)
-    print(
-        tables.variants(
-            records.read(args.out), args.data, args.model, args.variants,
-            args.set))
+    failed = sum(run(job, args.out, WORK_DIR) for job in jobs)
+    rows = [[
+        variant, ' '.join((args.data, args.model, variant,
+                           *(f'{key}={n}' for key, n in args.set.items())))
+    ] for variant in args.variants]
+    print(report.table(records.read(args.out), 'study', rows))
     return failed
 
 
@@ -212,8 +209,8 @@ def run(job: dict, out: Path, work_dir: Path) -> bool:
     """Train a job unless it is finished; return whether it failed."""
     name = run_name(job)
     print(name, flush=True)
-    finished = records.read(out).get(records.key_of(job))
-    if finished and job['seed'] in {r['seed'] for r in finished.records}:
+    runs = records.read(out).get(records.key_of(job), records.Runs([]))
+    if any(record['seed'] == job['seed'] for record in runs.records):
         print('  finished before')
         return False
     # A process of its own: mmengine keeps loggers and visualizers in globals.
