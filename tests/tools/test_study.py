@@ -133,7 +133,7 @@ def test_a_run_and_its_resume(digits, tmp_path, monkeypatch):
     assert not study.run(job, tmp_path / 'out', tmp_path)
     # Cut off behind the first epoch: its point stays, the others go.
     path.unlink()
-    progress = tmp_path / 'work' / study.PROGRESS
+    progress = tmp_path / 'work' / 'record.json'
     record['points'][1]['iterations'] = 7
     progress.write_text(json.dumps(record))
     study.train(job, tmp_path / 'out', tmp_path / 'work')

@@ -17,23 +17,12 @@ import study_configs
 import torch
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.__main__ import main as command
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from run import StudyHook
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK_DIR, PLOT = ROOT / 'work_dirs' / 'demo', ROOT / 'demo.png'
 NAMES = ('baseline', 'multigrid')
-
-
-class ProgressHook(Hook):
-    """Print the accuracy at each validation."""
-
-    def after_val_epoch(self, runner, metrics=None) -> None:
-        """Print a line."""
-        print(
-            f'{Path(runner.work_dir).name}: iteration {runner.iter} of '
-            f'{runner.max_iters}, top-1 {100 * metrics["acc/top1"]:.1f} %',
-            flush=True)
 
 
 def train(name: str, workers: int) -> None:
@@ -55,7 +44,9 @@ def train(name: str, workers: int) -> None:
     shutil.rmtree(cfg.work_dir, ignore_errors=True)  # of an earlier demo
     with redirect_stdout(io.StringIO()):  # the log's file has it, too
         runner = Runner.from_cfg(apply_multigrid(cfg))
-    runner.register_hook(ProgressHook())
+    print(name)
+    runner.register_hook(
+        StudyHook(WORK_DIR / name / 'record.json', dict(points=[])))
     runner.train()
 
 

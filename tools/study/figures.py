@@ -14,7 +14,6 @@ An expression is a name and what it is of:
                                      top-1 less half a point: 3.1x
     difference DATA MODEL VARIANT    top-1 less the baseline's: -0.7
     short DATA MODEL VARIANT         the same with the other sign: 0.7
-    runs DATA                        number of runs in the records: 54
     gpu CONFIG PRECISION WHAT        forecast for Kinetics-400 on eight GPUs;
                                      WHAT is baseline or multigrid (hours:
                                      29.3), speedup (3.0x) or in GPU_FORMS
@@ -23,11 +22,11 @@ COST is iterations, cpu (seconds of the training process), wall (seconds) or
 data (seconds of waiting for clips). Conditions follow as ``clips=2500``, and
 ``seed=0`` selects a seed. The baseline is the one of the same data, model and
 conditions, without ``budget``, which shortens a baseline. Names may be
-patterns, such as ``*`` and ``i3d*``: after ``min``, ``max`` or ``range`` an
-expression is evaluated for each variant that matches.
+patterns, such as ``*`` and ``i3d*``: after ``range`` an expression is
+evaluated for each variant that matches, as in
+``range speedup noisy * store cpu``: 3.0x to 3.3x.
 """
 
-from fnmatch import fnmatchcase
 from typing import Callable, Dict, List, Optional, Tuple
 
 from records import Groups, NoRecord, Runs, get, select
@@ -122,7 +121,7 @@ def forecast(record: dict) -> Dict[str, float]:
     base = record['steps'][-1]
     whole = hours(record['base_epochs'], record['stages'][-1][1][-1:])
     ours = sum(hours(*stage) for stage in record['stages'])
-    times = [step['seconds'] / base['seconds'] for step in record['steps']]
+    times = [step['seconds'] / base['seconds'] for step in steps.values()]
     memory = [step.get('memory_mib', 0) for step in record['steps']]
     return dict(
         baseline=whole,
@@ -138,12 +137,6 @@ def forecast(record: dict) -> Dict[str, float]:
 def values(groups: Groups, name: str,
            *words: str) -> Tuple[str, List[Optional[float]]]:
     """Return the format of an expression, and its values of all matches."""
-    if name == 'runs':
-        counts = [
-            len(runs.records) for key, runs in groups.items()
-            if fnmatchcase(key[0], *words)
-        ]
-        return '{}', [sum(counts)]
     if name == 'gpu':
         config, precision, what = words
         found = select(groups, ['gpu', config, precision], {})
@@ -158,8 +151,9 @@ def values(groups: Groups, name: str,
     data, model, variant, *cost = [word for word in words if '=' not in word]
     found = select(groups, [data, model, variant], conditions)
     if name == 'spread':
-        ends = [runs.ends('top1') for runs in found.values()]
-        return '{:.1f}', sum(ends, [])
+        return '{:.1f}', [
+            end for runs in found.values() for end in runs.ends('top1')
+        ]
     form, value = EXPRESSIONS[name]
     conditions.pop('budget', None)
     return form, [
@@ -177,7 +171,7 @@ def figure(groups: Groups, expression: str) -> str:
         NoRecord: There is no record of it.
     """
     words = expression.split()
-    over = words.pop(0) if words[0] in ('min', 'max', 'range') else ''
+    over = words.pop(0) if words[0] == 'range' else ''
     form, found = values(groups, *words)
     if not found:
         raise NoRecord('there is no record of it')
@@ -187,7 +181,5 @@ def figure(groups: Groups, expression: str) -> str:
     if words[0] == 'spread':
         return f'{low} to {high}' if len(found) > 1 else 'one seed'
     if len(found) > 1 and not over:
-        raise ValueError('several runs match: put min, max or range before it')
-    if over == 'range' and low != high:
-        return f'{low} to {high}'
-    return high if over == 'max' else low
+        raise ValueError('several runs match: put range before it')
+    return low if low == high else f'{low} to {high}'

@@ -3,14 +3,16 @@
 Imported by tools/study/report.py.
 """
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from statistics import mean
-from typing import Dict, Tuple
+from typing import Dict, List, Tuple
 
 from figures import NEAR, goal_times
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from mmaction_multigrid.__main__ import main as command
 from records import Groups, Runs, get
 
 SIZE = dict(figsize=(7, 4), dpi=100, layout='constrained')  # 700 pixels wide
@@ -26,8 +28,12 @@ PLOTS: Dict[str, Tuple[str, str, Dict[str, float], str]] = dict(
 BELOW = dict(ha='left', va='top', xytext=(8, -8), textcoords='offset points')
 ABOVE = dict(
     ha='right', va='bottom', xytext=(-8, 4), textcoords=BELOW['textcoords'])
-STOCK = ('mmaction::recognition/slowfast/'
-         'slowfast_r50_8xb8-8x8x1-steplr-256e_kinetics400-rgb.py')
+SHADES = ('#c6dbef', '#6baed6', '#2171b5', '#08306b')  # coarse to fine
+# Prints the schedule that README shows.
+SCHEDULE = (sys.executable, '-m', 'mmaction_multigrid', 'schedule',
+            'mmaction::recognition/slowfast/slowfast_r50_8xb8-8x8x1-steplr-'
+            '256e_kinetics400-rgb.py', '--cfg-options',
+            'multigrid.epoch_factor=1.5', '--format', 'json')
 
 
 def draw_curve(axis: Axes, runs: Runs, color: str) -> Tuple[float, float]:
@@ -103,6 +109,44 @@ def draw_dataset(groups: Groups, data: str, path: Path) -> None:
     figure.savefig(path)
 
 
+def draw_schedule(info: dict, path: Path) -> None:
+    """Draw shapes, batch and lr of a schedule against its epochs.
+
+    Args:
+        info (dict): What ``schedule --format json`` prints.
+        path (Path): The picture.
+    """
+    figure = Figure(**SIZE)
+    batch, lr = figure.subplots(2, 1, sharex=True)
+    stages: Dict[str, List[dict]] = {}
+    for stage in info['stages']:
+        shape = '{1} frames x {2} pixels'.format(*stage['shapes'][-1])
+        stages.setdefault(shape, []).append(stage)
+    for (shape, same), color in zip(stages.items(), SHADES):
+        batch.bar([stage['begin'] for stage in same],
+                  [stage['shapes'][-1][0] for stage in same],
+                  [stage['end'] - stage['begin'] for stage in same],
+                  align='edge',
+                  color=color,
+                  ec='w',
+                  label=shape)
+    epochs, factors = zip(*info['lr_factors'])
+    lr.step([*epochs, info['max_epochs']], [*factors, factors[-1]],
+            where='post',
+            color='k')
+    figure.suptitle('Clips, batch and learning rate of multigrid training: '
+                    'SlowFast-R50 8x8')
+    batch.set(ylabel='batch size\n/ base batch size', yticks=(1, 2, 4, 8))
+    batch.legend(
+        loc='lower left', bbox_to_anchor=(0, 1), ncol=2, frameon=False)
+    lr.set(
+        xlabel='epoch',
+        ylabel='learning rate\n/ base learning rate',
+        yscale='log',
+        xlim=(0, info['max_epochs']))
+    figure.savefig(path)
+
+
 def draw(groups: Groups, docs: Path) -> None:
     """Draw all plots, and the schedule that README shows.
 
@@ -112,8 +156,5 @@ def draw(groups: Groups, docs: Path) -> None:
     """
     for data in PLOTS:
         draw_dataset(groups, data, docs / 'results' / f'{data}.png')
-    command([
-        'schedule', STOCK, '--cfg-options', 'multigrid.epoch_factor=1.5',
-        '--png',
-        str(docs / 'schedule.png')
-    ])
+    info = json.loads(subprocess.check_output(SCHEDULE))
+    draw_schedule(info, docs / 'schedule.png')

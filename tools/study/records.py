@@ -75,11 +75,8 @@ Groups = Dict[Tuple[str, str, str, tuple], Runs]
 
 def key_of(record: dict) -> Tuple[str, str, str, tuple]:
     """Return what the runs of different seeds have in common."""
-    conditions = {**record['conditions']}
-    if record.get('gpu'):
-        conditions['gpu'] = 1
     return (record['data'], record['model'], record['variant'],
-            tuple(sorted(conditions.items())))
+            tuple(sorted(record['conditions'].items())))
 
 
 def read_lines(path: Path) -> List[dict]:

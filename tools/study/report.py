@@ -9,7 +9,6 @@ tools/study/figures.py has the expressions, and the tables between
 tools/study/tables.yaml.
 """
 
-import argparse
 import re
 from pathlib import Path
 from typing import List, Optional
@@ -22,9 +21,9 @@ from records import Groups, NoRecord, read
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / 'docs'
 TABLES = yaml.safe_load(Path(__file__).with_name('tables.yaml').read_text())
-# The tables "keys" and "accuracy" are written by hand.
+# The tables "keys" and "survey" are none of the study.
 MARK = re.compile(
-    r'(<!-- (table|figure): (?!keys|accuracy)(.+?) -->).*?(<!-- end -->)',
+    r'(<!-- (table|figure): (?!keys|survey)(.+?) -->).*?(<!-- end -->)',
     re.DOTALL)
 
 
@@ -107,7 +106,6 @@ def fill(text: str, groups: Groups, page: str) -> str:
 
 def main() -> None:
     """Fill in the pages and draw the plots."""
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     groups = read(DOCS / 'results')
     for page in (ROOT / 'README.md', *sorted(DOCS.rglob('*.md'))):
         page.write_text(

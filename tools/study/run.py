@@ -29,7 +29,6 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 WORK_DIR = report.ROOT / 'work_dirs' / 'study'  # for the checkpoints
-PROGRESS = 'record.json'  # of a run that is not finished, in its work dir
 
 
 class StudyHook(Hook):
@@ -112,11 +111,11 @@ def train(job: dict, out: Path, work_dir: Path) -> None:
     cfg.work_dir, cfg.randomness = str(work_dir), dict(seed=job['seed'])
     cfg.resume = (work_dir / 'last_checkpoint').exists()
     if job['data'] == 'utd7' and not cfg.resume:
-        first = work_dir.parent / run_name(pretraining(job))
-        cfg.load_from = (first / 'last_checkpoint').read_text()
+        cfg.load_from = (work_dir.parent / run_name(pretraining(job)) /
+                         'last_checkpoint').read_text()
     cfg.log_level = 'WARNING'
     cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None
-    path = work_dir / PROGRESS
+    path = work_dir / 'record.json'  # until the run is finished
     points = json.loads(path.read_text())['points'] if path.exists() else []
     record = dict(
         job,
@@ -188,10 +187,10 @@ def main() -> int:
             model=args.model,
             data=args.data,
             variant=variant,
-            conditions=args.set,
+            conditions=dict(args.set, gpu=1)
+            if torch.cuda.is_available() else args.set,
             seed=seed,
-            alone=args.alone,
-            gpu=torch.cuda.is_available()) for seed in args.seeds
+            alone=args.alone) for seed in args.seeds
         for variant in args.variants
     ]
     if args.data == 'utd7':
