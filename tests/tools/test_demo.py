@@ -36,7 +36,7 @@ def test_from_videos_to_table(demo, small_config, tmp_path, monkeypatch,
     demo.main()
     table = capsys.readouterr().out
     assert re.search(r'multigrid\n +\d+ iterations, \d+ s: [\d.]+ %\n', table)
-    assert re.search(r'baseline +4 +96 +\d+ s +\d+\.\d %', table)
+    assert re.search(r'baseline +4 +96 ', table)  # epochs, iterations
     runs = [read_run(tmp_path / 'runs' / name) for name in demo.NAMES]
     assert [run.end.epoch for run in runs] == [4, 4]
     assert runs[1].end.iterations < 60 and len(runs[1].stages) > 1
