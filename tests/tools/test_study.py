@@ -103,6 +103,7 @@ def test_conditions(configs, monkeypatch):
 @pytest.mark.parametrize(('variant', 'conditions', 'reason'), [
     ('baseline', dict(depth=3.), "condition 'depth': allowed are"),
     ('none', {}, "variant 'none': allowed are"),
+    ('long', dict(budget=0.5), "'budget' with variant 'long': only baseline"),
     ('store-baseline', {}, "variant 'store-baseline': allowed are"),
 ])
 def test_what_is_refused(configs, variant, conditions, reason):

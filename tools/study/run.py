@@ -210,8 +210,7 @@ def run(job: dict, out: Path, work_dir: Path) -> bool:
     print(name, flush=True)
     runs = records.read(out).get(records.key_of(job), records.Runs([]))
     if any(record['seed'] == job['seed'] for record in runs.records):
-        print('  finished before')
-        return False
+        return False  # it is finished
     # A process of its own: mmengine keeps loggers and visualizers in globals.
     process = multiprocessing.get_context('spawn').Process(
         target=train, args=(job, out, work_dir / name))

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Callable, Dict, Sequence, Tuple
 
+import numpy as np
 from mmaction_multigrid import (MultigridSchedule, apply_multigrid,
                                 multigrid_schedule, register_transform_rule)
 from mmaction_multigrid.__main__ import main as command
@@ -51,8 +52,7 @@ MADE = dict(
     '--num-train 2500 --num-val 1000 --num-frames 16',
     noisy='--classes 30 --parts 2 --shake 1 --noise 80 --num-train 750 '
     '--num-val 900 --num-frames 16')
-# A budget is a share of the baseline's iterations, which multigrid ignores;
-# gpu marks runs on one.
+# A budget is a share of the baseline's iterations; gpu marks runs on one.
 CONDITIONS = ('clips', 'epochs', 'lr', 'stride', 'batch', 'budget', 'gpu')
 # Total stride of a small network: strides of its pooling and last stage.
 STRIDES = {8: (1, 1), 16: (1, 2), 32: (2, 2)}
@@ -74,10 +74,10 @@ def write_lists(data: str) -> None:
     """Write the lists of a part of UTD-MHAD, with labels from 0."""
     PARTS.mkdir(exist_ok=True)
     for name in ('train', 'val'):
-        text = (FOLDERS['utd'] / f'{name}.txt').read_text()
+        lines = (FOLDERS['utd'] / f'{name}.txt').read_text().splitlines()
         Path(f'{LISTS[data][0]}{name}.txt').write_text(''.join(
             f'{path} {ACTIONS[data].index(int(label))}\n'
-            for path, label in map(str.split, text.splitlines())
+            for path, label in map(str.split, lines)
             if int(label) in ACTIONS[data]))
 
 
@@ -124,19 +124,16 @@ def load(model: str, data: str, multigrid: bool) -> Config:
 def rescale(scheduler: ConfigDict, share: float, *keys: str) -> None:
     """Multiply numbers of a scheduler, and round them."""
     for key in keys:
-        value = scheduler.get(key, 0)
-        if value:
-            scheduler[key] = [round(share * each)
-                              for each in value] if isinstance(
-                                  value, list) else round(share * value)
+        if key in scheduler:
+            scheduler[key] = np.rint(np.multiply(scheduler[key],
+                                                 share)).astype(int).tolist()
 
 
 def train_epochs(cfg: Config, epochs: int) -> None:
     """Change the number of epochs, decay points in proportion."""
-    loop = cfg.train_cfg
-    rescale(cfg.param_scheduler[-1], epochs / loop.max_epochs, 'end',
+    rescale(cfg.param_scheduler[-1], epochs / cfg.train_cfg.max_epochs, 'end',
             'milestones', 'T_max')
-    loop.max_epochs = epochs
+    cfg.train_cfg.max_epochs = epochs
 
 
 def resize_only(cfg: Config) -> None:
@@ -293,6 +290,9 @@ def build(model: str, data: str, variant: str,
     if variant not in VARIANTS:
         raise ValueError(f'variant {variant!r}: allowed are '
                          f'{", ".join(VARIANTS)}')
+    if 'budget' in conditions and variant != 'baseline':
+        raise ValueError(f"condition 'budget' with variant {variant!r}: only "
+                         'baseline takes it')
     cfg = load(model, data, True)
     set_conditions(cfg, conditions)
     for change in VARIANTS[variant]:
