@@ -96,7 +96,7 @@ def fill(text: str, groups: Groups, page: str) -> str:
             if kind == 'table':
                 return f'{begin}\n\n{table(groups, name)}\n\n{end}'
             return f'{begin}{figure(groups, name)}{end}'
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError) as error:
             raise ValueError(
                 f'{page}: {begin} has no value: {error!r}. See '
                 'tools/study/figures.py and tables.yaml.') from error
