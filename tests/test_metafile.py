@@ -73,10 +73,9 @@ def test_model_is_its_config(model):
             kind = 'i3d-nl'
         if 'multigrid' in model['Name']:
             variant = 'multigrid'
-        top1 = mean(
-            record['points'][-1]['top1'] for record in RECORDS
-            if (record['model'], record['variant'],
-                record['conditions']) == (kind, variant, {}))
+        top1 = mean(record['points'][-1]['top1'] for record in RECORDS
+                    if (record['model'], record['variant'],
+                        record['conditions']) == (kind, variant, {}))
         found = model['Results'][0]['Metrics']['Top 1 Accuracy']
         assert found == pytest.approx(top1, abs=0.006)
 

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -130,8 +131,6 @@ def test_a_run_and_its_resume(digits, tmp_path, monkeypatch):
     for point in points:
         assert 0 < point['data_seconds'] < point['seconds']
         assert 0 < point['cpu_seconds']
-    # A finished run is not trained again.
-    assert not study.run(job, tmp_path / 'out', tmp_path)
     # Cut off behind the first epoch: its point stays, the others go.
     path.unlink()
     progress = tmp_path / 'work' / 'record.json'
@@ -140,6 +139,38 @@ def test_a_run_and_its_resume(digits, tmp_path, monkeypatch):
     study.train(job, tmp_path / 'out', tmp_path / 'work')
     again, = study.records.read_lines(path)
     assert again['points'] == points[:1]
+
+
+@pytest.mark.parametrize(('data', 'trained', 'runs'), [
+    ('digits', False, []),
+    ('utd20', True, []),
+    ('utd20', False, ['utd20']),
+])
+def test_a_finished_run_is_left_out(tmp_path, monkeypatch, data, trained,
+                                    runs):
+    study = load_tool('study/run')
+    job = dict(
+        model='i3d', data=data, variant='baseline', conditions={}, seed=0)
+    study.records.append(tmp_path / f'{data}.jsonl', dict(job, points=[]))
+    if trained:
+        (tmp_path / study.run_name(job)).mkdir()
+    started = []
+
+    class Process:
+        exitcode = 0
+
+        def __init__(self, target, args):
+            started.append(args[0]['data'])
+
+        def start(self):
+            pass
+
+        join = start
+
+    monkeypatch.setattr(study.multiprocessing, 'get_context',
+                        lambda kind: SimpleNamespace(Process=Process))
+    assert not study.run(job, tmp_path, tmp_path)
+    assert started == runs
 
 
 def test_records_that_end_at_once(tmp_path):

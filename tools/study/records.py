@@ -128,8 +128,8 @@ def select(groups: Groups, names: List[str],
 def get(groups: Groups, data: str, model: str, variant: str,
         conditions: Dict[str, float]) -> Runs:
     """Return the runs of one variant; without a record an empty one."""
-    found = select(groups, [data, model, variant], conditions)
-    return next(iter(found.values()), Runs([]))
+    found = select(groups, [data, model, variant], conditions).values()
+    return next(iter(found), Runs([]))
 
 
 def append(path: Path, record: dict) -> None:

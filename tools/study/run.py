@@ -209,8 +209,11 @@ def run(job: dict, out: Path, work_dir: Path) -> bool:
     name = run_name(job)
     print(name, flush=True)
     runs = records.read(out).get(records.key_of(job), records.Runs([]))
-    if any(record['seed'] == job['seed'] for record in runs.records):
-        return False  # it is finished
+    # Fine-tuning needs the checkpoint of its pre-training, not the record.
+    if any(record['seed'] == job['seed']
+           for record in runs.records) and (job['data'] != 'utd20' or
+                                            (work_dir / name).exists()):
+        return False
     # A process of its own: mmengine keeps loggers and visualizers in globals.
     process = multiprocessing.get_context('spawn').Process(
         target=train, args=(job, out, work_dir / name))

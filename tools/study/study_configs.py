@@ -156,7 +156,7 @@ def resize_only(cfg: Config) -> None:
     ]
 
 
-def end_decayed(cfg: Config, gamma: float) -> Config:
+def end_decayed(cfg: Config, gamma: float) -> None:
     """Train the last epoch at the decayed lr.
 
     The fine-tuning stage may be rounded away: four epochs are few.
@@ -166,7 +166,6 @@ def end_decayed(cfg: Config, gamma: float) -> Config:
     if factor > gamma:
         lr.points = [point for point in lr.points if point[0] != last]
         lr.points.append((last, factor * gamma))
-    return cfg
 
 
 def option(**settings) -> Callable[[Config], None]:
