@@ -116,13 +116,12 @@ def train(job: dict, out: Path, work_dir: Path) -> None:
     cfg.log_level = 'WARNING'
     cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None
     path = work_dir / 'record.json'  # until the run is finished
-    points = json.loads(path.read_text())['points'] if path.exists() else []
     record = dict(
         job,
         machine=f'{platform.system()} {platform.machine()}, one thread of '
         f'{os.cpu_count()} cores, torch {torch.__version__}',
         predicted_speedup=round(schedule.predicted_speedup, 3),
-        points=points)
+        points=json.loads(path.read_text())['points'] if path.exists() else [])
     runner = Runner.from_cfg(cfg)
     runner.register_hook(StudyHook(path, record))
     runner.train()

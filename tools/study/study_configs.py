@@ -28,16 +28,13 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
          '1xb4-16x1x1-steplr-48e_noisy-digits30-rgb'),
         ('utd', '1xb4-16x4x1-steplr-70e_utd-mhad-depth-rgb',
          '1xb4-16x4x1-steplr-105e_utd-mhad-depth-rgb'),
-    ) for model, name in (('slowfast',
-                           'slowfast/slowfast-tiny'), ('i3d', 'i3d/i3d-tiny'),
+    ) for model, name in (('slowfast', 'slowfast/slowfast-tiny'),
+                          ('i3d', 'i3d/i3d-tiny'),
                           ('i3d-nl', 'i3d/i3d-tiny-nl-dot-product'))
-}
-CONFIGS.update({
-    (model, 'digits'):
-    (f'{model}/{model}-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py',
-     f'{model}/{model}-tiny-multigrid_1xb8-16x1x1-15e_moving-digits16-rgb.py')
-    for model in ('timesformer', 'mvit')
-})
+} | {(model, 'digits'):
+     (f'{model}/{model}-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py',
+      f'{model}/{model}-tiny-multigrid_1xb8-16x1x1-15e_moving-digits16-rgb.py')
+     for model in ('timesformer', 'mvit')}
 FOLDERS = {
     data: Path('data') / name
     for data, name in (('digits', 'moving_digits16'), ('ordered',
