@@ -1,20 +1,19 @@
-"""The study: what its variants change, what a run writes down, and what the
-report makes of it."""
+"""The study: what its variants change, and what a run records."""
 
 import json
-import re
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
-from ..conftest import ROOT
 from ..small import load_tool
 
 
 @pytest.fixture
-def variants(monkeypatch):
+def configs(monkeypatch):
     from mmaction_multigrid.core.transform_rules import RULES
     saved = dict(RULES)
-    yield load_tool('study/variants')
+    yield load_tool('study/study_configs')
     RULES.clear()
     RULES.update(saved)
 
@@ -57,16 +56,16 @@ FULL = [(4, 16, 24), (2, 16, 34), (1, 16, 48)]
         3: 0.1
     }, (1, FULL)),
 ])
-def test_schedules_of_the_variants(variants, variant, points, last):
-    cfg, _ = variants.build('slowfast', 'digits', variant, {})
+def test_schedules_of_the_variants(configs, variant, points, last):
+    cfg, _ = configs.build('slowfast', 'digits', variant, {})
     assert dict(cfg.param_scheduler[0].points) == pytest.approx(points)
     stage = cfg.train_dataloader.batch_sampler.stages[-1]
     assert (stage['epochs'], list(map(tuple, stage['shapes']))) == last
 
 
-def test_a_baseline_that_is_stopped(variants, monkeypatch):
-    monkeypatch.setattr(variants, 'count_clips', lambda cfg: 5000)
-    cfg, _ = variants.build('slowfast', 'digits', 'baseline-short', {})
+def test_a_baseline_that_is_stopped(configs, monkeypatch):
+    monkeypatch.setattr(configs, 'count_clips', lambda dataset: 5000)
+    cfg, _ = configs.build('slowfast', 'digits', 'baseline-short', {})
     # Epochs of 58, 58, 97, 97, 175 and 265 iterations: clips of 128 + 64 + 64,
     # 64 + 32 + 32 and so on.
     assert cfg.train_cfg.to_dict() == dict(
@@ -75,8 +74,19 @@ def test_a_baseline_that_is_stopped(variants, monkeypatch):
     assert (warmup.end, steps.milestones, steps.end) == (94, [562], 750)
 
 
-def test_conditions(variants):
-    cfg, _ = variants.build(
+@pytest.mark.parametrize(('variant', 'store', 'cap'), [
+    ('store', True, None),
+    ('store-cap-2', True, 2),
+    ('cap-2', False, 2),
+])
+def test_a_store_with_any_variant(configs, variant, store, cap):
+    _, schedule = configs.build('slowfast', 'noisy', variant, {})
+    assert schedule.settings.max_batch_factor == cap
+    assert (configs.use_store in configs.VARIANTS[variant]) == store
+
+
+def test_conditions(configs, monkeypatch):
+    cfg, _ = configs.build(
         'i3d', 'digits', 'baseline',
         dict(clips=1250., epochs=8., lr=0.3, stride=32., batch=16.))
     assert cfg.train_dataloader.dataset.indices == 1250
@@ -85,9 +95,21 @@ def test_conditions(variants):
             cfg.param_scheduler[-1].milestones) == (8, [6])
     assert cfg.optim_wrapper.optimizer.lr == 0.6
     assert cfg.model.backbone.spatial_strides == (2, 2, 2)
-    for name, conditions in (('baseline', dict(depth=3.)), ('none', {})):
-        with pytest.raises(ValueError, match='allowed are'):
-            variants.build('i3d', 'digits', name, conditions)
+    monkeypatch.setattr(configs, 'count_clips', lambda dataset: 5000)
+    cfg, _ = configs.build('i3d', 'digits', 'baseline', dict(budget=0.5))
+    assert cfg.train_cfg.max_iters == 1250  # of 2,500
+    assert cfg.param_scheduler[-1].milestones == [938]
+
+
+@pytest.mark.parametrize(('variant', 'conditions', 'reason'), [
+    ('baseline', dict(depth=3.), "condition 'depth': allowed are"),
+    ('none', {}, "variant 'none': allowed are"),
+    ('long', dict(budget=0.5), "'budget' with variant 'long': only baseline"),
+    ('store-baseline', {}, "variant 'store-baseline': allowed are"),
+])
+def test_what_is_refused(configs, variant, conditions, reason):
+    with pytest.raises(ValueError, match=reason):
+        configs.build('i3d', 'digits', variant, conditions)
 
 
 def test_a_run_and_its_resume(digits, tmp_path, monkeypatch):
@@ -101,100 +123,67 @@ def test_a_run_and_its_resume(digits, tmp_path, monkeypatch):
         variant='baseline',
         seed=0,
         conditions=dict(epochs=2.))
-    path = tmp_path / 'run.json'
-    study.train(job, path, tmp_path / 'work')
-    record = json.loads(path.read_text())
+    study.train(job, tmp_path / 'out', tmp_path / 'work')
+    path = tmp_path / 'out' / 'digits.jsonl'
+    record, = study.records.read_lines(path)
     points = record['points']
-    assert record['finished']
     assert [point['iterations'] for point in points] == [3, 6]
     for point in points:
-        assert point['seconds'] == pytest.approx(
-            sum(point[f'{key}_seconds']
-                for key in ('data', 'compute', 'other')),
-            abs=0.05)
+        assert 0 < point['data_seconds'] < point['seconds']
+        assert 0 < point['cpu_seconds']
     # Cut off behind the first epoch: its point stays, the others go.
-    record.update(
-        finished=False, points=[points[0],
-                                dict(points[1], iterations=7)])
-    path.write_text(json.dumps(record))
-    study.train(job, path, tmp_path / 'work')
-    again = json.loads(path.read_text())
-    assert again['finished'] and again['points'] == points[:1]
+    path.unlink()
+    progress = tmp_path / 'work' / 'record.json'
+    record['points'][1]['iterations'] = 7
+    progress.write_text(json.dumps(record))
+    study.train(job, tmp_path / 'out', tmp_path / 'work')
+    again, = study.records.read_lines(path)
+    assert again['points'] == points[:1]
 
 
-def record_of(variant,
-              seed,
-              top1,
-              seconds,
-              iterations,
-              data='digits',
-              finished=True,
-              **conditions):
-    point = dict(
-        epoch=4,
-        iterations=iterations,
-        top1=top1,
-        seconds=seconds,
-        data_seconds=1.,
-        compute_seconds=seconds - 1,
-        other_seconds=0.,
-        cpu_seconds=seconds / 2)
-    return dict(
-        model='i3d',
-        data=data,
-        variant=variant,
-        seed=seed,
-        finished=finished,
-        conditions=conditions,
-        load_average=[2., 4.],
-        points=[dict(point, top1=top1 / 2, seconds=seconds / 2), point])
+@pytest.mark.parametrize(('data', 'trained', 'runs'), [
+    ('digits', False, []),
+    ('utd20', True, []),
+    ('utd20', False, ['utd20']),
+])
+def test_a_finished_run_is_left_out(tmp_path, monkeypatch, data, trained,
+                                    runs):
+    study = load_tool('study/run')
+    job = dict(
+        model='i3d', data=data, variant='baseline', conditions={}, seed=0)
+    study.records.append(tmp_path / f'{data}.jsonl', dict(job, points=[]))
+    if trained:
+        (tmp_path / study.run_name(job)).mkdir()
+    started = []
+
+    class Process:
+        exitcode = 0
+
+        def __init__(self, target, args):
+            started.append(args[0]['data'])
+
+        def start(self):
+            pass
+
+        join = start
+
+    monkeypatch.setattr(study.multiprocessing, 'get_context',
+                        lambda kind: SimpleNamespace(Process=Process))
+    assert not study.run(job, tmp_path, tmp_path)
+    assert started == runs
 
 
-def test_the_report(tmp_path):
-    # Of seed 1 there is no multigrid run: its time, at another load, counts
-    # for nothing beside one of seed 0.
-    for number, record in enumerate([
-            record_of('baseline', 0, 90., 400., 1000),
-            record_of('baseline', 1, 92., 800., 1000),
-            record_of('multigrid', 0, 91., 100., 250),
-            record_of('long', 0, 99., 1., 1, finished=False),
-            record_of('baseline', 0, 80., 40., 100, clips=500),
-            record_of('multigrid', 0, 60., 10., 25, clips=500),
-            record_of('baseline', 0, 80., 400., 1000, 'ordered'),
-            record_of('multigrid', 0, 70., 100., 1, 'ordered'),
-            record_of('auto', 0, 79.5, 100., 1, 'ordered'),
-    ]):
-        (tmp_path / f'{number}.json').write_text(json.dumps(record))
-    report = load_tool('study/report')
-    groups = report.read(tmp_path)
-    for name, rows in {
-            'models i3d digits': [
-                'baseline | 2 | 1000 | 91.0 (90.0 to 92.0) | 3.0 | 600 (400 '
-                'to 800) | 1 | 599 | 300 | 600 | 1.00x | 1.00x | 1.00x',
-                'multigrid (default) | 1 | 250 | 91.0 | 3.0 | 100 | 1 | 99 | '
-                '50 | 100 | 4.00x | 4.00x | 4.00x'
-            ],
-            'boundary i3d digits': [
-                '8 | 500 | 1, 1 | 100 | 25 | 80.0 | 60.0 |  | -20.0',
-                '8 | 5000 | 2, 1 | 1000 | 250 | 91.0 (90.0 to 92.0) | 91.0 |  '
-                '| +0.0'
-            ],
-            'summary digits': [
-                'I3D | 2, 1 | 91.0 | 91.0 |  | 4.00x | 4.00x | 4.00x',
-            ],
-            'goals ordered i3d': [
-                'I3D | baseline | 1 | 80.0 | 200 | ',
-                ' | multigrid (default) | 1 | 70.0 | 9.5 points short | ',
-                " | max_batch_factor 'auto' | 1 | 79.5 | 50 | 4.00x"
-            ]
-    }.items():
-        text = report.fill(f'<!-- table: {name} -->\nold\n<!-- end -->',
-                           groups)
-        assert re.findall(r'^\| (.*) \|$', text, re.M)[2:] == rows
-
-
-def test_the_tables_are_those_of_the_records():
-    report = load_tool('study/report')
-    groups = report.read(ROOT / 'docs' / 'results' / 'runs')
-    for page in (ROOT / 'README.md', ROOT / 'docs' / 'results' / 'README.md'):
-        assert report.fill(page.read_text(), groups) == page.read_text()
+def test_records_that_end_at_once(tmp_path):
+    records = load_tool('study/records')
+    path = tmp_path / 'new' / 'digits.jsonl'
+    seeds = range(64)
+    with ThreadPoolExecutor(8) as pool:
+        list(
+            pool.map(
+                lambda seed: records.append(
+                    path, dict(seed=seed, points=[0.25] * 10_000)), seeds))
+    found = records.read_lines(path)
+    assert sorted(record['seed'] for record in found) == [*seeds]
+    path.write_text('{}\n{"seed": 1, "poi')
+    with pytest.raises(ValueError, match='digits.jsonl, line 2: is not'):
+        records.read_lines(path)

@@ -1,20 +1,21 @@
-"""Train the runs of a study in turn, and record each in a JSON file.
+"""Train the runs of a study in turn, and record each in a line of JSON.
 
     python tools/study/run.py MODEL [--data DATA] [--seeds 0 1]
                               [--variants baseline ...] [--set KEY=NUMBER]
 
-MODEL is slowfast, i3d, i3d-nl, mvit or timesformer, or, for a GPU,
-slowfast-r50 or i3d-r50 on utd. With utd7 a baseline on 20 of UTD-MHAD's 27
-actions is trained first, and fine-tuned on the other 7. A finished run is left
-out, and one that was cut off goes on from its last checkpoint, so that the
-same command starts and resumes a study. Prints a table at its end; of the
-records in docs/results/runs tools/study/report.py makes those of docs/results.
+MODEL is slowfast, i3d, i3d-nl, mvit or timesformer. With utd7 a baseline on 20
+of UTD-MHAD's 27 actions is trained first, and fine-tuned on the other 7. A
+finished run is left out, and one that was cut off goes on from its last
+checkpoint, so that the same command starts and resumes a study. It prints a
+table at its end. With ``--out docs/results`` the records are added to those
+that tools/study/report.py reads.
 """
 
 import argparse
 import json
 import multiprocessing
 import os
+import platform
 import sys
 import time
 from pathlib import Path
@@ -23,26 +24,23 @@ import records
 import report
 import study_configs
 import torch
-import variants
 from mmengine.config import DictAction
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-ROOT = Path(__file__).resolve().parents[2]
-CLOCKS = ('data_seconds', 'compute_seconds', 'other_seconds', 'cpu_seconds')
+WORK_DIR = report.ROOT / 'work_dirs' / 'study'  # for the checkpoints
 
 
 class StudyHook(Hook):
     """Record times of training, without validation, and top-1.
 
-    ``seconds`` is wall-clock from the first iteration: ``data_seconds`` of
-    waiting for clips, ``compute_seconds`` in iterations, ``other_seconds`` of
-    precise BN and checkpoints. ``cpu_seconds`` is CPU time of this process,
+    ``seconds`` is wall-clock from the first iteration, ``data_seconds`` the
+    waiting for clips in it, and ``cpu_seconds`` the CPU time of this process,
     without the loader's. After a resume the clocks go on from the last
     validation.
 
     Args:
-        path (Path): File of the record.
+        path (Path): File for the record, written at each validation.
         record (dict): The record.
     """
     priority = 'LOWEST'
@@ -57,29 +55,32 @@ class StudyHook(Hook):
             if point['iterations'] <= runner.iter
         ]
         last = points[-1] if points else {}
-        self.times = {key: last.get(key, 0.) for key in CLOCKS}
-        self.mark, self.cpu_mark = time.perf_counter(), time.process_time()
+        self.times = {
+            key: last.get(key, 0.)
+            for key in ('seconds', 'data_seconds', 'cpu_seconds')
+        }
+        self._start()
 
-    def _lap(self, key: str) -> None:
-        self.mark, before = time.perf_counter(), self.mark
-        self.times[key] += self.mark - before
+    def _start(self) -> None:
+        self.begin = self.mark = time.perf_counter()
+        self.cpu_begin = time.process_time()
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
-        """End the wait for clips."""
-        self._lap('data_seconds')
+        """Add the wait for clips."""
+        self.times['data_seconds'] += time.perf_counter() - self.mark
 
     def after_train_iter(self,
                          runner,
                          batch_idx,
                          data_batch=None,
                          outputs=None) -> None:
-        """End an iteration."""
-        self._lap('compute_seconds')
+        """Begin the wait for clips."""
+        self.mark = time.perf_counter()
 
     def before_val_epoch(self, runner) -> None:
         """Stop the clocks."""
-        self._lap('other_seconds')
-        self.times['cpu_seconds'] += time.process_time() - self.cpu_mark
+        self.times['seconds'] += time.perf_counter() - self.begin
+        self.times['cpu_seconds'] += time.process_time() - self.cpu_begin
 
     def after_val_epoch(self, runner, metrics=None) -> None:
         """Record a validation, and start the clocks."""
@@ -88,63 +89,51 @@ class StudyHook(Hook):
             iterations=runner.iter,
             top1=100 * float(metrics['acc/top1']),
             **self.times,
-            seconds=sum(self.times[key] for key in CLOCKS[:3]))
+            load=os.getloadavg()[0])
         self.record['points'].append(
             {key: round(value, 2)
              for key, value in point.items()})
-        self.record['load_average'].append(round(os.getloadavg()[0], 2))
-        write(self.path, self.record)
+        part = self.path.with_suffix('.part')
+        part.write_text(json.dumps(self.record))
+        part.replace(self.path)  # whole or not at all
         print(
             f'  {point["iterations"]} iterations, '
             f'{point["seconds"]:.0f} s: {point["top1"]:.1f} %',
             flush=True)
-        self.mark, self.cpu_mark = time.perf_counter(), time.process_time()
-
-    def after_train(self, runner) -> None:
-        """Mark the record as finished."""
-        write(self.path, dict(self.record, finished=True))
+        self._start()
 
 
-def write(path: Path, record: dict) -> None:
-    """Write a record, whole or not at all."""
-    part = path.with_suffix('.part')
-    part.write_text(json.dumps(record, indent=1) + '\n')
-    part.replace(path)
-
-
-def train(job: dict, path: Path, work_dir: Path) -> None:
-    """Train one run, in a process of its own."""
+def train(job: dict, out: Path, work_dir: Path) -> None:
+    """Train one run, in a process of its own, and append its record."""
     torch.set_num_threads(1)
-    cfg, schedule = variants.build(job['model'], job['data'], job['variant'],
-                                   job['conditions'])
+    cfg, schedule = study_configs.build(job['model'], job['data'],
+                                        job['variant'], job['conditions'])
     cfg.work_dir, cfg.randomness = str(work_dir), dict(seed=job['seed'])
-    for loader in (cfg.train_dataloader, cfg.val_dataloader):
-        loader.num_workers = job.get('workers') or loader.num_workers
     cfg.resume = (work_dir / 'last_checkpoint').exists()
     if job['data'] == 'utd7' and not cfg.resume:
-        first = work_dir.parent / run_name(pretraining(job))
-        cfg.load_from = (first / 'last_checkpoint').read_text()
+        cfg.load_from = (work_dir.parent / run_name(pretraining(job)) /
+                         'last_checkpoint').read_text()
     cfg.log_level = 'WARNING'
     cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None
-    record = dict(points=[], load_average=[])
-    if path.exists():
-        record = json.loads(path.read_text())
-    record.update(
+    path = work_dir / 'record.json'  # until the run is finished
+    record = dict(
         job,
-        finished=False,
-        gpu=torch.cuda.is_available(),
-        predicted_speedup=round(schedule.predicted_speedup, 3))
+        machine=f'{platform.system()} {platform.machine()}, one thread of '
+        f'{os.cpu_count()} cores, torch {torch.__version__}',
+        predicted_speedup=round(schedule.predicted_speedup, 3),
+        points=json.loads(path.read_text())['points'] if path.exists() else [])
     runner = Runner.from_cfg(cfg)
     runner.register_hook(StudyHook(path, record))
     runner.train()
+    records.append(out / f'{job["data"]}.jsonl', record)
 
 
 def run_name(job: dict) -> str:
-    """Name a run's record."""
-    conditions = ''.join(f'_{key}-{value:g}'
-                         for key, value in sorted(job['conditions'].items()))
-    return (f'{job["model"]}_{job["data"]}_{job["variant"]}{conditions}'
-            f'_seed{job["seed"]}')
+    """Return the name of a run's work dir."""
+    return '_'.join((job['model'], job['data'], job['variant'],
+                     *(f'{key}-{value:g}'
+                       for key, value in sorted(job['conditions'].items())),
+                     f'seed{job["seed"]}'))
 
 
 def pretraining(job: dict) -> dict:
@@ -160,66 +149,73 @@ def pretraining(job: dict) -> dict:
 def main() -> int:
     """Train what is missing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add, out = parser.add_argument, ROOT / 'work_dirs' / 'study'
-    add('model', choices=sorted({model for model, _ in study_configs.CONFIGS}))
-    add('--data',
+    parser.add_argument(
+        'model', choices=sorted({model
+                                 for model, _ in study_configs.CONFIGS}))
+    parser.add_argument(
+        '--data',
         choices=[*study_configs.FOLDERS, 'utd7'],
         default='digits',
         help='default: digits')
-    add('--seeds', type=int, nargs='+', default=[0, 1], help='default: 0 1')
-    add('--variants',
+    parser.add_argument(
+        '--seeds', type=int, nargs='+', default=[0, 1], help='default: 0 1')
+    parser.add_argument(
+        '--variants',
         nargs='+',
         default=['baseline', 'multigrid', 'baseline-short'],
-        help='of tools/study/variants.py; default: %(default)s')
-    add('--set',
+        help='of tools/study/study_configs.py; default: %(default)s')
+    parser.add_argument(
+        '--set',
         action=DictAction,
         nargs='+',
         default={},
         metavar='KEY=NUMBER',
-        help='other conditions: clips, epochs, lr, stride, batch')
-    add('--workers', type=int, help="of the loaders; default: the config's")
-    add('--alone',
+        help='other conditions: clips, epochs, lr, stride, batch, budget')
+    parser.add_argument(
+        '--alone',
         action='store_true',
         help='nothing else runs on this machine: reports compare the '
         'times of such runs only, if any')
-    add('--out', type=Path, default=out / 'runs', help='for the records')
-    add('--work-dir', type=Path, default=out, help='for the checkpoints')
+    parser.add_argument(
+        '--out', type=Path, default=WORK_DIR, help='for the records')
     args = parser.parse_args()
     os.environ['OMP_NUM_THREADS'] = '1'
-    study_configs.make_data(args.model, args.data, args.variants)
-    args.out.mkdir(parents=True, exist_ok=True)
+    study_configs.make_data(args.data, args.variants)
     jobs = [
         dict(
             model=args.model,
             data=args.data,
             variant=variant,
-            conditions=args.set,
+            conditions=dict(args.set, gpu=1)
+            if torch.cuda.is_available() else args.set,
             seed=seed,
-            workers=args.workers,
             alone=args.alone) for seed in args.seeds
         for variant in args.variants
     ]
     if args.data == 'utd7':
         jobs.insert(0, pretraining(jobs[0]))
-    failed = sum(run(job, args.out, args.work_dir) for job in jobs)
-    print(
-        report.variant_table(
-            records.read(args.out), args.model, args.data, args.variants,
-            tuple(sorted(args.set.items()))))
+    failed = sum(run(job, args.out, WORK_DIR) for job in jobs)
+    rows = [[
+        variant, ' '.join((args.data, args.model, variant,
+                           *(f'{key}={n}' for key, n in args.set.items())))
+    ] for variant in args.variants]
+    print(report.table(records.read(args.out), 'study', rows))
     return failed
 
 
 def run(job: dict, out: Path, work_dir: Path) -> bool:
-    """Train a job unless it is finished; whether it failed."""
+    """Train a job unless it is finished; return whether it failed."""
     name = run_name(job)
-    path = out / f'{name}.json'
     print(name, flush=True)
-    if path.exists() and json.loads(path.read_text())['finished']:
-        print('  finished before')
+    runs = records.read(out).get(records.key_of(job), records.Runs([]))
+    # Fine-tuning needs the checkpoint of its pre-training, not the record.
+    if any(record['seed'] == job['seed']
+           for record in runs.records) and (job['data'] != 'utd20' or
+                                            (work_dir / name).exists()):
         return False
     # A process of its own: mmengine keeps loggers and visualizers in globals.
     process = multiprocessing.get_context('spawn').Process(
-        target=train, args=(job, path, work_dir / name))
+        target=train, args=(job, out, work_dir / name))
     process.start()
     process.join()
     return process.exitcode != 0

@@ -1,16 +1,20 @@
-"""Load the shipped configs of the study, and make their data.
+"""Build the configs of the study, and make their data.
 
-Imported by tools/study/variants.py, run.py and demo.py.
+Imported by tools/study/run.py and demo.py.
 """
 
-import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, Tuple
+from typing import Callable, Dict, Sequence, Tuple
 
+import numpy as np
+from mmaction_multigrid import (MultigridSchedule, apply_multigrid,
+                                multigrid_schedule, register_transform_rule)
 from mmaction_multigrid.__main__ import main as command
-from mmengine.config import Config
+from mmaction_multigrid.config.describe import (count_base_iterations,
+                                                count_iterations)
+from mmengine.config import Config, ConfigDict
 
 ROOT = Path(__file__).resolve().parents[2]
 RECOGNITION = ROOT / 'configs' / 'recognition'
@@ -24,25 +28,13 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
          '1xb4-16x1x1-steplr-48e_noisy-digits30-rgb'),
         ('utd', '1xb4-16x4x1-steplr-70e_utd-mhad-depth-rgb',
          '1xb4-16x4x1-steplr-105e_utd-mhad-depth-rgb'),
-    ) for model, name in (('slowfast',
-                           'slowfast/slowfast-tiny'), ('i3d', 'i3d/i3d-tiny'),
+    ) for model, name in (('slowfast', 'slowfast/slowfast-tiny'),
+                          ('i3d', 'i3d/i3d-tiny'),
                           ('i3d-nl', 'i3d/i3d-tiny-nl-dot-product'))
-}
-CONFIGS.update({
-    (model, 'digits'):
-    (f'{model}/{model}-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py',
-     f'{model}/{model}-tiny-multigrid_1xb8-16x1x1-15e_moving-digits16-rgb.py')
-    for model in ('timesformer', 'mvit')
-})
-# Full-size networks on a small dataset, for a GPU: with the pipelines of their
-# Kinetics-400 configs.
-FULL_SIZE = {
-    'slowfast-r50': 'slowfast/slowfast_r50-multigrid_8xb8-8x8x1-steplr-'
-    '358e_kinetics400-rgb.py',
-    'i3d-r50': 'i3d/i3d_r50-multigrid_8xb8-32x2x1-150e_kinetics400-rgb.py'
-}
-CONFIGS.update({(model, 'utd'): (name, name)
-                for model, name in FULL_SIZE.items()})
+} | {(model, 'digits'):
+     (f'{model}/{model}-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py',
+      f'{model}/{model}-tiny-multigrid_1xb8-16x1x1-15e_moving-digits16-rgb.py')
+     for model in ('timesformer', 'mvit')}
 FOLDERS = {
     data: Path('data') / name
     for data, name in (('digits', 'moving_digits16'), ('ordered',
@@ -57,49 +49,55 @@ MADE = dict(
     '--num-train 2500 --num-val 1000 --num-frames 16',
     noisy='--classes 30 --parts 2 --shake 1 --noise 80 --num-train 750 '
     '--num-val 900 --num-frames 16')
+# A budget is a share of the baseline's iterations; gpu marks runs on one.
+CONDITIONS = ('clips', 'epochs', 'lr', 'stride', 'batch', 'budget', 'gpu')
+# Total stride of a small network: strides of its pooling and last stage.
+STRIDES = {8: (1, 1), 16: (1, 2), 32: (2, 2)}
 PARTS = Path('data/utd_mhad_depth27_parts')
-# UTD-MHAD's actions in two parts, drawn once: to train on 20 of them, and to
-# fine-tune on the other 7.
-FINE_TUNED = sorted(random.Random(0).sample(range(27), 7))
+# UTD-MHAD's actions in two parts: to train on 20 of them, and to fine-tune on
+# the other 7, which were drawn once.
 ACTIONS = dict(
-    utd20=[label for label in range(27) if label not in FINE_TUNED],
-    utd7=FINE_TUNED)
+    utd7=(1, 8, 12, 13, 15, 16, 24),
+    utd20=(0, 2, 3, 4, 5, 6, 7, 9, 10, 11, 14, 17, 18, 19, 20, 21, 22, 23, 25,
+           26))
+# Sets that have no config: the beginning of their lists, and their classes.
+LISTS = dict(
+    ordered=(f'{FOLDERS["ordered"]}/', 30),
+    utd20=(f'{PARTS}/utd20_', 20),
+    utd7=(f'{PARTS}/utd7_', 7))
 
 
 def write_lists(data: str) -> None:
     """Write the lists of a part of UTD-MHAD, with labels from 0."""
     PARTS.mkdir(exist_ok=True)
     for name in ('train', 'val'):
-        text = (FOLDERS['utd'] / f'{name}.txt').read_text()
-        (PARTS / f'{data}_{name}.txt').write_text(''.join(
+        lines = (FOLDERS['utd'] / f'{name}.txt').read_text().splitlines()
+        Path(f'{LISTS[data][0]}{name}.txt').write_text(''.join(
             f'{path} {ACTIONS[data].index(int(label))}\n'
-            for path, label in map(str.split, text.splitlines())
+            for path, label in map(str.split, lines)
             if int(label) in ACTIONS[data]))
 
 
-def make_data(model: str, data: str, names: list) -> None:
+def make_data(data: str, names: list) -> None:
     """Make the digits, and what is derived of UTD-MHAD, unless it is there."""
     folder = FOLDERS.get(data, FOLDERS['utd'])
-    sides = ('80', '114')
+    edges = ('28', '40') if data in MADE else ('80', '114')
     if data in MADE:
         subprocess.run([
             sys.executable, ROOT / 'tools/data/moving_digits.py', folder,
             *MADE[data].split()
         ],
                        check=True)
-        sides = ('28', '40')
     elif not (folder / 'train.txt').exists():
         sys.exit(f'{folder} is not there: get UTD-MHAD from its authors')
     elif data == 'utd7':
         write_lists('utd20')
         write_lists('utd7')
-    if model in FULL_SIZE:
-        sides = ('128', '181')
     if any(name.startswith('store') for name in names):
         command([
             'store', 'build', f'{folder}/train.txt', f'{folder}_store',
             '--root',
-            str(folder), '--sides', *sides
+            str(folder), '--sides', *edges
         ])
 
 
@@ -108,54 +106,206 @@ def load(model: str, data: str, multigrid: bool) -> Config:
     source = 'digits' if data == 'ordered' else (
         'utd' if data in ACTIONS else data)
     cfg = Config.fromfile(RECOGNITION / CONFIGS[model, source][multigrid])
-    if model in FULL_SIZE:
-        use_utd_mhad(cfg)
-        if not multigrid:
-            cfg.pop('multigrid')
-            cfg.pop('runner_type')
     train, val = (
         cfg[f'{split}_dataloader'].dataset for split in ('train', 'val'))
+    if data in LISTS:
+        begin, cfg.model.cls_head.num_classes = LISTS[data]
+        train.ann_file, val.ann_file = f'{begin}train.txt', f'{begin}val.txt'
     if data == 'ordered':
-        cfg.model.cls_head.num_classes = 30
         train_epochs(cfg, 10)
         folder = str(FOLDERS[data])
-        for dataset, part in ((train, 'train'), (val, 'val')):
-            dataset.update(
-                ann_file=f'{folder}/{part}.txt',
-                data_prefix=dict(video=folder))
-    if data in ACTIONS:
-        cfg.model.cls_head.num_classes = len(ACTIONS[data])
-        train.ann_file = str(PARTS / f'{data}_train.txt')
-        val.ann_file = str(PARTS / f'{data}_val.txt')
+        train.data_prefix.video = val.data_prefix.video = folder
     return cfg
 
 
-def use_utd_mhad(cfg: Config) -> None:
-    """Give a Kinetics-400 config UTD-MHAD, and two epochs of warm-up."""
-    small = Config.fromfile(RECOGNITION / CONFIGS['i3d', 'utd'][0])
-    cfg.model.cls_head.num_classes = small.model.cls_head.num_classes
-    for loader in ('train_dataloader', 'val_dataloader'):
-        theirs = small[loader].dataset
-        cfg[loader].dataset.update(
-            ann_file=theirs.ann_file, data_prefix=theirs.data_prefix)
-    for scheduler in cfg.param_scheduler[:-1]:
-        scheduler.end = 2
-    cfg.train_cfg.update(val_begin=4, val_interval=4)
+def rescale(scheduler: ConfigDict, share: float, *keys: str) -> None:
+    """Multiply numbers of a scheduler, and round them."""
+    for key in keys:
+        if key in scheduler:
+            scheduler[key] = np.rint(np.multiply(scheduler[key],
+                                                 share)).astype(int).tolist()
 
 
 def train_epochs(cfg: Config, epochs: int) -> None:
-    """Change the number of epochs, decay points in proportion.
+    """Change the number of epochs, decay points in proportion."""
+    rescale(cfg.param_scheduler[-1], epochs / cfg.train_cfg.max_epochs, 'end',
+            'milestones', 'T_max')
+    cfg.train_cfg.max_epochs = epochs
 
-    There are no more than ten validations.
+
+def resize_only(cfg: Config) -> None:
+    """Resize progressively, as image models do it.
+
+    Crops of 1/2, 0.7 and 1, full frames, one batch size and lr.
     """
-    main, loop = cfg.param_scheduler[-1], cfg.train_cfg
-    if 'milestones' in main:
-        main.milestones = [
-            round(step * epochs / loop.max_epochs) for step in main.milestones
-        ]
-    else:
-        main.T_max = epochs
-    loop.max_epochs = main.end = epochs
-    if epochs > 10 * loop.val_interval:
-        loop.val_begin = loop.val_interval = epochs // 10
-        cfg.default_hooks.checkpoint.interval = epochs // 10
+    schedule, _ = multigrid_schedule(cfg)
+    base = schedule.base
+    decay = base.milestones[-1]
+    edges = [0, decay // 3, 2 * decay // 3, decay, base.max_epochs]
+    cfg.multigrid.stages = [
+        dict(
+            epochs=end - begin,
+            batch_factor=1,
+            crop_size=schedule.grid.scale((1., crop)).crop_size,
+            lr_factor=lr)
+        for begin, end, crop, lr in zip(edges, edges[1:], (
+            0.5, 0.5**0.5, 1., 1.), (1., 1., 1., base.decay(1)))
+    ]
+
+
+def end_decayed(cfg: Config, gamma: float) -> None:
+    """Train the last epoch at the decayed lr.
+
+    The fine-tuning stage may be rounded away: four epochs are few.
+    """
+    lr, last = cfg.param_scheduler[0], cfg.train_cfg.max_epochs - 1
+    factor = lr.points[-1][1]
+    if factor > gamma:
+        lr.points = [point for point in lr.points if point[0] != last]
+        lr.points.append((last, factor * gamma))
+
+
+def option(**settings) -> Callable[[Config], None]:
+    """Change settings of ``multigrid``."""
+    return lambda cfg: cfg.multigrid.update(settings)
+
+
+def use_store(cfg: Config) -> None:
+    """Load clips from the grid store beside the videos."""
+    videos = cfg.train_dataloader.dataset.data_prefix.video
+    cfg.multigrid.grid_store = f'{videos.rstrip("/")}_store'
+
+
+# Changes of the multigrid config, by the name of the variant.
+CHANGES: Dict[str, Callable[[Config], None]] = {
+    'multigrid':
+    option(),  # the default
+    'auto':
+    option(max_batch_factor='auto'),
+    'uncapped':
+    option(max_batch_factor=None),
+    'cap-1':
+    option(max_batch_factor=1),
+    'cap-2':
+    option(max_batch_factor=2),
+    'cap-4':
+    option(max_batch_factor=4),
+    'bn-8':
+    option(bn_base_size=8),
+    'long':
+    option(short_cycle=False),
+    'short':
+    option(long_cycle=False),
+    'stage':
+    option(short_cycle_reference='stage'),
+    'resize':
+    resize_only,
+    'plain-bn':
+    option(bn_base_size=10**6),
+    'no-precise-bn':
+    option(precise_bn=0),
+    'fixed-interval':
+    lambda cfg: register_transform_rule('SampleFrames', frames=['clip_len']),
+    'no-lr-scaling':
+    option(lr_scaling='none'),
+    'epochs-1':
+    option(epoch_factor=1.),
+    'epochs-2':
+    option(epoch_factor=2.),
+}
+# Base training has no changes; each variant is also there from a grid store.
+VARIANTS: Dict[str, Sequence[Callable[[Config], None]]] = {
+    'baseline': (),
+    'baseline-short': (),  # with multigrid's number of iterations
+    'store': (use_store, ),
+    **{name: (change, )
+       for name, change in CHANGES.items()},
+    **{
+        f'store-{name}': (change, use_store)
+        for name, change in CHANGES.items()
+    },
+}
+
+
+def set_conditions(cfg: Config, conditions: Dict[str, float]) -> None:
+    """Change the conditions that both runs of a pair share."""
+    loader, optimizer = cfg.train_dataloader, cfg.optim_wrapper.optimizer
+    if unknown := set(conditions) - {*CONDITIONS}:
+        raise ValueError(f'condition {min(unknown)!r}: allowed '
+                         f'are {", ".join(CONDITIONS)}')
+    if 'clips' in conditions:
+        loader.dataset.indices = int(conditions['clips'])
+    if 'epochs' in conditions:
+        train_epochs(cfg, int(conditions['epochs']))
+    optimizer.lr = conditions.get('lr', optimizer.lr)
+    if 'batch' in conditions:  # with its lr in proportion
+        optimizer.lr *= conditions['batch'] / loader.batch_size
+        loader.batch_size = int(conditions['batch'])
+    if 'stride' in conditions:
+        pool, last = STRIDES[int(conditions['stride'])]
+        net = cfg.model.backbone
+        for path in ([net.slow_pathway, net.fast_pathway] if
+                     ('slow_pathway' in net) else [net]):
+            path.update(pool1_stride_s=pool, spatial_strides=(2, 2, last))
+
+
+def stop_at(cfg: Config, iterations: int) -> None:
+    """Squeeze the lr schedule of a baseline into fewer iterations."""
+    share = iterations / cfg.train_cfg.max_epochs
+    cfg.train_cfg = dict(
+        type='IterBasedTrainLoop',
+        max_iters=iterations,
+        val_interval=-(-iterations // 4))
+    for scheduler in cfg.param_scheduler:
+        scheduler.pop('convert_to_iter_based', None)
+        scheduler.by_epoch = False
+        rescale(scheduler, share, 'begin', 'end', 'milestones', 'T_max')
+    cfg.train_dataloader.sampler = dict(type='InfiniteSampler', shuffle=True)
+    cfg.default_hooks.checkpoint.update(
+        by_epoch=False, interval=cfg.train_cfg.val_interval)
+    cfg.log_processor = dict(by_epoch=False)
+
+
+def count_clips(dataset: ConfigDict) -> int:
+    """Count the clips of a list that a dataset takes."""
+    return dataset.get('indices') or len(
+        Path(dataset.ann_file).read_text().splitlines())
+
+
+def build(model: str, data: str, variant: str,
+          conditions: Dict[str, float]) -> Tuple[Config, MultigridSchedule]:
+    """Build the config of a run.
+
+    Returns:
+        tuple: The config, resolved if multigrid trains it, and the schedule
+        that the run is compared by.
+
+    Raises:
+        ValueError: There is no such variant or condition.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f'variant {variant!r}: allowed are '
+                         f'{", ".join(VARIANTS)}')
+    if 'budget' in conditions and variant != 'baseline':
+        raise ValueError(f"condition 'budget' with variant {variant!r}: only "
+                         'baseline takes it')
+    cfg = load(model, data, True)
+    set_conditions(cfg, conditions)
+    for change in VARIANTS[variant]:
+        change(cfg)
+    schedule, _ = multigrid_schedule(cfg)
+    if VARIANTS[variant]:
+        cfg = apply_multigrid(cfg)
+        if schedule.base.milestones:
+            end_decayed(cfg, schedule.base.decay(1))
+        return cfg, schedule
+    cfg = load(model, data, False)
+    set_conditions(cfg, conditions)
+    counted = schedule, cfg.train_dataloader.batch_size, count_clips(
+        cfg.train_dataloader.dataset)
+    if variant == 'baseline-short':
+        stop_at(cfg, count_iterations(*counted))
+    elif 'budget' in conditions:
+        stop_at(cfg,
+                round(conditions['budget'] * count_base_iterations(*counted)))
+    return cfg, schedule
