@@ -15,7 +15,8 @@ STOCK = re.search('^_base_ = .*', README, flags=re.MULTILINE)[0]
 
 
 @pytest.mark.parametrize('text',
-                         blocks(README, 'python') + blocks(NEW_STYLE, 'python'))
+                         blocks(README, 'python') +
+                         blocks(NEW_STYLE, 'python'))
 def test_configs_train(text, tmp_path):
     (tmp_path / 'config.py').write_text(text)
     if 'read_base' in text:

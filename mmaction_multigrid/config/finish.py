@@ -42,8 +42,8 @@ def finish_on_full_clips(schedule: MultigridSchedule,
     begin = last[0].begin
     end = begin + max(1, round(iterations))
     schedule = copy(schedule)
-    schedule.stages = (*first,
-                       Stage(begin, end, (base, ), 1., last[0].lr_step))
+    schedule.stages = (*first, Stage(begin, end, (base, ), 1.,
+                                     last[0].lr_step))
     before = [span for span in schedule.spans if span.begin < begin]
     base_begin = before[-1].base_end if before else 0.
     schedule.spans = [

@@ -32,22 +32,21 @@ def test_steps():
     assert ours.lr(336.9) == pytest.approx(0.0001 + 0.0099 / 150)
     assert ours.lr(337) == ours.lr(400) == pytest.approx(0.0001)
     told = describe(ours, 8)
-    assert told['lr_factors'][-15:] == [[
-        322 + i, pytest.approx(0.01 - 0.0099 * i / 15)
-    ] for i in range(15)]
+    assert told['lr_factors'][-15:] == [
+        [322 + i, pytest.approx(0.01 - 0.0099 * i / 15)] for i in range(15)
+    ]
     assert told['stages'][-1]['shapes'] == [[1, 32, 224]]
     assert told['stages'][-1]['bn_splits'] == 1
     assert told['predicted_speedup'] == pytest.approx(
         paper.predicted_speedup, rel=0.02)
 
 
-@pytest.mark.parametrize(
-    'settings', [{},
-                 dict(max_batch_factor=2),
-                 dict(short_cycle=False),
-                 dict(short_cycle_reference='stage'),
-                 dict(long_cycle=False),
-                 dict(cycle_ends=(0.5, 0.8))])
+@pytest.mark.parametrize('settings', [{},
+                                      dict(max_batch_factor=2),
+                                      dict(short_cycle=False),
+                                      dict(short_cycle_reference='stage'),
+                                      dict(long_cycle=False),
+                                      dict(cycle_ends=(0.5, 0.8))])
 def test_as_many_iterations_as_it_replaces(settings):
     """Up to half an epoch of the full shape, which rounding costs."""
     paper, ours = schedule(**settings), schedule(**settings, finish='full')
@@ -61,19 +60,19 @@ def test_as_many_iterations_as_it_replaces(settings):
 
 def test_a_share_of_all_iterations():
     ours = schedule(finish=0.1)
-    assert ours.stages[-1].epochs / sum(
-        s.epochs / s.average_batch_factor
-        for s in ours.stages) == pytest.approx(
-            0.1, abs=0.01)
+    assert ours.stages[-1].epochs / sum(s.epochs / s.average_batch_factor
+                                        for s in ours.stages) == pytest.approx(
+                                            0.1, abs=0.01)
 
 
 def test_a_curve_keeps_its_course():
-    cosine = BaseLR([
-        dict(type='CosineAnnealingLR', T_max=100, eta_min=0, by_epoch=True)
-    ], 100, None, [0.1])
+    cosine = BaseLR(
+        [dict(type='CosineAnnealingLR', T_max=100, eta_min=0, by_epoch=True)],
+        100, None, [0.1])
     base = BaseTraining(8, 48, 100)
-    paper, ours = (schedule(base, cosine, finish=finish)
-                   for finish in ('short_cycle', 'full'))
+    paper, ours = (
+        schedule(base, cosine, finish=finish)
+        for finish in ('short_cycle', 'full'))
     last, replaced = ours.stages[-1], paper.stages[-2:]
     assert last.begin == replaced[0].begin
     assert ours.lr(last.begin) == paper.lr(last.begin)
@@ -87,8 +86,8 @@ def test_a_curve_keeps_its_course():
 def test_auto_counts_its_iterations():
     base = BaseTraining(16, 48, 30, (12, 20, 25))
     settings = auto_settings(
-        base, Settings.from_dict(dict(finish='full',
-                                      max_batch_factor='auto')), 4, 112)
+        base, Settings.from_dict(dict(finish='full', max_batch_factor='auto')),
+        4, 112)
     assert settings.max_batch_factor == 1 and not settings.short_cycle
     ours = make_schedule(base, settings)
     assert ours.stages[-1].shapes == ((1, 16, 48), )

@@ -14,8 +14,7 @@ from mmaction_multigrid.frame_store.mjpeg import copy_size
 from mmaction_multigrid.frame_store.sources import (Source, short_edges_of,
                                                     sources_of)
 from mmaction_multigrid.loading.broken import watch_copies
-from mmaction_multigrid.loading.train_data import (build_dataset,
-                                                   unwrap_datasets)
+from mmaction_multigrid.loading.train_data import unwrap_datasets
 from mmengine.config import Config
 
 import mmaction.datasets  # noqa: F401
