@@ -14,6 +14,7 @@ An expression is a name and what it is of:
                                      top-1 less half a point: 3.1x
     difference DATA MODEL VARIANT    top-1 less the baseline's: -0.7
     short DATA MODEL VARIANT         the same with the other sign: 0.7
+    value DATA MODEL VARIANT KEY     a number of the record itself: 0.7
     gpu CONFIG PRECISION WHAT        forecast for Kinetics-400 on eight GPUs;
                                      WHAT is baseline or multigrid (hours:
                                      29.3), speedup (3.0x) or in GPU_FORMS
@@ -142,6 +143,12 @@ def values(groups: Groups, name: str,
         found = select(groups, ['gpu', config, precision], {})
         return GPU_FORMS[what], [
             forecast(runs.records[0])[what] for runs in found.values()
+        ]
+    if name == 'value':
+        *names, key = words
+        return '{:g}', [
+            runs.records[0][key]
+            for runs in select(groups, names, {}).values()
         ]
     conditions = {
         key: float(number)
