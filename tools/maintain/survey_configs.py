@@ -1,4 +1,4 @@
-"""Try multigrid on every 3D config of MMAction2; write docs/configs.md.
+"""Try multigrid on every 3D config; put a table into docs/configs.md.
 
     python tools/maintain/survey_configs.py [--out docs/configs.md]
         [--cache work_dirs/survey.json] [--only PATTERN] [--memory GIB]
@@ -6,64 +6,42 @@
 Resolves each config and trains one step of one random clip at every shape of
 its schedule; a model and shape that several configs share run once. Nothing is
 downloaded and no dataset is needed. Results are kept in the cache as they
-come, so that a broken-off survey goes on where it was. A config is walked
-where tests/stock_paths trains, resumes and tests it by MMAction2's own tools.
+come, so that an interrupted survey continues. A config is tested if
+tests/stock_paths trains, resumes and tests it with MMAction2's own tools.
 """
 
 import argparse
 import json
 import os
+import re
 import resource
 from ast import literal_eval
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from fnmatch import fnmatch
-from functools import lru_cache, partial
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from runpy import run_path
-from unittest import mock
 
-import mmengine
-import torch
 from mmaction_multigrid import multigrid_schedule
-from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.profiling import profile_steps, without_weights
-from mmaction_multigrid.profiling.start_report import norm_report
 from mmengine.config import Config
-from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from rich.progress import track
-from torch import nn
 
 import mmaction
-from mmaction.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'configs'
 # Messages of torch and oneDNN.
 OUT_OF_MEMORY = ("can't allocate memory", 'could not create a primitive')
 TOO_LARGE = 'too large to run here'
-HEADER = """# Stock configs with multigrid
-
-What the three lines of the README make of every train config of a
-`Recognizer3D` in MMAction2 {mmaction}. *Walked*: a test trains it, narrowed,
-by MMAction2's own tools, on generated videos, through a change of stage;
-resumes it in another process to the same weights; and tests its checkpoint.
-*Accepted*: its schedule can be computed, and one step was run at each of its
-shapes; whether it trains is not known. *Refused*: for what reason. Then: how
-many of its batch norms follow the stages, of all (those in evaluation mode are
-frozen by the config); the shapes (frames x crop) at which one training step
-was run on a made-up clip. {walked} of {total} are walked, {accepted} more are
-accepted. Shapes too large for {memory:.0f} GiB are marked. A single clip shows
-that a shape works and not what it costs: `mmaction-multigrid check` does. Made
-by `python tools/maintain/survey_configs.py` (torch {torch}, mmengine
-{mmengine}).
-
-| config | result | norms that follow | predicted speed-up | shapes run |
-|---|---|---|---|---|
+HEADER = """| config | result | predicted speed-up |
+|---|---|---|
 """
+MARK = re.compile('(?<=<!-- table: survey -->).*?(?=<!-- end -->)', re.DOTALL)
 
 
 def stock_configs() -> list:
@@ -82,32 +60,10 @@ def stock_configs() -> list:
     return found
 
 
-def walked_configs() -> set:
-    """List the configs that tests/stock_paths walks."""
+def tested_configs() -> set:
+    """List the configs that tests/stock_paths trains."""
     path = ROOT / 'tests' / 'stock_paths' / 'families.py'
     return {family.base for family in run_path(path)['FAMILIES'].values()}
-
-
-def build_skeleton(config: dict) -> nn.Module:
-    """Build a network on the meta device, as one process trains it."""
-    # Its preprocessor may compute something.
-    config = {**without_weights(config), 'data_preprocessor': None}
-    # Some networks read the rates of their drop paths off a tensor.
-    linspace = partial(torch.linspace, device='cpu')
-    with torch.device('meta'), mock.patch('torch.linspace', linspace):
-        return revert_sync_batchnorm(MODELS.build(config))
-
-
-def norm_layers(config: dict) -> str:
-    """Count the batch norms of a network that follow the stages."""
-    model = build_skeleton(config)
-    convert_sub_batch_norm(model)
-    report = norm_report(model.train())
-    counts = len(report.converted), len(report.frozen), len(report.unknown)
-    text = f'{counts[0]} / {sum(counts)}'
-    text += f', {counts[1]} frozen' if counts[1] else ''
-    return text + (', not known: ' + ', '.join(
-        sorted(set(report.unknown.values()))) if counts[2] else '')
 
 
 def survey(name: str, memory: float) -> dict:
@@ -127,7 +83,6 @@ def survey(name: str, memory: float) -> dict:
          for stage in schedule.stages for shape in stage.shapes})
     return dict(
         speedup=schedule.predicted_speedup,
-        norms=norm_layers(model),
         shapes={
             '{} x {}'.format(*size): run_shape(repr(model), size, memory)
             for size in sizes
@@ -160,16 +115,13 @@ def row(name: str, result: dict) -> str:
     """Format one line of the table."""
     short = name[:-len('.py')].split('/', 1)[1].replace('_', '\\_')
     if 'refused' in result:
-        return f'| {short} | refused: {result["refused"]} | | | |'
+        return f'| {short} | refused: {result["refused"]} | |'
     shapes = result['shapes'].items()
     failed = '; '.join(f'{size}: {error}' for size, error in shapes
                        if error not in ('', TOO_LARGE))
     outcome = f'fails at {failed}' if failed else (
-        'walked' if name in walked_configs() else 'accepted')
-    ran = ', '.join(size + f' ({error})' * bool(error)
-                    for size, error in shapes if error in ('', TOO_LARGE))
-    return (f'| {short} | {outcome} | {result["norms"]} | '
-            f'{result["speedup"]:.2f} | {ran} |')
+        'tested' if name in tested_configs() else 'accepted')
+    return f'| {short} | {outcome} | {result["speedup"]:.2f} |'
 
 
 def main() -> None:
@@ -178,7 +130,7 @@ def main() -> None:
     parser.add_argument(
         '--out',
         type=Path,
-        help='table to write',
+        help='page to put the table into',
         default=ROOT / 'docs' / 'configs.md')
     parser.add_argument(
         '--cache',
@@ -203,19 +155,9 @@ def main() -> None:
         results[name] = results.get(name) or survey(name, args.memory)
         args.cache.write_text(json.dumps(results, indent=1))
     rows = [row(name, results[name]) for name in names]
-    walked, accepted = (
-        sum(f'| {kind} |' in line for line in rows)
-        for kind in ('walked', 'accepted'))
-    args.out.write_text(
-        HEADER.format(
-            mmaction=mmaction.__version__,
-            torch=torch.__version__,
-            mmengine=mmengine.__version__,
-            accepted=accepted,
-            walked=walked,
-            total=len(names),
-            memory=args.memory) + '\n'.join(rows) + '\n')
-    print(f'{args.out}: {walked} of {len(names)} walked, {accepted} accepted')
+    text = args.out.read_text()
+    table = '\n\n' + HEADER + '\n'.join(rows) + '\n\n'
+    args.out.write_text(MARK.sub(lambda match: table, text))
 
 
 if __name__ == '__main__':
