@@ -21,7 +21,7 @@ SIZE = dict(figsize=(7, 4), dpi=100, layout='constrained')  # 700 pixels wide
 PLOTS: Dict[str, Tuple[str, str, Dict[str, float], str]] = dict(
     utd=('UTD-MHAD depth, 431 clips', 'baseline-short', {}, 'store'),
     noisy=('Noisy digits, 750 clips', 'baseline', dict(budget=0.33), 'store'),
-    ordered=('Ordered digits, 2,500 clips', 'baseline', dict(budget=0.5),
+    ordered=('Ordered digits, 2,500 clips', 'baseline', dict(budget=0.25),
              'multigrid'),
     digits=('Moving digits, 5,000 clips', 'baseline-short', {}, 'multigrid'))
 # For text beside a point: below it to the right, or above it to the left.
