@@ -20,8 +20,7 @@ _changes: List[str] = []
 
 def is_set(variable: str) -> bool:
     """Check whether an environment variable is on, as torch does."""
-    value = os.environ.get(variable, '0')
-    return value.lower() in ('1', 'y', 'yes', 'true')
+    return os.environ.get(variable, '0').lower() in ('1', 'y', 'yes', 'true')
 
 
 def release(version: str) -> Tuple[int, ...]:

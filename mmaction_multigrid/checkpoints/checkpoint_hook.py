@@ -132,8 +132,10 @@ class MultigridCheckpointHook(CheckpointHook):
             return
         # With out_dir the checkpoints are not beside last_checkpoint.
         folder = Path(named).parent if named else note.parent
-        names = re.sub('{.*?}', '*', self.filename_tmpl or 'epoch_{}.pth')
-        paths = sorted(folder.glob(names), key=os.path.getmtime)
+        paths = sorted(
+            folder.glob(
+                re.sub('{.*?}', '*', self.filename_tmpl or 'epoch_{}.pth')),
+            key=os.path.getmtime)
         newest = next(filter(is_complete, reversed(paths)), None)
         if newest is not None:
             runner.logger.warning(

@@ -109,10 +109,9 @@ def check_resume(before: Any, now: dict) -> None:
     if len(lines) > MAX_LINES:
         lines[MAX_LINES:] = [f'and {len(lines) - MAX_LINES} more']
     if lines:
-        listed = '\n  '.join(lines)
         raise ValueError('resume: the checkpoint was trained with other '
                          'settings, and a run cannot change them in its '
-                         f'midst:\n  {listed}\nRestore the settings of the '
+                         'midst:\n  ' + '\n  '.join(lines) + '\nRestore the settings of the '
                          f'checkpoint to resume it. {USE_WEIGHTS}')
 
 
@@ -155,8 +154,8 @@ class ResumeCheckHook(Hook):
         now = fingerprint(runner, hook.bn_base_size)
         check_resume(before, now)
         expected, batch = before['batch'], now['batch']
-        follows = (runner.auto_scale_lr or {}).get('enable', False)
-        if batch != expected and not follows:
+        if batch != expected and not (runner.auto_scale_lr or {}).get(
+                'enable', False):
             raise ValueError(
                 f'train_dataloader.batch_size x processes = {batch}: the '
                 f'checkpoint was trained with {expected}, which the lr is '

@@ -13,7 +13,8 @@ from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
 from ..core.stages import bn_group_size
 from ..core.transform_rules import type_name
-from ..profiling.forecast import MeasuredTimes, forecast, workers_needed
+from ..profiling.forecast import (MANY_CLIPS, MeasuredTimes, forecast,
+                                  workers_needed)
 from ..profiling.start_report import data_warnings
 from ..profiling.steps import (StepProfile, load_seconds, profile_steps,
                                schedule_shapes, shape_warnings)
@@ -43,31 +44,31 @@ def run(args: argparse.Namespace) -> int:
     loads = measure_loading(cfg, shapes)
     # A CPU would take minutes per step at a full batch, and times are scaled.
     # A single clip could leave batch norm with a single value.
-    limit = 2 if args.device == 'cpu' else loader.batch_size
-    batch_size = args.batch_size or min(limit, loader.batch_size)
+    batch_size = args.batch_size or (
+        min(2, loader.batch_size)
+        if args.device == 'cpu' else loader.batch_size)
     profiles = measure_steps(cfg, shapes, batch_size, args.device)
     print_steps(profiles, schedule.base.shape)
     warnings = shape_warnings(schedule, profiles)
-    works = all(profile.works for profile in profiles)
-    scale = loader.batch_size / batch_size
     times = MeasuredTimes(
-        {profile.shape: profile.seconds * scale
-         for profile in profiles},
-        loader.batch_size,
-        loads=loads,
-        workers=loader.get('num_workers', 0))
+        {
+            profile.shape: profile.seconds * loader.batch_size / batch_size
+            for profile in profiles
+        }, loader.batch_size, max(1, (clips or MANY_CLIPS) // args.processes),
+        loads, loader.get('num_workers', 0))
+    counts = [
+        count(schedule, times.batch_size, times.clips)
+        for count in (count_iterations, count_base_iterations)
+    ]
     if clips:
-        share = max(1, clips // args.processes)
-        times = times._replace(clips=share)
-        warnings += data_warnings(
-            shapes, loader.batch_size * args.processes, clips,
-            count_iterations(schedule, loader.batch_size, share),
-            count_base_iterations(schedule, loader.batch_size, share))
+        warnings += data_warnings(shapes, loader.batch_size * args.processes,
+                                  clips, *counts)
     else:
         print('the dataset is not here: give --clips to forecast the time '
               'and to get warnings about its size')
+    works = all(profile.works for profile in profiles)
     if works:
-        print_forecast(schedule, times, clips)
+        print_forecast(schedule, times, clips, counts)
         needed = workers_needed(schedule, times)
         if needed > times.workers:
             warnings.append('training waits for data; set '
@@ -94,9 +95,8 @@ def measure_steps(cfg: Config, shapes: List[Shape], batch_size: int,
     """Measure training steps; progress goes to stderr."""
     dataset = next(with_pipelines(cfg.train_dataloader.dataset))
     # RepeatAugDataset yields several clips of a video at once.
-    views = 1
-    if type_name(dataset.get('type', '')) == 'RepeatAugDataset':
-        views = dataset.get('num_repeats', 4)
+    repeats = type_name(dataset.get('type', '')) == 'RepeatAugDataset'
+    views = dataset.get('num_repeats', 4) if repeats else 1
     profiles = []
     for profile in profile_steps(
             cfg.model,
@@ -134,7 +134,7 @@ def print_steps(profiles: List[StepProfile], base_shape: Shape) -> None:
 
 
 def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,
-                   clips: Optional[int]) -> None:
+                   clips: Optional[int], counts: List[int]) -> None:
     """Print the speed-up, and the parts of the time of both runs."""
     parts = forecast(schedule, times)
     ours, base = parts['total']
@@ -147,11 +147,7 @@ def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,
         print(f'forecast for {clips} clips on this device, with '
               f'max_batch_factor = {settings.max_batch_factor}, '
               f'short_cycle = {settings.short_cycle}')
-        iterations = [
-            str(count(schedule, times.batch_size, times.clips))
-            for count in (count_iterations, count_base_iterations)
-        ]
         print_table(('', 'multigrid', 'base training'), [
-            ('iterations', *iterations), *((name, *map(format_time, seconds))
+            ('iterations', *map(str, counts)), *((name, *map(format_time, seconds))
                                            for name, seconds in parts.items())
         ])

@@ -124,8 +124,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        justify = 'right' if table.columns else 'left'
-        table.add_column(column, justify=justify, vertical='bottom')
+        table.add_column(
+            column,
+            justify='right' if table.columns else 'left',
+            vertical='bottom')
     for row in rows:
         table.add_row(*row)
     Console(
@@ -138,8 +140,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def format_time(seconds: float) -> str:
     """Format a duration in seconds, minutes or hours."""
-    unit, size = 's', 1
-    for name, length in (('min', 60), ('h', 3600)):
-        if seconds >= 2 * length:
-            unit, size = name, length
+    # Below two units the next smaller one says more.
+    unit, size = next((unit for unit in (('h', 3600), ('min', 60))
+                       if seconds >= 2 * unit[1]), ('s', 1))
     return f'{seconds / size:.{1 if seconds < 100 * size else 0}f} {unit}'

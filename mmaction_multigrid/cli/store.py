@@ -140,7 +140,7 @@ def _check(args: argparse.Namespace) -> int:
         if error:
             print(error)
             wrong += 1
-    # A build finds missing copies by their size, and damaged ones not at all.
+    # A build compares sizes only: damaged copies of the right size stay.
     print(f'{len(index.videos)} videos, {copies} copies, {wrong} of them '
           'damaged' +
           '; remove these and run `store build` again' * bool(wrong))

@@ -110,7 +110,7 @@ def complete_stages(base: BaseTraining, settings: Settings) -> Settings:
         for key, multiple in multiples.items():
             if stage[key] % multiple and stage[key] != getattr(base, key):
                 raise ValueError(f'multigrid.stages: {key} = {stage[key]}: '
-                                 'the network needs a multiple of '
+                                 'the network takes clips of a multiple of '
                                  f'{multiple}')
         stage.setdefault(
             'batch_factor',
@@ -211,5 +211,7 @@ def complete(settings: Settings,
             f'built here ({type(error).__name__}: {error}); give an '
             'integer or None, or --clips of the commands '
             '`schedule` and `check`') from error
-    share = max(1, clips // (processes or count_processes(cfg)))
-    return auto_settings(base, settings, batch_size, share)
+    # A process has at least one clip, of a sampler that repeats some.
+    return auto_settings(
+        base, settings, batch_size,
+        max(1, clips // (processes or count_processes(cfg))))

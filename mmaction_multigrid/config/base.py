@@ -32,8 +32,8 @@ def read_epochs(train_cfg: Mapping) -> int:
         ValueError: It is not epoch-based.
     """
     # mmengine's Runner chooses the loop in the same way.
-    by_epoch = train_cfg.get('by_epoch', True)
-    default = 'EpochBasedTrainLoop' if by_epoch else 'IterBasedTrainLoop'
+    default = ('EpochBasedTrainLoop'
+               if train_cfg.get('by_epoch', True) else 'IterBasedTrainLoop')
     kind = type_name(train_cfg.get('type', default))
     if kind != 'EpochBasedTrainLoop':
         raise ValueError(f'train_cfg.type = {kind!r}: multigrid trains in '
@@ -48,19 +48,7 @@ def with_pipelines(dataset: Any) -> Iterator[Mapping]:
             if section(config, 'pipeline', 'dataset.', list))
 
 
-def check_flow(dataset: Mapping) -> None:
-    """Refuse optical flow for a 2D network, whose channels are frames.
 
-    Raises:
-        ValueError: The dataset yields such flow.
-    """
-    formats = [step.get('input_format') for step in dataset['pipeline']]
-    if dataset.get('modality') == 'Flow' and 'NCHW' in formats:
-        raise ValueError("train_dataloader.dataset.modality = 'Flow', with "
-                         "FormatShape.input_format = 'NCHW': the frames of a "
-                         "clip are channels of the network's first "
-                         'convolution, which takes one number of them. '
-                         "Multigrid trains flow in 3D networks ('NCTHW')")
 
 
 def read_clip(train_dataloader: Mapping) -> Tuple[int, int, Optional[int]]:
@@ -70,8 +58,9 @@ def read_clip(train_dataloader: Mapping) -> Tuple[int, int, Optional[int]]:
         tuple: Frames, crop in pixels, and frame interval or None.
 
     Raises:
-        ValueError: There is no train pipeline, a transform has no rule, or
-            the pipelines make clips of several shapes.
+        ValueError: There is no train pipeline, a transform has no rule, the
+            pipelines make clips of several shapes, or clips are optical flow
+            for a 2D network.
     """
     # Repeated and concatenated datasets have their pipelines further inside.
     found = list(with_pipelines(train_dataloader.get('dataset')))
@@ -80,7 +69,14 @@ def read_clip(train_dataloader: Mapping) -> Tuple[int, int, Optional[int]]:
                          'needs a base config with a train pipeline')
     clips = {read_clip_shape(dataset['pipeline']) for dataset in found}
     for dataset in found:
-        check_flow(dataset)
+        formats = [step.get('input_format') for step in dataset['pipeline']]
+        if dataset.get('modality') == 'Flow' and 'NCHW' in formats:
+            raise ValueError(
+                "train_dataloader.dataset.modality = 'Flow', with "
+                "FormatShape.input_format = 'NCHW': the frames of a clip are "
+                "channels of the network's first convolution, which takes one "
+                "number of them. Multigrid trains flow in 3D networks "
+                "('NCTHW')")
     if len(clips) > 1:
         raise ValueError('train_dataloader.dataset has pipelines for clips of '
                          'different (frames, crop, interval): '
@@ -123,8 +119,7 @@ def read_base(
             the message says why.
     """
     backbone = section(section(cfg, 'model'), 'backbone', 'model.')
-    kind = type_name(backbone.get('type', ''))
-    if kind == 'C3D':
+    if type_name(backbone.get('type', '')) == 'C3D':
         raise ValueError("model.backbone.type = 'C3D': its first fully "
                          'connected layer takes the features of one clip '
                          'shape; multigrid needs a network that takes clips '

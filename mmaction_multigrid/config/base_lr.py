@@ -77,16 +77,15 @@ class BaseLR:
         self._warmup_end = 0. if warmup is None else whole[warmup]['end']
         self._last = max_epochs * epoch_length - 1
         # With the warm-up, and without it for epochs before its end: the lrs
-        # so far, of all groups in turn, and an iterator over the following
-        # ones. Schedulers can only be stepped forward.
+        # so far, of all groups in turn, and an iterator over later ones.
         self._histories = [(array('d'), _step_through(part, lrs, epoch_length))
                            for part in (whole, rest)]
 
     def __call__(self, epoch: float, group: int = 0) -> float:
-        """Return the factor of a parameter group at a fractional epoch."""
+        """Return the factor of a group at a fractional epoch."""
         values, following = self._histories[epoch + EPS < self._warmup_end]
-        iteration = int(epoch * self.epoch_length + EPS)
-        i = max(0, min(iteration, self._last)) * len(self.lrs) + group
+        iteration = min(int(epoch * self.epoch_length + EPS), self._last)
+        i = max(0, iteration) * len(self.lrs) + group
         while len(values) <= i:
             values.extend(next(following))
         return values[i] / self.lrs[group] if self.lrs[group] else 0.
@@ -173,9 +172,9 @@ def curve_lr(schedule: MultigridSchedule, curve: Callable[[float],
     It is that of the corresponding epoch of base training, times the factor
     for the batch of the stage.
     """
-    points = [(span.begin, float(span.lr_factor)) for span in schedule.spans]
     return CurveLR(
-        last_points(points, schedule.max_epochs),
+        last_points([(span.begin, float(span.lr_factor))
+                     for span in schedule.spans], schedule.max_epochs),
         schedule.base.warmup_epochs,
         schedule.base.warmup_factor,
         curve=curve,
@@ -213,9 +212,7 @@ def _check_scheduler(config: Any) -> dict:
     return {**config, 'type': kind if known else config['type']}
 
 
-def _is_warmup(config: Mapping) -> bool:
-    return (config['type'] == 'LinearLR' and config.get('begin', 0) == 0
-            and config.get('end_factor', 1.) == 1.)
+
 
 
 def _evaluate(schedulers: List[dict], max_epochs: int, base_lr: float,
@@ -224,8 +221,7 @@ def _evaluate(schedulers: List[dict], max_epochs: int, base_lr: float,
     """Return the lr, and its factor at the start of every epoch.
 
     Raises:
-        ValueError: mmengine refuses a scheduler, or an lr is negative or not
-            finite.
+        ValueError: mmengine refuses a scheduler, or an lr is impossible.
     """
     try:
         base = BaseLR(schedulers, max_epochs, warmup, [base_lr], epoch_length)
@@ -273,16 +269,17 @@ def read_lr(schedulers: Any, max_epochs: int,
     if not is_number(base_lr) or base_lr <= 0:
         raise ValueError('optim_wrapper.optimizer.lr = '
                          f'{base_lr!r}: must be a number above 0')
-    warmup = next(
-        (i for i, config in enumerate(schedulers) if _is_warmup(config)), None)
+    # A linear rise to the base lr from the first epoch on.
+    warmup = next((i for i, config in enumerate(schedulers)
+                   if config['type'] == 'LinearLR' and config.get('begin', 0)
+                   == 0 and config.get('end_factor', 1.) == 1.), None)
     others = [config for i, config in enumerate(schedulers) if i != warmup]
     steps = [config for config in others if config['type'] in STEPS]
     first, found = _read_steps(steps, max_epochs)
     if warmup is not None:
-        config = schedulers[warmup]
         found.update(
-            warmup_epochs=float(config.get('end', max_epochs)),
-            warmup_factor=float(config.get('start_factor', 1 / 3)))
+            warmup_epochs=float(schedulers[warmup].get('end', max_epochs)),
+            warmup_factor=float(schedulers[warmup].get('start_factor', 1 / 3)))
     if len(steps) == len(others) and first == 1.:
         return found, None
     return found, _evaluate(schedulers, max_epochs, float(base_lr), warmup,

@@ -48,7 +48,6 @@ def describe(schedule: MultigridSchedule,
     group_size = bn_group_size(schedule.settings.bn_base_size, batch_size)
     stages = []
     for stage in schedule.stages:
-        stage_batch = batch_size * stage.shape.batch_factor
         interval = None if frame_interval is None else list(
             frame_interval_range(frame_interval, schedule.base.num_frames,
                                  stage.shape.num_frames))
@@ -57,7 +56,8 @@ def describe(schedule: MultigridSchedule,
                 begin=stage.begin,
                 end=stage.end,
                 lr_step=stage.lr_step,
-                bn_splits=max(1, stage_batch // group_size),
+                bn_splits=max(
+                    1, batch_size * stage.shape.batch_factor // group_size),
                 frame_interval=interval,
                 shapes=[list(shape) for shape in stage.shapes]))
     counts = dict(iterations=None, base_iterations=None)

@@ -32,19 +32,17 @@ def finish_on_full_clips(schedule: MultigridSchedule,
     Returns:
         MultigridSchedule: The schedule with another end.
     """
-    base = schedule.base.shape
     last = _last_stages(schedule)
     first = schedule.stages[:len(schedule.stages) - len(last)]
-    if finish == 'full':
-        iterations = _relative_iterations(last)
-    else:
-        iterations = _relative_iterations(first) * finish / (1 - finish)
+    iterations = (
+        _relative_iterations(last) if finish == 'full' else
+        _relative_iterations(first) * finish / (1 - finish))
     begin = last[0].begin
     # At the base shape an epoch has as many iterations as one of base
     # training, in whose epochs they are counted.
     end = begin + max(1, round(iterations))
     schedule = copy(schedule)
-    schedule.stages = (*first, Stage(begin, end, (base, ), 1.,
+    schedule.stages = (*first, Stage(begin, end, (schedule.base.shape, ), 1.,
                                      last[0].lr_step))
     before = [span for span in schedule.spans if span.begin < begin]
     # The finish corresponds to the rest of base training, for lr curves.

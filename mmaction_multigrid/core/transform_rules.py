@@ -109,9 +109,8 @@ def scale_pixels(value: Any, ratio: float) -> Any:
     # -1 stands for the other side in proportion, inf for no limit.
     if isinstance(value, bool) or value is None or value <= 0 or isinf(value):
         return value
-    if isinstance(value, float):
-        return value * ratio
-    return max(1, int(round(value * ratio)))
+    scaled = value * ratio
+    return scaled if isinstance(value, float) else max(1, int(round(scaled)))
 
 
 def scale_frames(value: Any, shape: ClipShape) -> Any:

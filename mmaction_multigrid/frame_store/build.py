@@ -223,9 +223,11 @@ def build(sources: Sequence[Source],
             if digest not in done
         ]
         failed = copy_all(todo, store, settings, processes, file)
-        lines = (f'{digest:016x}\t{error}\n'
-                 for digest, error in failed.items())
-        atomic_write(errors, ''.join(lines).encode('utf-8', 'surrogateescape'))
+        # File names need not be UTF-8.
+        atomic_write(
+            errors, ''.join(f'{digest:016x}\t{error}\n'
+                            for digest, error in failed.items()).encode(
+                                'utf-8', 'surrogateescape'))
     done |= {source.digest for source in todo} - failed.keys()
     return dict(
         videos=sum(source.digest in done for source in hashed),

@@ -174,8 +174,9 @@ def sources_of(cfg: Config,
     if listed is not None:
         configs[0]['ann_file'] = os.path.abspath(listed)
     if root is not None:
-        key = 'img' if readers[0] == 'frames' else 'video'
-        configs[0]['data_prefix'] = {key: os.path.abspath(root)}
+        configs[0]['data_prefix'] = {
+            'img' if readers[0] == 'frames' else 'video': os.path.abspath(root)
+        }
     for config in configs:
         if config.get('modality', 'RGB') != 'RGB':
             raise ValueError(f'dataset.modality = {config["modality"]!r}: '
@@ -187,7 +188,7 @@ def sources_of(cfg: Config,
         source_of(data.get_data_info(index), reader)
         for data, reader in datasets for index in range(len(data)))
     if not found:
-        raise ValueError('train_dataloader.dataset: its list has no clip')
+        raise ValueError('train_dataloader.dataset: names no video')
     return list(found)
 
 

@@ -78,8 +78,8 @@ class BadVideosHook(Hook):
         Raises:
             RuntimeError: The share of failed clips exceeds ``max_share``.
         """
-        dataset = runner.train_loop.dataloader.dataset
-        tried, failed = getattr(dataset, 'tries', (0, 0))
+        tried, failed = getattr(runner.train_loop.dataloader.dataset, 'tries',
+                                (0, 0))
         if failed <= self.max_share * max(tried, MIN_CLIPS):
             return
         lines = _read_lines(Path(runner.work_dir), get_rank())

@@ -83,10 +83,10 @@ class ReplaceBrokenClips(DatasetWrapper):
         # again, and so trains on the same clips.
         self._crashed: Dict[str, int] = {}
         if report and Path(report).is_file():
-            text = Path(report).read_text('utf-8', 'replace')
-            pattern = r'(?m)^(.*)\t.*\t' + LEFT_OUT.format(r'(\d+)') + '$'
-            self._crashed.update((name, int(epoch))
-                                 for name, epoch in re.findall(pattern, text))
+            found = re.findall(
+                r'(?m)^(.*)\t.*\t' + LEFT_OUT.format(r'(\d+)') + '$',
+                Path(report).read_text('utf-8', 'replace'))
+            self._crashed.update((name, int(epoch)) for name, epoch in found)
         self._bad_copies: Set[str] = set()
 
     @property

@@ -4,10 +4,8 @@ import os.path as osp
 from pathlib import Path
 from typing import Any, Iterator, List, Mapping, Optional, Union
 
-import numpy as np
 from mmengine.dataset import (BaseDataset, ClassBalancedDataset, ConcatDataset,
                               RepeatDataset)
-from mmengine.registry import DefaultScope
 
 from mmaction.datasets import BaseActionDataset
 from mmaction.registry import DATASETS
@@ -74,28 +72,6 @@ def clip_path(info: Mapping, reader: Optional[str]) -> Optional[str]:
         return None
     path = info.get('filename')
     return video_path(path) if path and reader == 'decord' else path
-
-
-def check_train_data(cfg: Mapping) -> None:
-    """Build the training data of a resolved config and load one clip.
-
-    Args:
-        cfg (Config): The config. Without a ``MultigridDataset`` nothing is
-            checked.
-
-    Raises:
-        FileNotFoundError, ValueError: See :func:`build_dataset`.
-        RuntimeError: No file of the list can be loaded.
-    """
-    dataset = (cfg.get('train_dataloader') or {}).get('dataset')
-    if (isinstance(dataset, Mapping)
-            and transform_name(dataset) == 'MultigridDataset'):
-        scope = cfg.get('default_scope', 'mmaction')
-        with DefaultScope.overwrite_default_scope(scope):
-            built = DATASETS.build(dataset)
-        # A random clip: the first one may crash its decoder, and then no run
-        # with this list would start.
-        built[np.random.randint(max(1, len(built)))]
 
 
 def build_dataset(dataset: Any) -> Any:

@@ -1,6 +1,6 @@
 """Check which clip sizes a network takes, by running it."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from traceback import walk_tb
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
@@ -46,8 +46,7 @@ def _make_clip(backbone: nn.Module, size: Size) -> Tensor:
                      if isinstance(layer, (nn.Conv2d, nn.Conv3d))), 3)
     device = next((parameter.device for parameter in backbone.parameters()),
                   None)
-    frames, crop = size
-    return torch.zeros(1, channels, frames, crop, crop, device=device)
+    return torch.zeros(1, channels, *size, size[1], device=device)
 
 
 def min_feature_size(backbone: nn.Module, num_frames: int,
@@ -63,12 +62,10 @@ def min_feature_size(backbone: nn.Module, num_frames: int,
         int, optional: The edge in positions; None if the backbone refuses the
         clip, or returns no feature maps.
     """
-    try:
-        with _evaluating(backbone):
-            features = backbone(_make_clip(backbone, (num_frames, crop_size)))
-            return min(short_edges(features), default=None)
-    except Exception:  # networks raise errors of any type at their input
-        return None
+    with suppress(Exception), _evaluating(backbone):
+        # Networks raise errors of any type at input that they refuse.
+        features = backbone(_make_clip(backbone, (num_frames, crop_size)))
+        return min(short_edges(features), default=None)
 
 
 def find_failure(model: nn.Module, size: Size) -> Optional[str]:

@@ -94,13 +94,12 @@ class StartReportHook(Hook):
     def before_train(self, runner) -> None:
         """Log the report."""
         model = unwrap_model(runner.model)
-        for line in change_lines():
-            runner.logger.info(line)
         # Frozen layers go to evaluation mode in train(), as in every epoch.
         model.train()
         norms = norm_report(model)
-        for line in (*report_lines(runner, self.base), norms):
-            runner.logger.info(f'Multigrid: {line}')
+        lines = (*report_lines(runner, self.base), norms)
+        for line in (*change_lines(), *map('Multigrid: {}'.format, lines)):
+            runner.logger.info(line)
         warnings = report_warnings(runner, self.base)
         if norms.unknown:
             warnings.append(
