@@ -38,9 +38,6 @@ def change_lines() -> List[str]:
     ]
 
 
-
-
-
 def patch_missing_drn() -> None:
     """Replace ``mmaction.models.localizers.drn`` by a stub if it is missing.
 
@@ -134,8 +131,8 @@ def patch_numpy_2() -> None:
 
     ``PoseCompact`` and ``MMCompact`` use ``np.Inf``, which is gone.
     ``ColorJitter`` adds negative integers to 8-bit hues, which numpy 1 widens
-    to 16 bit and numpy 2 refuses. Positive integers wrap around at 256 in
-    both versions.
+    to 16 bit and numpy 2 refuses. Positive integers wrap around at 256 in both
+    versions.
     """
     import cv2
     import numpy as np

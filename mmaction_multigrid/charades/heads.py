@@ -35,7 +35,8 @@ class MultiLabelSlowFastHead(_MultiLabel, SlowFastHead):
     """``SlowFastHead`` for several labels per clip, of the same parameters.
 
     The loss is the binary cross-entropy of each class. In tests, the
-    probability of a class is the largest one of all views. Args: as for ``SlowFastHead``.
+    probability of a class is the largest one of all views. Args: as for
+    ``SlowFastHead``.
     """
 
 
@@ -44,5 +45,6 @@ class MultiLabelI3DHead(_MultiLabel, I3DHead):
     """``I3DHead`` for several labels per clip, of the same parameters.
 
     The loss is the binary cross-entropy of each class. In tests, the
-    probability of a class is the largest one of all views. Args: as for ``I3DHead``.
+    probability of a class is the largest one of all views. Args: as for
+    ``I3DHead``.
     """

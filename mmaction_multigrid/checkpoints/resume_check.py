@@ -111,7 +111,8 @@ def check_resume(before: Any, now: dict) -> None:
     if lines:
         raise ValueError('resume: the checkpoint was trained with other '
                          'settings, and a run cannot change them in its '
-                         'midst:\n  ' + '\n  '.join(lines) + '\nRestore the settings of the '
+                         'midst:\n  ' + '\n  '.join(lines) +
+                         '\nRestore the settings of the '
                          f'checkpoint to resume it. {USE_WEIGHTS}')
 
 
@@ -119,8 +120,8 @@ def check_resume(before: Any, now: dict) -> None:
 class ResumeCheckHook(Hook):
     """Write the schedule into checkpoints, and compare it on a resume.
 
-    If the config does not set ``bn_base_size``, a resumed run uses that of
-    its checkpoint.
+    If the config does not set ``bn_base_size``, a resumed run uses that of its
+    checkpoint.
     """
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:

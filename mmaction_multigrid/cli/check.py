@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--batch-size',
         type=above_zero(),
         metavar='N',
-        help="base batch to measure; default: the config's, at most 2 on a CPU")
+        help="base batch to measure; default: the config's, at most 2 on a CPU"
+    )
     parser.add_argument(
         '--device',
         default='cuda' if torch.cuda.is_available() else 'cpu',
@@ -44,9 +45,8 @@ def run(args: argparse.Namespace) -> int:
     loads = measure_loading(cfg, shapes)
     # A CPU would take minutes per step at a full batch, and times are scaled.
     # A single clip could leave batch norm with a single value.
-    batch_size = args.batch_size or (
-        min(2, loader.batch_size)
-        if args.device == 'cpu' else loader.batch_size)
+    batch_size = args.batch_size or (min(2, loader.batch_size) if args.device
+                                     == 'cpu' else loader.batch_size)
     profiles = measure_steps(cfg, shapes, batch_size, args.device)
     print_steps(profiles, schedule.base.shape)
     warnings = shape_warnings(schedule, profiles)
@@ -147,7 +147,7 @@ def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,
         print(f'forecast for {clips} clips on this device, with '
               f'max_batch_factor = {settings.max_batch_factor}, '
               f'short_cycle = {settings.short_cycle}')
-        print_table(('', 'multigrid', 'base training'), [
-            ('iterations', *map(str, counts)), *((name, *map(format_time, seconds))
-                                           for name, seconds in parts.items())
-        ])
+        print_table(('', 'multigrid', 'base training'),
+                    [('iterations', *map(str, counts)),
+                     *((name, *map(format_time, seconds))
+                       for name, seconds in parts.items())])

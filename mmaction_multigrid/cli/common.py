@@ -141,6 +141,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def format_time(seconds: float) -> str:
     """Format a duration in seconds, minutes or hours."""
     # Below two units the next smaller one says more.
-    unit, size = next((unit for unit in (('h', 3600), ('min', 60))
-                       if seconds >= 2 * unit[1]), ('s', 1))
+    unit, size = next(
+        (unit
+         for unit in (('h', 3600), ('min', 60)) if seconds >= 2 * unit[1]),
+        ('s', 1))
     return f'{seconds / size:.{1 if seconds < 100 * size else 0}f} {unit}'

@@ -23,9 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--metric',
         help='metric such as acc/top1; default: the first that is logged')
     parser.add_argument(
-        '--out',
-        metavar='FILE',
-        help='draw the scores against training time')
+        '--out', metavar='FILE', help='draw the scores against training time')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -43,13 +41,16 @@ def print_runs(runs: List[Run]) -> None:
     base_time = runs[0].time_to(goal)
     for run in runs:
         time = run.time_to(goal)
-        rows.append(
-            (run.name, str(run.end.epoch or '-'), str(run.end.iterations),
-             format_time(run.end.seconds),
-             # Of a log without times the share would be 0 / 0.
-             f'{100 * run.waiting / max(run.seconds, 1e-9):.0f} %',
-             f'{run.end.score:.1f} %', format_time(time) if time else '-',
-             f'{base_time / time:.2f}' if time else '-'))
+        rows.append((
+            run.name,
+            str(run.end.epoch or '-'),
+            str(run.end.iterations),
+            format_time(run.end.seconds),
+            # Of a log without times the share would be 0 / 0.
+            f'{100 * run.waiting / max(run.seconds, 1e-9):.0f} %',
+            f'{run.end.score:.1f} %',
+            format_time(time) if time else '-',
+            f'{base_time / time:.2f}' if time else '-'))
     print_table(
         ('run', 'epochs', 'iterations', 'training time', 'waiting for data',
          'score', f'time to {goal:.1f} %', 'times as fast'), rows)

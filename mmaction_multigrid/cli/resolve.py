@@ -12,10 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     add_config(parser, clips=False)
     parser.add_argument(
-        'out',
-        metavar='OUT',
-        nargs='?',
-        help='file to write; default: print')
+        'out', metavar='OUT', nargs='?', help='file to write; default: print')
 
 
 def run(args: argparse.Namespace) -> None:

@@ -19,10 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help='annotation file with one video per line, its path first')
     parser.add_argument(
-        '--root',
-        type=Path,
-        default=Path(),
-        help='folder of the videos')
+        '--root', type=Path, default=Path(), help='folder of the videos')
     parser.add_argument(
         '--delimiter',
         help='between path and label, as in the dataset; default: white space')

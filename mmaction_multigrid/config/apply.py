@@ -88,8 +88,7 @@ def apply_multigrid(cfg: Config) -> Config:
     # Checkpoints hold the config as text, which cannot hold the classes of a
     # new-style config.
     # Config.__setattr__ would make this a key of the config.
-    object.__setattr__(cfg, '_cfg_dict',
-                       ConfigDict(name_types(cfg.to_dict())))
+    object.__setattr__(cfg, '_cfg_dict', ConfigDict(name_types(cfg.to_dict())))
     if type_name(cfg.get('runner_type', '')) == 'MultigridRunner':
         cfg.pop('runner_type')
     if 'multigrid' not in cfg:
@@ -258,9 +257,8 @@ def _resolve_hooks(cfg: Config, schedule: MultigridSchedule,
 def _resolve_default_hooks(hooks: Mapping) -> dict:
     checkpoint = dict(section(hooks, 'checkpoint', 'default_hooks.'))
     # The base config may have another hook, or save no checkpoints.
-    if (hooks.get('checkpoint', {}) is None
-            or type_name(checkpoint.get('type', 'CheckpointHook')) !=
-            'CheckpointHook'):
+    if (hooks.get('checkpoint', {}) is None or type_name(
+            checkpoint.get('type', 'CheckpointHook')) != 'CheckpointHook'):
         return dict(hooks)
     checkpoint['type'] = 'MultigridCheckpointHook'
     # The stages set when to save: epochs of base training mean nothing here.

@@ -212,6 +212,5 @@ def complete(settings: Settings,
             'integer or None, or --clips of the commands '
             '`schedule` and `check`') from error
     # A process has at least one clip, of a sampler that repeats some.
-    return auto_settings(
-        base, settings, batch_size,
-        max(1, clips // (processes or count_processes(cfg))))
+    return auto_settings(base, settings, batch_size,
+                         max(1, clips // (processes or count_processes(cfg))))

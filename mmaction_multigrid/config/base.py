@@ -22,9 +22,6 @@ CROP_MULTIPLES = dict(
     VisionTransformer=('patch_size', 16))
 
 
-
-
-
 def read_epochs(train_cfg: Mapping) -> int:
     """Read the epochs of an epoch-based ``train_cfg``.
 
@@ -46,9 +43,6 @@ def with_pipelines(dataset: Any) -> Iterator[Mapping]:
     """Iterate over the configs of all datasets that have a pipeline."""
     return (config for config in dataset_configs(dataset)
             if section(config, 'pipeline', 'dataset.', list))
-
-
-
 
 
 def read_clip(train_dataloader: Mapping) -> Tuple[int, int, Optional[int]]:
@@ -75,7 +69,7 @@ def read_clip(train_dataloader: Mapping) -> Tuple[int, int, Optional[int]]:
                 "train_dataloader.dataset.modality = 'Flow', with "
                 "FormatShape.input_format = 'NCHW': the frames of a clip are "
                 "channels of the network's first convolution, which takes one "
-                "number of them. Multigrid trains flow in 3D networks "
+                'number of them. Multigrid trains flow in 3D networks '
                 "('NCTHW')")
     if len(clips) > 1:
         raise ValueError('train_dataloader.dataset has pipelines for clips of '
@@ -105,9 +99,8 @@ def read_multiples(backbone: Mapping, num_frames: int,
     return found[0], found[1]
 
 
-def read_base(
-    cfg: Mapping
-) -> Tuple[BaseTraining, Optional[BaseLR], Optional[int]]:
+def read_base(cfg: Mapping
+              ) -> Tuple[BaseTraining, Optional[BaseLR], Optional[int]]:
     """Read base training from a config.
 
     Returns:

@@ -212,9 +212,6 @@ def _check_scheduler(config: Any) -> dict:
     return {**config, 'type': kind if known else config['type']}
 
 
-
-
-
 def _evaluate(schedulers: List[dict], max_epochs: int, base_lr: float,
               warmup: Optional[int],
               epoch_length: int) -> Tuple[BaseLR, List[float]]:
@@ -270,9 +267,10 @@ def read_lr(schedulers: Any, max_epochs: int,
         raise ValueError('optim_wrapper.optimizer.lr = '
                          f'{base_lr!r}: must be a number above 0')
     # A linear rise to the base lr from the first epoch on.
-    warmup = next((i for i, config in enumerate(schedulers)
-                   if config['type'] == 'LinearLR' and config.get('begin', 0)
-                   == 0 and config.get('end_factor', 1.) == 1.), None)
+    warmup = next(
+        (i for i, config in enumerate(schedulers)
+         if config['type'] == 'LinearLR' and config.get('begin', 0) == 0
+         and config.get('end_factor', 1.) == 1.), None)
     others = [config for i, config in enumerate(schedulers) if i != warmup]
     steps = [config for config in others if config['type'] in STEPS]
     first, found = _read_steps(steps, max_epochs)

@@ -42,8 +42,9 @@ def finish_on_full_clips(schedule: MultigridSchedule,
     # training, in whose epochs they are counted.
     end = begin + max(1, round(iterations))
     schedule = copy(schedule)
-    schedule.stages = (*first, Stage(begin, end, (schedule.base.shape, ), 1.,
-                                     last[0].lr_step))
+    schedule.stages = (*first,
+                       Stage(begin, end, (schedule.base.shape, ), 1.,
+                             last[0].lr_step))
     before = [span for span in schedule.spans if span.begin < begin]
     # The finish corresponds to the rest of base training, for lr curves.
     base_begin = before[-1].base_end if before else 0.

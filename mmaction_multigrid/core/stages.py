@@ -133,6 +133,3 @@ def bn_group_size(bn_base_size: Optional[int], batch_size: int) -> int:
         batch_size (int): Base batch per GPU.
     """
     return bn_base_size or min(8, batch_size)
-
-
-

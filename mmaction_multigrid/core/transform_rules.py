@@ -50,8 +50,8 @@ class TransformRule:
     decodes: Optional[str] = None
 
     def __post_init__(self) -> None:
-        for key, value, known in (('opens', self.opens,
-                                   (*VIDEO_READERS, 'pims')),
+        for key, value, known in (('opens', self.opens, (*VIDEO_READERS,
+                                                         'pims')),
                                   ('decodes', self.decodes, (*READERS,
                                                              'images'))):
             if value is not None and value not in known:

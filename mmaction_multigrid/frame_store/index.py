@@ -70,9 +70,6 @@ def read_manifest(store: str, where: str = 'frame store') -> Dict[str, Any]:
     return manifest
 
 
-
-
-
 class Index:
     """Read a store through its index, which is mapped into memory.
 

@@ -68,7 +68,7 @@ class Writer:
         # first one, because a clip is stacked to one array.
         self.size = self.size or copy_size(*size, self.short_edge)
         if size != self.size:
-            # INTER_AREA averages pixels: MMAction2's bilinear would alias here.
+            # INTER_AREA averages pixels. Bilinear interpolation would alias.
             frame = cv2.resize(frame, self.size, interpolation=cv2.INTER_AREA)
         jpeg = cv2.imencode('.jpg', frame, self.options)[1].tobytes()
         self.rows.append((self.file.tell(), zlib.crc32(jpeg)))

@@ -16,7 +16,7 @@ from ..config.base import with_pipelines
 from ..core.transform_rules import READERS, find_rule, transform_name
 from ..loading.train_data import build_dataset, clip_path, unwrap_datasets
 
-# A hash of whole videos would read all data once more. These blocks differ even
+# To hash whole videos would read all data once more. These blocks differ even
 # between two encodings of the same video.
 BLOCK = 2**14  # bytes
 BLOCKS = 4  # in a file, and the number of pictures of a folder
