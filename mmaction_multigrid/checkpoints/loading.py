@@ -117,7 +117,7 @@ def _load(read: Callable[..., dict], source: str) -> dict:
                 'its author as you trust a program, set '
                 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1') from None
     print_log(
-        f'{source} is loaded with all code that it names, because '
+        f'{source} is read in full, with all code that it names, since '
         f'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: {reason}',
         logger='current',
         level=logging.WARNING)

@@ -102,8 +102,9 @@ def check_resume(before: Any, now: dict) -> None:
     """
     if not isinstance(before, dict):
         raise ValueError('resume: the checkpoint holds no multigrid schedule '
-                         "(meta['multigrid']), because its run was without "
-                         f'multigrid. {USE_WEIGHTS}')
+                         "(meta['multigrid']): it comes from a run without "
+                         'multigrid or of an earlier version. '
+                         f'{USE_WEIGHTS}')
     # With auto_scale_lr the batch may differ.
     lines = differences({**before, 'batch': None}, {**now, 'batch': None})
     if len(lines) > MAX_LINES:

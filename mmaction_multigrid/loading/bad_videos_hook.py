@@ -90,7 +90,7 @@ class BadVideosHook(Hook):
         raise RuntimeError(
             f'{failed} of {tried} clips that were tried could not be loaded '
             f'({100 * failed / tried:.1f} %), more than '
-            f'BadVideosHook.max_share = {self.max_share:g}; the first: '
+            f'BadVideosHook.max_share = {self.max_share:g}: the first is '
             f'{first}. Check list and folder (`python -m mmaction_multigrid '
             'videos LIST --root FOLDER --out CLEAN` opens all files), or '
             "allow more: custom_hooks = [dict(type='BadVideosHook', "
