@@ -21,16 +21,16 @@ def main(argv: Optional[List[str]] = None) -> int:
     """Run a command.
 
     Args:
-        argv (list[str], optional): Its arguments. Defaults to those of the
-            process.
+        argv (list[str], optional): Command and arguments. Defaults to those
+            of the process.
 
     Returns:
-        int: Exit status; 2, after one line on stderr, for a user's mistake.
+        int: Exit status. 2 means an error, which is one line on stderr.
     """
     parser = Parser(
         prog=PROGRAM,
         description='Multigrid training of video models for MMAction2.',
-        epilog=f'{PROGRAM} COMMAND --help says more of each.')
+        epilog=f'{PROGRAM} COMMAND --help describes a command.')
     parser.add_argument(
         '--debug',
         action='store_true',
@@ -47,6 +47,8 @@ def main(argv: Optional[List[str]] = None) -> int:
         print(*change_lines(), sep='\n', file=sys.stderr)
     try:
         return COMMANDS[args.command].run(args) or 0
+    # Errors of users, with messages for them. Other types are bugs, whose
+    # trace is printed.
     except (ImportError, OSError, TypeError, ValueError) as error:
         if args.debug:
             raise

@@ -1,16 +1,16 @@
 """Check the installed stack, and patch it on import.
 
-Every patch acts once, and only where something is missing or unsafe. Each is a
-line in the log of training, and on stderr with ``--debug`` of the commands.
-``MMACTION_MULTIGRID_LEAVE_STACK=1`` leaves the stack as it is.
+A patch changes something only if it is missing, broken or unsafe. The log of
+training has a line for each change, and ``--debug`` of the commands prints
+these lines to stderr. ``MMACTION_MULTIGRID_LEAVE_STACK=1`` turns patches off.
 """
 
 import importlib.util
 
 from .patches import LEAVE_STACK, PATCHES, is_set, release
 
-# (module, lowest version, what to install). mmcv and mmcv-lite are the same
-# module and overwrite each other, so that this package can require neither.
+# (module, lowest version, command to run). The package cannot require mmcv or
+# mmcv-lite: both install the same module, and one would overwrite the other.
 REQUIREMENTS = (
     ('torch', '1.13', 'pip install torch'),
     ('mmengine', '0.8.0', 'pip install "mmengine>=0.8"'),
@@ -21,7 +21,7 @@ REQUIREMENTS = (
 
 
 def check_requirements() -> None:
-    """Check that the stack is there and new enough.
+    """Check that the stack is installed and new enough.
 
     Raises:
         ImportError: A package is missing or too old; the message holds the

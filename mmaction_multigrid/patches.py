@@ -1,7 +1,7 @@
-"""Patches of the installed stack, each where something in it is broken.
+"""Patches of what is broken in the installed stack.
 
-Each function says in its docstring what fails without it, and adds a sentence
-to :func:`change_lines` where it changed anything.
+The docstring of each function says what fails without it. A function that
+changes something adds a sentence to :func:`change_lines`.
 """
 
 import importlib.util
@@ -19,9 +19,8 @@ _changes: List[str] = []
 
 
 def is_set(variable: str) -> bool:
-    """Check whether an environment variable is on, by torch's rule."""
-    value = os.environ.get(variable, '0')
-    return value.lower() in ('1', 'y', 'yes', 'true')
+    """Check whether an environment variable is on, as torch does."""
+    return os.environ.get(variable, '0').lower() in ('1', 'y', 'yes', 'true')
 
 
 def release(version: str) -> Tuple[int, ...]:
@@ -31,30 +30,26 @@ def release(version: str) -> Tuple[int, ...]:
 
 
 def change_lines() -> List[str]:
-    """List what was changed in the installed stack."""
+    """Describe each change of the installed stack in a line."""
+    # prepare() may run again in a test or notebook.
     return [
         f'mmaction_multigrid: {change} ({LEAVE_STACK}=1 leaves this out)'
         for change in dict.fromkeys(_changes)
     ]
 
 
-def _find_text(package: str, path: str, text: str) -> Optional[bool]:
-    """Look for a text in a file of a package; None: there is no such file."""
-    spec = importlib.util.find_spec(package)
-    file = Path(spec.origin).parent / path if spec and spec.origin else None
-    return text in file.read_text('utf-8') if file and file.exists() else None
-
-
 def patch_missing_drn() -> None:
-    """Stand in for ``mmaction.models.localizers.drn`` where it is missing.
+    """Replace ``mmaction.models.localizers.drn`` by a stub if it is missing.
 
-    Wheel and sdist of mmaction2 1.2.0 leave that package out, so that ``import
+    Wheel and sdist of mmaction2 1.2.0 lack that package, so that ``import
     mmaction.models`` fails (open-mmlab/mmaction2 issue 2714).
     """
-    folder, name = 'models/localizers', 'mmaction.models.localizers.drn'
-    if (name in sys.modules
-            or not _find_text('mmaction', f'{folder}/__init__.py', '.drn')
-            or _find_text('mmaction', f'{folder}/drn/drn.py', '') is not None):
+    name = 'mmaction.models.localizers.drn'
+    # The files are read, because an import would fail.
+    origin = importlib.util.find_spec('mmaction').origin
+    folder = Path(origin).parent / 'models' / 'localizers'
+    if (name in sys.modules or (folder / 'drn' / 'drn.py').exists()
+            or '.drn' not in (folder / '__init__.py').read_text('utf-8')):
         return
     sys.modules[name] = ModuleType(name)
     module = sys.modules[f'{name}.drn'] = ModuleType(f'{name}.drn')
@@ -69,25 +64,28 @@ def patch_multimodal() -> None:
     MMAction2 imports them wherever transformers is installed, and they import
     functions that have moved since, so that ``import mmaction.models`` fails.
     """
-    old = _find_text('transformers', 'modeling_utils.py',
-                     'apply_chunking_to_forward')
-    if old is not False or 'mmaction.models.multimodal' in sys.modules:
+    spec = importlib.util.find_spec('transformers')
+    # mmaction2 1.1 has neither such models nor this module.
+    if (spec is None or 'mmaction.models.multimodal' in sys.modules
+            or not importlib.util.find_spec('mmaction.utils.dependency')):
         return
-    try:
-        from mmaction.utils import dependency
-    except ImportError:  # mmaction2 1.1 has no such models
+    # The file is read, because importing transformers takes seconds.
+    source = Path(spec.origin).with_name('modeling_utils.py')
+    if 'apply_chunking_to_forward' in source.read_text('utf-8'):
         return
+    from mmaction.utils import dependency
     dependency.WITH_MULTIMODAL = False
     _changes.append("mmaction2's multi-modal models do not run with the "
                     'installed transformers and are left out')
 
 
 def patch_checkpoint_loading() -> None:
-    """Have mmengine load checkpoints by :mod:`.checkpoints.loading`.
+    """Make mmengine load checkpoints by :mod:`.checkpoints.loading`.
 
-    From torch 2.6 on ``torch.load`` refuses full checkpoints, and with them
-    every ``--resume``; what mmengine downloads it reads in full. Older torch
-    has no list that could be extended: nothing is changed there.
+    From torch 2.6 on ``torch.load`` refuses the checkpoints that mmengine
+    writes, so that every ``--resume`` fails. Downloads are read in full, which
+    can run any code. Older torch has no list of safe classes that could be
+    extended, and is left as it is.
     """
     import torch
     from mmengine.runner import CheckpointLoader, checkpoint
@@ -95,6 +93,7 @@ def patch_checkpoint_loading() -> None:
     from .checkpoints import loading as checkpoint_loading
     if release(torch.__version__) < (2, 6, 0):
         return
+    # The empty prefix is that of local paths.
     CheckpointLoader.register_scheme(
         prefixes='',
         loader=checkpoint_loading.load_local_checkpoint,
@@ -105,12 +104,12 @@ def patch_checkpoint_loading() -> None:
 
 
 def serve_configs() -> None:
-    """Have mmengine find ``mmaction_multigrid::`` bases in ``.mim``.
+    """Make mmengine find ``mmaction_multigrid::`` configs in ``.mim``.
 
-    mmengine knows the packages of its own family by a list, and asks the
-    installer for their place, which is wrong of an editable one. Such a base
-    is read before ``custom_imports``: this helps tools that import the package
-    first.
+    mmengine has a fixed list of packages that it finds configs of, and asks
+    pip for their folders, which is wrong for an editable installation. It
+    reads the bases of a config before ``custom_imports``, so that this only
+    works in tools that import the package first.
     """
     from mmengine.config import Config
     find, prefix = Config._get_cfg_path, f'{__package__}::'
@@ -128,11 +127,12 @@ def serve_configs() -> None:
 
 
 def patch_numpy_2() -> None:
-    """Let MMAction2's transforms do in numpy 2 what they do in numpy 1.
+    """Make MMAction2's transforms work in numpy 2 as they do in numpy 1.
 
-    ``PoseCompact`` and ``MMCompact`` ask for ``np.Inf``: their module alone
-    gets it. ``ColorJitter`` adds negative ints to 8 bit hues, which numpy 1
-    widens to 16 bit; positive ones wrap around at 256 in both.
+    ``PoseCompact`` and ``MMCompact`` use ``np.Inf``, which is gone.
+    ``ColorJitter`` adds negative integers to 8-bit hues, which numpy 1 widens
+    to 16 bit and numpy 2 refuses. Positive integers wrap around at 256 in both
+    versions.
     """
     import cv2
     import numpy as np
@@ -150,6 +150,7 @@ def patch_numpy_2() -> None:
         return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
 
     ColorJitter.adjust_hue = staticmethod(adjust_hue)
+    # Only this module sees the name. Other code may test numpy for it.
     pose_transforms.np = ModuleType('numpy')
     pose_transforms.np.__getattr__ = lambda name: getattr(np, name)
     pose_transforms.np.Inf = np.inf
@@ -158,10 +159,10 @@ def patch_numpy_2() -> None:
 
 
 def patch_pyav_counts() -> None:
-    """Have ``PyAVInit`` count frames where the header holds no number.
+    """Make ``PyAVInit`` count the frames if the header has no number.
 
-    PyAV says 0 for mkv, webm, ts and h264 files, of which MMAction2 then
-    samples the first frame for each of a clip's.
+    PyAV reports 0 frames for mkv, webm, ts and h264 files, and MMAction2 then
+    uses their first frame for all frames of a clip.
     """
     from mmaction.datasets.transforms import PyAVInit
     open_video = PyAVInit.transform
@@ -178,6 +179,7 @@ def patch_pyav_counts() -> None:
                     'videos whose header does not')
 
 
+# Decoding a whole video takes seconds, and its number of frames stays.
 @lru_cache(maxsize=None)
 def _count_frames(read: Callable[[str], bytes], name: str) -> int:
     import av  # needed for PyAVInit alone

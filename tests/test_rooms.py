@@ -20,7 +20,8 @@ ALLOWED = dict(
     models={'core', *STACK},
     config={'core', 'loading', *STACK},
     frame_store={
-        'core', 'loading', 'config', 'av', 'cv2', 'decord', 'rich', *STACK
+        'core', 'loading', 'checkpoints', 'config', 'av', 'cv2', 'decord',
+        'rich', *STACK
     },
     charades={'core', *STACK},
     profiling={'core', 'config', 'models', 'patches', 'matplotlib', *STACK},

@@ -7,21 +7,40 @@
 config sets ``randomness``, and missing data end a run before it begins.
 """
 
+import random
 import runpy
 from pathlib import Path
 
 import torch.distributed as dist
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.core.transform_rules import type_name
-from mmaction_multigrid.loading.train_data import check_train_data
+from mmaction_multigrid.core.transform_rules import transform_name, type_name
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
 import mmaction
-from mmaction.registry import RUNNERS
+from mmaction.registry import DATASETS, RUNNERS
 
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'tools' / 'train.py'
 SEEDS = ('seed', 'diff_rank_seed', 'deterministic')
+
+
+def check_train_data(cfg: Config) -> None:
+    """Build the train dataset of a resolved config and load one clip.
+
+    Raises:
+        FileNotFoundError, ValueError: The annotation list is wrong.
+        RuntimeError: No file of the list can be loaded.
+    """
+    dataset = (cfg.get('train_dataloader') or {}).get('dataset')
+    if (isinstance(dataset, dict)
+            and transform_name(dataset) == 'MultigridDataset'):
+        scope = cfg.get('default_scope', 'mmaction')
+        with DefaultScope.overwrite_default_scope(scope):
+            built = DATASETS.build(dataset)
+        # A random clip: the first one may crash its decoder, and then no run
+        # with this list would start.
+        built[random.randrange(max(1, len(built)))]
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Charades, which MMAction2 lacks: dataset, labels, multi-label heads.
 
-Not imported with the package: a config names it with ``custom_imports =
-dict(imports=['mmaction_multigrid.charades'])``.
+The package does not import it. A config does, by ``custom_imports =
+dict(imports=['mmaction_multigrid', 'mmaction_multigrid.charades'])``.
 """
 
 from .dataset import CharadesDataset, LabelSampledActions

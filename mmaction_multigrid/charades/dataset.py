@@ -19,11 +19,11 @@ ACTION = rf'\s*c(\d+) {NUMBER} {NUMBER}\s*'  # class, begin and end in seconds
 
 @DATASETS.register_module()
 class CharadesDataset(BaseActionDataset):
-    """Videos of several actions each, with their times.
+    """Dataset of videos with several timed actions each.
 
-    The dataset of Sigurdsson et al., ECCV 2016. A clip's label is a 0/1 tensor
-    of shape (num_classes, ): the actions of the whole video, or of the sampled
-    span after :class:`LabelSampledActions`.
+    It is that of Sigurdsson et al., ECCV 2016. The label of a clip is a 0/1
+    tensor of shape (num_classes, ): the actions of the whole video or, after
+    :class:`LabelSampledActions`, those of the sampled span.
 
     Args:
         ann_file (str): ``Charades_v1_train.csv`` or ``Charades_v1_test.csv``.
@@ -53,6 +53,8 @@ class CharadesDataset(BaseActionDataset):
 
     def load_data_list(self) -> List[dict]:
         """Read the annotation file."""
+        # utf-8-sig: spreadsheets write a byte-order mark, which would become
+        # part of the first column's name.
         with open(self.ann_file, newline='', encoding='utf-8-sig') as file:
             rows = csv.DictReader(file)
             missing = sorted(set(COLUMNS) - set(rows.fieldnames or ()))
@@ -65,9 +67,11 @@ class CharadesDataset(BaseActionDataset):
             ]
 
     def _read(self, row: dict, where: str) -> dict:
+        # csv fills missing columns with None.
         if None in row.values():
             raise ValueError(f'{where}: has fewer columns than line 1')
         name, length = row['id'], row['length']
+        # A path could name files outside of the folder of the videos.
         if not name or name != Path(name).name:
             raise ValueError(
                 f'{where}: id = {name!r} must be the name of a video')
@@ -88,8 +92,7 @@ class CharadesDataset(BaseActionDataset):
     def _read_action(self, text: str, where: str) -> Tuple[int, float, float]:
         found = re.fullmatch(ACTION, text)
         if found:
-            action, begin, end = int(found[1]), float(found[2]), float(
-                found[3])
+            action, begin, end = int(found[1]), *map(float, found.groups()[1:])
             if action < self.num_classes and begin <= end:
                 return action, begin, end
         raise ValueError(f'{where}: actions holds {text!r}, which must be as '
@@ -99,11 +102,12 @@ class CharadesDataset(BaseActionDataset):
 
 @TRANSFORMS.register_module()
 class LabelSampledActions(BaseTransform):
-    """Replace a video's label by the actions of the sampled span.
+    """Replace the label of a video by the actions of the sampled span.
 
-    The span reaches from the first to the last sampled frame; one without an
-    action has a label without a class. Belongs behind the transform that
-    samples frames, in training only: a video is tested on all of its actions.
+    The span is that from the first to the last sampled frame. Without an
+    action in it the label is 0 for all classes. Put this transform behind the
+    one that samples frames, in the train pipeline only: tests use all actions
+    of a video.
 
     Required Keys:
 
@@ -128,6 +132,7 @@ class LabelSampledActions(BaseTransform):
         Returns:
             dict: The result dict.
         """
+        # Annotations are in seconds, and the rate of a file may be unknown.
         seconds = results['length'] / results['total_frames']
         frames = results['frame_inds'] - results.get('start_index', 0)
         first, last = frames.min() * seconds, (frames.max() + 1) * seconds

@@ -1,4 +1,4 @@
-"""Classify clips of several actions."""
+"""Heads that classify clips with several labels."""
 
 from torch import Tensor
 
@@ -10,12 +10,13 @@ class _MultiLabel:
     """Binary cross-entropy of each class, and the maximum over all views."""
 
     def __init__(self, *args, **kwargs) -> None:
+
         defaults = dict(
             loss_cls=dict(type='BCELossWithLogits'), multi_class=True)
         super().__init__(*args, **{**defaults, **kwargs})
 
     def average_clip(self, cls_scores: Tensor, num_segs: int = 1) -> Tensor:
-        """Join the views of each video, as the reference tests Charades.
+        """Merge the views of each video, as the reference tests Charades.
 
         Args:
             cls_scores (Tensor): Logits of shape (N * num_segs, classes).
@@ -24,6 +25,7 @@ class _MultiLabel:
         Returns:
             Tensor: Probabilities of shape (N, classes).
         """
+        # In float32, because the sigmoid saturates in half precision.
         return cls_scores.float().sigmoid().view(-1, num_segs,
                                                  cls_scores.size(-1)).amax(1)
 
@@ -32,8 +34,9 @@ class _MultiLabel:
 class MultiLabelSlowFastHead(_MultiLabel, SlowFastHead):
     """``SlowFastHead`` for several labels per clip, of the same parameters.
 
-    Each class has a binary cross-entropy. In tests, the probability of a class
-    is the largest of all views. Args: as for ``SlowFastHead``.
+    The loss is the binary cross-entropy of each class. In tests, the
+    probability of a class is the largest one of all views. Args: as for
+    ``SlowFastHead``.
     """
 
 
@@ -41,6 +44,7 @@ class MultiLabelSlowFastHead(_MultiLabel, SlowFastHead):
 class MultiLabelI3DHead(_MultiLabel, I3DHead):
     """``I3DHead`` for several labels per clip, of the same parameters.
 
-    Each class has a binary cross-entropy. In tests, the probability of a class
-    is the largest of all views. Args: as for ``I3DHead``.
+    The loss is the binary cross-entropy of each class. In tests, the
+    probability of a class is the largest one of all views. Args: as for
+    ``I3DHead``.
     """

@@ -18,31 +18,42 @@ class AtomicLocalBackend(LocalBackend):
     """``LocalBackend`` that writes files atomically.
 
     mmengine writes a checkpoint under its final name and removes an outdated
-    one before it writes the next. Here a file is written beside its place and
-    renamed, and the outdated one is removed afterwards.
+    one before it writes the next. Here a file is written under a temporary
+    name and renamed, and the outdated one is removed afterwards.
     """
+
+    # Of the class, because mmengine builds a backend per call.
     _outdated: ClassVar[Set[str]] = set()
 
     def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
-        """Write a file, then remove what is outdated.
+        """Write a file, then remove outdated ones.
+
+        Args:
+            obj (bytes): The content.
+            filepath (str or Path): The path.
 
         Raises:
             OSError: The disk is full, for example. The file of that name and
                 the outdated ones stay as they were.
         """
         atomic_write(filepath, obj)
-        # A filename_tmpl without {} gives all checkpoints one name.
+        # A filename_tmpl without {} gives all checkpoints the same name: the
+        # new one must not be removed.
         for path in self._outdated - {os.path.abspath(filepath)}:
             Path(path).unlink(missing_ok=True)
         self._outdated.clear()
 
     def remove(self, filepath: Union[str, Path]) -> None:
-        """Remove a file once the next one is written."""
+        """Mark a file as outdated; :meth:`put` removes it."""
         self._outdated.add(os.path.abspath(filepath))
 
 
 def atomic_write(filepath: Union[str, Path], obj: bytes) -> None:
-    """Write a file beside its place and rename it.
+    """Write a file under a temporary name, and rename it.
+
+    Args:
+        filepath (str or Path): The path; its folder is created.
+        obj (bytes): The content.
 
     Raises:
         OSError: The disk is full, for example. The file of that name stays
@@ -55,15 +66,18 @@ def atomic_write(filepath: Union[str, Path], obj: bytes) -> None:
         with open(part, 'wb') as file:
             file.write(obj)
             file.flush()
+            # Without it, a power failure can leave the new name with no
+            # content.
             os.fsync(file.fileno())
         part.replace(path)
-    except BaseException:
+    except BaseException:  # KeyboardInterrupt and SystemExit as well
         part.unlink(missing_ok=True)
         raise
 
 
 def is_complete(path: Union[str, Path]) -> bool:
-    """Check every part of a checkpoint file by its checksum."""
+    """Check the checksum of each part of a checkpoint file."""
+    # torch writes zip files, which have a CRC-32 for each tensor.
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
@@ -78,7 +92,8 @@ class MultigridCheckpointHook(CheckpointHook):
     Local files are written by :class:`AtomicLocalBackend`.
 
     Args:
-        interval (int, optional): Ignored: a stage sets when to save.
+        interval (int, optional): Unused, because the stages set when to save.
+            It is accepted so that stock settings work.
         **kwargs: As for ``CheckpointHook``.
     """
 
@@ -95,12 +110,14 @@ class MultigridCheckpointHook(CheckpointHook):
         return epoch > start and runner.train_loop.is_eval_epoch(epoch)
 
     def before_run(self, runner) -> None:
-        """Let ``last_checkpoint`` name the newest complete checkpoint.
+        """Make ``last_checkpoint`` name the newest complete checkpoint.
 
-        An automatic resume reads it. The config in a checkpoint is not
-        formatted by yapf, which takes 1 to 3 s for a resolved stock config.
+        An automatic resume starts from the checkpoint that this file names.
         """
+        # mmengine formats the config in each checkpoint by yapf, which takes
+        # 1 to 3 s for a resolved config.
         object.__setattr__(runner.cfg, '_format_python_code', False)
+        # With load_from the user has named the checkpoint.
         resumes = runner._resume and runner._load_from is None
         if resumes and is_main_process():
             self._repair_last_checkpoint(runner)
@@ -115,8 +132,10 @@ class MultigridCheckpointHook(CheckpointHook):
             return
         # With out_dir the checkpoints are not beside last_checkpoint.
         folder = Path(named).parent if named else note.parent
-        names = re.sub('{.*?}', '*', self.filename_tmpl or 'epoch_{}.pth')
-        paths = sorted(folder.glob(names), key=os.path.getmtime)
+        paths = sorted(
+            folder.glob(
+                re.sub('{.*?}', '*', self.filename_tmpl or 'epoch_{}.pth')),
+            key=os.path.getmtime)
         newest = next(filter(is_complete, reversed(paths)), None)
         if newest is not None:
             runner.logger.warning(

@@ -14,14 +14,16 @@ from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
 from ..patches import is_set
 
+# Errors of torch.load at a file that is refused or damaged.
 REASONS = (pickle.UnpicklingError, AttributeError, LookupError, TypeError,
            ValueError)
 
 
 class _DType:
-    """A numpy dtype of numbers or text, by its name alone.
+    """Replacement of a numpy dtype, for numbers and text only.
 
-    The state of numpy's own can have memory taken for Python objects.
+    The pickled state of numpy's class could declare memory to be pointers to
+    Python objects.
     """
 
     def __init__(self, name: str, *options: Any) -> None:
@@ -30,11 +32,12 @@ class _DType:
             raise pickle.UnpicklingError(f'numpy.dtype({name!r:.80})')
 
     def __setstate__(self, state: tuple) -> None:
+        # The only part of the state that a dtype of numbers needs.
         self.value = self.value.newbyteorder(state[1])
 
 
 class _Array:
-    """A numpy array of a :class:`_DType`."""
+    """Replacement of a numpy array whose dtype is a :class:`_DType`."""
 
     def __init__(self, kind: type, *memory: Any) -> None:
         if kind is not _Array:
@@ -42,6 +45,7 @@ class _Array:
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, fortran, memory = state
+        # A copy, because an array over bytes is read-only.
         order = 'F' if fortran else 'C'
         self.value = np.ndarray(
             shape, dtype.value, memory, order=order).copy(order)
@@ -52,7 +56,7 @@ def _scalar(dtype: _DType, memory: bytes) -> np.generic:
 
 
 def _plain(value: Any) -> Any:
-    """Replace :class:`_Array` and :class:`_DType` by those of numpy."""
+    """Replace :class:`_Array` and :class:`_DType` by numpy's objects."""
     if isinstance(value, (_Array, _DType)):
         return value.value
     if isinstance(value, HistoryBuffer):
@@ -65,6 +69,7 @@ def _plain(value: Any) -> Any:
     return tuple(map(_plain, value)) if type(value) is tuple else value
 
 
+# Bound methods are pickled as getattr(owner, name).
 _METHODS = {(owner, name): getattr(owner, name)
             for owner, names in ((HistoryBuffer, ('min', 'max', 'current',
                                                   'mean')),
@@ -74,17 +79,18 @@ _METHODS = {(owner, name): getattr(owner, name)
 
 
 def _getattr(owner: Any, name: str) -> Any:
-    """``getattr`` of the methods that mmengine pickles, by their owners."""
+    """Replace ``getattr``, for the methods that mmengine pickles only."""
     if (owner, name) not in _METHODS:
         raise pickle.UnpicklingError(f'getattr({owner!r:.80}, {name!r:.80})')
     return _METHODS[owner, name]
 
 
-# What mmengine's checkpoints need beside what torch allows.
+# Names in mmengine's checkpoints beside those that torch allows. torch calls
+# the first of each pair in place of what the second names.
 _ALLOWED = [
     *((kind, f'{kind.__module__}.{kind.__qualname__}')
       for kind in (HistoryBuffer, OneCycleParamScheduler, ConfigDict)),
-    # In files of numpy 1 and 2.
+    # numpy 2 renamed its module: checkpoints of both versions load.
     (_Array, 'numpy.core.multiarray._reconstruct'),
     (_Array, 'numpy._core.multiarray._reconstruct'),
     (_scalar, 'numpy.core.multiarray.scalar'),
@@ -97,21 +103,21 @@ _ALLOWED = [
 
 
 def _load(read: Callable[..., dict], source: str) -> dict:
-    """Call a function like ``torch.load``, and explain why it refuses."""
+    """Call a function like ``torch.load``, and explain a refusal."""
     try:
         with torch.serialization.safe_globals(_ALLOWED):
             return _plain(read(weights_only=True))
     except REASONS as error:
-        # To its reason torch adds how to run the file all the same.
+        # torch's message goes on with advice to load the file unsafely.
         reason = str(error.__context__ or error).split('. ')[0].rstrip('.')
         if not is_set('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
             raise pickle.UnpicklingError(
                 f'{source} is refused: {reason}. It is damaged, or names what '
-                'no checkpoint needs and what may run anything: only if you '
-                'trust whoever made it as you trust a program of theirs, set '
+                'no checkpoint needs and what may run anything; if you trust '
+                'its author as you trust a program, set '
                 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1') from None
     print_log(
-        f'{source} is read in full, with whatever that runs, since '
+        f'{source} is read in full, with all code that it names, since '
         f'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: {reason}',
         logger='current',
         level=logging.WARNING)
@@ -122,9 +128,9 @@ def load_local_checkpoint(filename: str, map_location: Any = None) -> dict:
     """Load a checkpoint file by torch's ``weights_only=True``.
 
     Beside what torch allows, the file may name what mmengine writes: arrays,
-    its log history, ``ConfigDict``. With
-    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1`` a file that is refused is read in
-    full, which runs whatever it names.
+    the log history and ``ConfigDict``. With
+    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1`` a refused file is loaded in full,
+    which runs any code that it names.
 
     Args:
         filename (str): Path of a local file; ``~`` is expanded.

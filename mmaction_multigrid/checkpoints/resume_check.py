@@ -1,4 +1,4 @@
-"""Check that a resumed run goes on with its own schedule."""
+"""Check that a resumed run continues with the same schedule."""
 
 import json
 from textwrap import shorten
@@ -13,6 +13,7 @@ from ..core.hook import MultigridHook
 from ..core.lr import MultigridLR
 from ..core.stages import bn_group_size, stages_to_config
 
+# A change of the schedule can differ in dozens of numbers.
 MAX_LINES = 8
 USE_WEIGHTS = (
     "To start from the checkpoint's weights alone, which always works, give "
@@ -21,11 +22,10 @@ USE_WEIGHTS = (
 
 
 def fingerprint(runner, bn_base_size: Optional[int]) -> dict:
-    """Collect the settings that a resumed run must share.
+    """Collect the settings that must not change on a resume.
 
-    Settings that change the speed of training or its output, but not its
-    course, are left out: ``num_workers``, ``eval_freq``, the batches of
-    precise BN, the frame store.
+    Settings that leave the iterations as they are may change: ``num_workers``,
+    ``eval_freq``, ``precise_bn`` and ``grid_store``, for example.
 
     Args:
         runner (Runner): A runner with its loop, optimizer and schedulers.
@@ -53,23 +53,25 @@ def fingerprint(runner, bn_base_size: Optional[int]) -> dict:
         bn_base_size=bn_group_size(bn_base_size, sampler.batch_size),
         accumulative_counts=getattr(runner.optim_wrapper,
                                     '_accumulative_counts', 1))
-    # Makes lists of tuples, as in a checkpoint.
+    # Tuples become lists, as in a fingerprint from a checkpoint, and plain
+    # types pass torch's weights_only.
     return json.loads(json.dumps(settings, default=repr))
 
 
 def flatten(value: Any, where: str = '') -> Dict[str, Any]:
-    """List the values of nested dicts and lists by their places."""
+    """Map the place of each value in nested dicts and lists to the value."""
     if isinstance(value, dict):
         entries = {f'{where}.{key}': entry for key, entry in value.items()}
+    # A list of numbers, such as a shape, is compared as one value.
     elif isinstance(value, list) and any(
             isinstance(entry, (list, dict)) for entry in value):
         entries = {f'{where}[{i}]': entry for i, entry in enumerate(value)}
     else:
         return {where: value}
     return {
-        place: leaf
+        place: inner
         for key, entry in entries.items()
-        for place, leaf in flatten(entry, key).items()
+        for place, inner in flatten(entry, key).items()
     }
 
 
@@ -86,13 +88,13 @@ def differences(before: dict, now: dict) -> List[str]:
 
 
 def check_resume(before: Any, now: dict) -> None:
-    """Refuse a checkpoint of other settings than this run's.
+    """Refuse a checkpoint whose settings differ from those of this run.
 
     The batch is not compared.
 
     Args:
-        before: The checkpoint's fingerprint, or None.
-        now (dict): This run's.
+        before: Fingerprint in the checkpoint, or None.
+        now (dict): Fingerprint of this run.
 
     Raises:
         ValueError: They differ, or the checkpoint has none. The message
@@ -100,26 +102,27 @@ def check_resume(before: Any, now: dict) -> None:
     """
     if not isinstance(before, dict):
         raise ValueError('resume: the checkpoint holds no multigrid schedule '
-                         "(meta['multigrid']). It is of a run without "
-                         'multigrid, or of an earlier version, and its epochs '
-                         f'and lr are not of this schedule. {USE_WEIGHTS}')
+                         "(meta['multigrid']): it comes from a run without "
+                         'multigrid or of an earlier version. '
+                         f'{USE_WEIGHTS}')
+    # With auto_scale_lr the batch may differ.
     lines = differences({**before, 'batch': None}, {**now, 'batch': None})
     if len(lines) > MAX_LINES:
         lines[MAX_LINES:] = [f'and {len(lines) - MAX_LINES} more']
     if lines:
-        listed = '\n  '.join(lines)
         raise ValueError('resume: the checkpoint was trained with other '
                          'settings, and a run cannot change them in its '
-                         f'midst:\n  {listed}\nGo back to what the checkpoint '
-                         f'has to resume it. {USE_WEIGHTS}')
+                         'midst:\n  ' + '\n  '.join(lines) +
+                         '\nRestore the settings of the '
+                         f'checkpoint to resume it. {USE_WEIGHTS}')
 
 
 @HOOKS.register_module()
 class ResumeCheckHook(Hook):
     """Write the schedule into checkpoints, and compare it on a resume.
 
-    ``bn_base_size`` of a resumed run is that of its checkpoint where the
-    config does not set it.
+    If the config does not set ``bn_base_size``, a resumed run uses that of its
+    checkpoint.
     """
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -132,27 +135,29 @@ class ResumeCheckHook(Hook):
         """Refuse to resume with another schedule or joint batch.
 
         Raises:
-            ValueError: The checkpoint is of a run with another schedule, or
-                without multigrid; or the batch of all processes is another
-                one, and ``auto_scale_lr`` is off.
+            ValueError: The checkpoint comes from a run with another schedule
+                or without multigrid, or its batch of all processes differs
+                and ``auto_scale_lr`` is off.
         """
         if not runner._resume or runner._train_loop is None:
             return
-        # The Runner builds them after this hook if a user resumes by hand.
+        # Runner.resume() before train() builds them after this hook only.
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         if runner.param_schedulers is not None:
             runner.param_schedulers = runner.build_param_scheduler(
                 runner.param_schedulers)
         before = checkpoint.get('meta', {}).get('multigrid')
         hook = _multigrid_hook(runner)
+        # Its default follows the batch per GPU, which changes with the number
+        # of processes.
         if (hook.bn_base_size is None and isinstance(before, dict)
                 and is_positive_int(before.get('bn_base_size'))):
             hook.bn_base_size = before['bn_base_size']
         now = fingerprint(runner, hook.bn_base_size)
         check_resume(before, now)
         expected, batch = before['batch'], now['batch']
-        follows = (runner.auto_scale_lr or {}).get('enable', False)
-        if batch != expected and not follows:
+        if batch != expected and not (runner.auto_scale_lr or {}).get(
+                'enable', False):
             raise ValueError(
                 f'train_dataloader.batch_size x processes = {batch}: the '
                 f'checkpoint was trained with {expected}, which the lr is '

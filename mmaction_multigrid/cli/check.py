@@ -1,4 +1,4 @@
-"""Measure a config: time, memory, data workers, warnings."""
+"""Measure time, memory and loading of a config, and print warnings."""
 
 import argparse
 import sys
@@ -13,7 +13,8 @@ from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
 from ..core.stages import bn_group_size
 from ..core.transform_rules import type_name
-from ..profiling.forecast import MeasuredTimes, forecast, workers_needed
+from ..profiling.forecast import (MANY_CLIPS, MeasuredTimes, forecast,
+                                  workers_needed)
 from ..profiling.start_report import data_warnings
 from ..profiling.steps import (StepProfile, load_seconds, profile_steps,
                                schedule_shapes, shape_warnings)
@@ -22,18 +23,18 @@ from .common import (above_zero, add_config, format_time, load_config,
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's own arguments."""
+    """Add the arguments of the command."""
     add_config(parser)
     parser.add_argument(
         '--batch-size',
         type=above_zero(),
         metavar='N',
-        help="base batch; default: the config's, on a CPU no "
-        'more than 2, and times are scaled')
+        help="base batch to measure; default: the config's, at most 2 on a CPU"
+    )
     parser.add_argument(
         '--device',
         default='cuda' if torch.cuda.is_available() else 'cpu',
-        help='where to run')
+        help='device to measure on')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,32 +43,32 @@ def run(args: argparse.Namespace) -> int:
     schedule, _, clips = load_schedule(cfg, args)
     shapes, loader = schedule_shapes(schedule), cfg.train_dataloader
     loads = measure_loading(cfg, shapes)
-    # Of a single clip batch norm may have a single value.
-    limit = 2 if args.device == 'cpu' else loader.batch_size
-    batch_size = args.batch_size or min(limit, loader.batch_size)
+    # A CPU would take minutes per step at a full batch, and times are scaled.
+    # A single clip could leave batch norm with a single value.
+    batch_size = args.batch_size or (min(2, loader.batch_size) if args.device
+                                     == 'cpu' else loader.batch_size)
     profiles = measure_steps(cfg, shapes, batch_size, args.device)
     print_steps(profiles, schedule.base.shape)
     warnings = shape_warnings(schedule, profiles)
-    works = all(profile.works for profile in profiles)
-    scale = loader.batch_size / batch_size
     times = MeasuredTimes(
-        {profile.shape: profile.seconds * scale
-         for profile in profiles},
-        loader.batch_size,
-        loads=loads,
-        workers=loader.get('num_workers', 0))
+        {
+            profile.shape: profile.seconds * loader.batch_size / batch_size
+            for profile in profiles
+        }, loader.batch_size, max(1, (clips or MANY_CLIPS) // args.processes),
+        loads, loader.get('num_workers', 0))
+    counts = [
+        count(schedule, times.batch_size, times.clips)
+        for count in (count_iterations, count_base_iterations)
+    ]
     if clips:
-        share = max(1, clips // args.processes)
-        times = times._replace(clips=share)
-        warnings += data_warnings(
-            shapes, loader.batch_size * args.processes, clips,
-            count_iterations(schedule, loader.batch_size, share),
-            count_base_iterations(schedule, loader.batch_size, share))
+        warnings += data_warnings(shapes, loader.batch_size * args.processes,
+                                  clips, *counts)
     else:
-        print('the dataset is not here: give --clips for the time that it '
-              'takes and the warnings about its size')
+        print('the dataset is not here: give --clips to forecast the time '
+              'and to get warnings about its size')
+    works = all(profile.works for profile in profiles)
     if works:
-        print_forecast(schedule, times, clips)
+        print_forecast(schedule, times, clips, counts)
         needed = workers_needed(schedule, times)
         if needed > times.workers:
             warnings.append('training waits for data; set '
@@ -78,11 +79,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def measure_loading(cfg: Config, shapes: List[Shape]) -> dict:
-    """Measure loading where the data are here; progress goes to stderr."""
+    """Measure loading if the data are here; progress goes to stderr."""
     print('loading', file=sys.stderr)
     try:
         return load_seconds(cfg, shapes)
-    except Exception as error:  # whatever a dataset makes of missing files
+    except Exception as error:  # datasets raise errors of any type
         print(
             f'no clip can be loaded: {type(error).__name__}: {error}',
             file=sys.stderr)
@@ -93,9 +94,9 @@ def measure_steps(cfg: Config, shapes: List[Shape], batch_size: int,
                   device: str) -> List[StepProfile]:
     """Measure training steps; progress goes to stderr."""
     dataset = next(with_pipelines(cfg.train_dataloader.dataset))
-    views = 1  # clips of a video that the dataset yields at once
-    if type_name(dataset.get('type', '')) == 'RepeatAugDataset':
-        views = dataset.get('num_repeats', 4)
+    # RepeatAugDataset yields several clips of a video at once.
+    repeats = type_name(dataset.get('type', '')) == 'RepeatAugDataset'
+    views = dataset.get('num_repeats', 4) if repeats else 1
     profiles = []
     for profile in profile_steps(
             cfg.model,
@@ -117,7 +118,7 @@ def measure_steps(cfg: Config, shapes: List[Shape], batch_size: int,
 
 
 def name_of(profile: StepProfile) -> str:
-    """Describe the batch of a step: clips x frames x crop."""
+    """Return the batch of a step as clips x frames x crop."""
     return ' x '.join(map(str, (profile.clips, *profile.shape[1:])))
 
 
@@ -133,8 +134,8 @@ def print_steps(profiles: List[StepProfile], base_shape: Shape) -> None:
 
 
 def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,
-                   clips: Optional[int]) -> None:
-    """Print the speed-up, and where the time of both runs goes."""
+                   clips: Optional[int], counts: List[int]) -> None:
+    """Print the speed-up, and the parts of the time of both runs."""
     parts = forecast(schedule, times)
     ours, base = parts['total']
     print(f'speed-up: {base / ours:.2f}x at the measured times, '
@@ -146,11 +147,7 @@ def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,
         print(f'forecast for {clips} clips on this device, with '
               f'max_batch_factor = {settings.max_batch_factor}, '
               f'short_cycle = {settings.short_cycle}')
-        iterations = [
-            str(count(schedule, times.batch_size, times.clips))
-            for count in (count_iterations, count_base_iterations)
-        ]
-        print_table(('', 'multigrid', 'base training'), [
-            ('iterations', *iterations), *((name, *map(format_time, seconds))
-                                           for name, seconds in parts.items())
-        ])
+        print_table(('', 'multigrid', 'base training'),
+                    [('iterations', *map(str, counts)),
+                     *((name, *map(format_time, seconds))
+                       for name, seconds in parts.items())])

@@ -15,19 +15,20 @@ from ..config import multigrid_schedule
 from ..config.auto import count_clips
 from ..core.schedule import MultigridSchedule
 
-PIPED_WIDTH = 400  # columns: nothing is cut off
+# Columns of output that is no terminal, where rich would cut cells off.
+PIPED_WIDTH = 400
 
 
 class Parser(argparse.ArgumentParser):
     """Parser that reports a mistake in one line, with exit status 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit with a message."""
+        """Exit with a message, without argparse's usage text."""
         self.exit(2, f'{self.prog}: {message}\n')
 
 
 def above_zero(kind: Callable = int) -> Callable[[str], Any]:
-    """Make the type of an argument that is a number above 0."""
+    """Return an argument type for numbers above 0."""
 
     def number(text: str) -> Any:
         value = kind(text)
@@ -62,8 +63,7 @@ def add_config(parser: argparse.ArgumentParser, clips: bool = True) -> None:
             '--clips',
             type=above_zero(),
             metavar='N',
-            help='clips in the dataset; default: as '
-            'many as it has, where it is here')
+            help='clips in the dataset; default: counted, if it is here')
         parser.add_argument(
             '--processes',
             type=above_zero(),
@@ -78,13 +78,15 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         ValueError: It cannot be read, or has no ``multigrid``.
     """
-    with redirect_stdout(sys.stderr):  # the stream of the logger from now on
+    # A logger keeps the stream that it is created with: stdout is for results.
+    with redirect_stdout(sys.stderr):
         MMLogger.get_current_instance().setLevel('WARNING')
     try:
-        path = Config._get_cfg_path(args.config, '')[0]  # as of a _base_
+        # The method that resolves SCOPE::path in a _base_.
+        path = Config._get_cfg_path(args.config, '')[0]
         cfg = Config.fromfile(path)
         cfg.merge_from_dict(args.cfg_options)
-    except Exception as error:  # a config is code, and may do anything
+    except Exception as error:  # a config is code: any type of error
         raise ValueError(f'{args.config}: cannot be read as a config: '
                          f'{type(error).__name__}: {error}') from error
     if 'multigrid' not in cfg:
@@ -100,13 +102,14 @@ def load_schedule(
     """Compute the schedule of a config.
 
     Returns:
-        tuple: The schedule, the frame interval, and the clips of ``--clips``
-        or else of the train dataset; None where its data are missing.
+        tuple: The schedule, the frame interval or None, and the number of
+        clips: that of ``--clips``, or else that of the train dataset, or None
+        if its list is missing.
 
     Raises:
         TypeError, ValueError: A setting is wrong, or clips cannot be counted.
     """
-    with redirect_stdout(sys.stderr):  # of a dataset that has to be built
+    with redirect_stdout(sys.stderr):  # datasets may print while they load
         clips = args.clips or count_clips(cfg.train_dataloader)
     return (*multigrid_schedule(cfg, clips, args.processes), clips)
 
@@ -116,26 +119,30 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     Args:
         columns (Sequence[str]): Headings. The first column is aligned to the
-            left.
+            left, all others to the right.
         rows (Iterable[Sequence[str]]): Cells.
     """
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        justify = 'right' if table.columns else 'left'
-        table.add_column(column, justify=justify, vertical='bottom')
+        table.add_column(
+            column,
+            justify='right' if table.columns else 'left',
+            vertical='bottom')
     for row in rows:
         table.add_row(*row)
     Console(
         width=None if sys.stdout.isatty() else PIPED_WIDTH,
         markup=False,
         highlight=False,
+        # Names may look like markup or emoji, such as [b] or :cat:.
         emoji=False).print(table)
 
 
 def format_time(seconds: float) -> str:
-    """Write a duration in seconds, minutes or hours, by its size."""
-    unit, size = 's', 1
-    for name, length in (('min', 60), ('h', 3600)):
-        if seconds >= 2 * length:
-            unit, size = name, length
+    """Format a duration in seconds, minutes or hours."""
+    # Below two units the next smaller one says more.
+    unit, size = next(
+        (unit
+         for unit in (('h', 3600), ('min', 60)) if seconds >= 2 * unit[1]),
+        ('s', 1))
     return f'{seconds / size:.{1 if seconds < 100 * size else 0}f} {unit}'

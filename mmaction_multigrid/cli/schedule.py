@@ -1,4 +1,4 @@
-"""Print stages, batches and lr of a multigrid config; needs no dataset."""
+"""Print stages, batches and lr of a multigrid config, without its dataset."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from .common import add_config, load_config, load_schedule, print_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's own arguments."""
+    """Add the arguments of the command."""
     add_config(parser)
     parser.add_argument(
         '--format',
@@ -37,6 +37,7 @@ def print_stages(info: dict, batch_size: int) -> None:
           'batches per GPU: clips x frames x crop')
     rows = []
     for stage in info['stages']:
+        # Printed as in mmengine's log, which counts epochs from 1.
         begin, end = stage['begin'], stage['end']
         rows.append((f'{begin + 1}-{end}', str(stage['lr_step']),
                      ' '.join(f'{factor * batch_size}x{frames}x{crop}'
@@ -48,9 +49,9 @@ def print_stages(info: dict, batch_size: int) -> None:
                                if begin <= epoch < end)))
     print_table(('epochs', 'lr\nstep', 'batches', 'frame\ninterval',
                  'BN\nsplits', 'lr factor'), rows)
-    if info['updates']:
-        print(f'{info["updates"]} iterations; base training has '
-              f'{info["base_updates"]}')
+    if info['iterations']:
+        print(f'{info["iterations"]} iterations; base training has '
+              f'{info["base_iterations"]}')
     print('lr: optim_wrapper.optimizer.lr x lr factor; with another batch '
           'size or number of\nGPUs than the base config is for, change that '
           'lr in proportion, or train with\n--auto-scale-lr')

@@ -1,4 +1,4 @@
-"""Build, check and describe a grid store: small copies of the videos."""
+"""Build, check and describe a frame store: small copies of the videos."""
 
 import argparse
 import os
@@ -25,7 +25,7 @@ VIDEOS = dict(
 
 
 def read_part(text: str) -> Tuple[int, int]:
-    """Read I/N."""
+    """Parse I/N."""
     part, _, parts = text.partition('/')
     if not (part.isdecimal() and parts.isdecimal()
             and 1 <= int(part) <= int(parts)):
@@ -36,14 +36,14 @@ def read_part(text: str) -> Tuple[int, int]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the three commands and their arguments."""
     commands = parser.add_subparsers(metavar='build|check|info', required=True)
-    text = ('write the copies that are missing; goes on where it was broken '
-            'off (exit status 1 if a video could not be copied)')
+    text = ('write the copies that are missing, also after an interruption '
+            '(exit status 1 if a video could not be copied)')
     builder = commands.add_parser('build', help=text)
     builder.set_defaults(action=_build)
     add_build(builder)
     for name, action, text in (('check', _check,
-                                'read every copy: is it what was written? '
-                                '(exit status 1 if one is not)'),
+                                'compare every copy with its checksum '
+                                '(exit status 1 if one is damaged)'),
                                ('info', _info,
                                 'settings, number of videos and disk space')):
         command = commands.add_parser(name, help=text)
@@ -64,39 +64,36 @@ def add_build(builder: argparse.ArgumentParser) -> None:
     add('--root',
         type=Path,
         help="folder of the videos, data_prefix; default: the config's")
-    lists = builder.add_mutually_exclusive_group()
-    lists.add_argument(
-        '--config',
-        help='multigrid config: what its shapes need, '
-        'from what its pipeline reads')
+    add('--config',
+        help='multigrid config, which sets videos, reader and sizes')
     sizes = builder.add_mutually_exclusive_group()
     sizes.add_argument(
         '--sides',
         type=int,
         nargs='+',
-        help="short sides in pixels; default: the config's")
+        help="short edges in pixels; default: the config's")
     sizes.add_argument(
-        '--full', action='store_true', help='the size of the full grid, too')
+        '--full', action='store_true', help='add the size of full clips')
     add('--quality',
         type=int,
         default=90,
-        help='of the JPEGs; default: %(default)s')
+        help='JPEG quality; default: %(default)s')
     add('--frame-stride',
         type=int,
         default=1,
-        help='keep every how many-th frame; default: 1')
+        help='distance of the frames to keep; default: 1')
     add('--processes',
         type=above_zero(),
-        help='side by side; default: one for each CPU')
+        help='number of processes; default: one for each CPU')
     add('--part',
         default=(1, 1),
         type=read_part,
         metavar='I/N',
-        help='only the I-th of N parts, for job arrays')
+        help='copy the I-th of N parts only, for job arrays')
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run one of the three."""
+    """Run one of the three commands."""
     return args.action(args)
 
 
@@ -106,9 +103,10 @@ def _build(args: argparse.Namespace) -> int:
     elif args.sides and args.list:
         cfg = Config(dict(train_dataloader=dict(dataset=VIDEOS)))
     else:
-        raise ValueError('--config is missing, which says which videos and '
-                         'sizes; or give LIST and --sides')
+        raise ValueError('--config is missing, which sets videos and sizes; '
+                         'give it, or LIST and --sides')
     init_default_scope(cfg.get('default_scope') or 'mmaction')
+    # Before the list is read: a wrong setting is found at once.
     settings = store_settings(
         args.sides or short_edges_of(cfg, args.full), args.quality,
         args.frame_stride)
@@ -142,9 +140,10 @@ def _check(args: argparse.Namespace) -> int:
         if error:
             print(error)
             wrong += 1
-    print(f'{len(index.videos)} videos, {copies} copies, {wrong} of them not '
-          'whole' +
-          '; `store build` makes those anew that are removed' * bool(wrong))
+    # A build compares sizes only: damaged copies of the right size stay.
+    print(f'{len(index.videos)} videos, {copies} copies, {wrong} of them '
+          'damaged' +
+          '; remove these and run `store build` again' * bool(wrong))
     return int(wrong > 0)
 
 

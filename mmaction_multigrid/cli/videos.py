@@ -1,4 +1,4 @@
-"""Open every video of a list, and find those that cannot be read."""
+"""Open every video of a list to find those that cannot be read."""
 
 import argparse
 import sys
@@ -12,17 +12,14 @@ from .common import above_zero
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's own arguments."""
+    """Add the arguments of the command."""
     parser.add_argument(
         'list',
         metavar='LIST',
         type=Path,
-        help='annotation file: a video a line, its path first')
+        help='annotation file with one video per line, its path first')
     parser.add_argument(
-        '--root',
-        type=Path,
-        default=Path(),
-        help='folder that the paths are relative to')
+        '--root', type=Path, default=Path(), help='folder of the videos')
     parser.add_argument(
         '--delimiter',
         help='between path and label, as in the dataset; default: white space')
@@ -30,22 +27,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--out',
         metavar='CLEAN',
         type=Path,
-        help='where to write the lines of fine videos, to train on')
+        help='file to write the lines of readable videos to')
     parser.add_argument(
         '--processes',
         type=above_zero(),
         default=1,
-        help='side by side; default: 1')
+        help='number of processes; default: 1')
     parser.add_argument(
         '--timeout',
         type=above_zero(float),
         default=60.,
-        help='seconds that a video may take; default: 60')
+        help='seconds allowed per video; default: 60')
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check a list; a line on stdout for every bad video."""
+    """Check a list, and print a line for each broken video."""
     lines = read_list(args.list)
+    # The first field only, as MMAction2 splits lines: a path has no delimiter.
     paths = [
         video_path(str(args.root / line.strip().split(args.delimiter)[0]))
         for line in lines

@@ -19,7 +19,8 @@ from .pipeline import wrap_pipeline
 from .settings import Settings, section
 
 PACKAGE = 'mmaction_multigrid'
-# Seconds for one batch, after which a decoder that hangs ends training.
+# Seconds to wait for one batch. A decoder that hangs would otherwise stop
+# training without an error, as torch's default is to wait forever.
 LOADER_TIMEOUT = 600
 
 
@@ -31,10 +32,12 @@ def multigrid_schedule(cfg: Config,
 
     Args:
         cfg (Config): The config.
-        clips (int, optional): Clips in the dataset, for ``max_batch_factor =
-            'auto'``. Defaults to None, which means that they are counted.
-        processes (int, optional): Processes that train, for the same.
-            Defaults to None, which means those of the launcher.
+        clips (int, optional): Clips in the dataset, which
+            ``max_batch_factor = 'auto'`` needs. Defaults to None, which means
+            that they are counted.
+        processes (int, optional): Number of processes that train, which
+            ``'auto'`` needs as well. Defaults to None, which means those of
+            the launcher.
 
     Returns:
         tuple: The schedule and the frame interval of the base clips, which
@@ -82,9 +85,10 @@ def apply_multigrid(cfg: Config) -> Config:
             and what is allowed.
     """
     cfg = copy.copy(cfg) if isinstance(cfg, Config) else Config(dict(cfg))
-    # The text of a config in checkpoints cannot hold classes.
-    content = ConfigDict(name_types(cfg.to_dict()))
-    object.__setattr__(cfg, '_cfg_dict', content)
+    # Checkpoints hold the config as text, which cannot hold the classes of a
+    # new-style config.
+    # Config.__setattr__ would make this a key of the config.
+    object.__setattr__(cfg, '_cfg_dict', ConfigDict(name_types(cfg.to_dict())))
     if type_name(cfg.get('runner_type', '')) == 'MultigridRunner':
         cfg.pop('runner_type')
     if 'multigrid' not in cfg:
@@ -119,9 +123,11 @@ def name_types(value: Any) -> Any:
 
 
 def _resolve(cfg: Config) -> None:
-    """Write all that follows from ``multigrid`` into a config."""
+    """Write everything that follows from ``multigrid`` into a config."""
     schedule, _ = multigrid_schedule(cfg)
     base_shape = (schedule.base.num_frames, schedule.base.crop_size)
+    # The length of base training's epochs, which iteration-based lr curves
+    # depend on. The resolved loader no longer has it.
     drop_last = bool(cfg['train_dataloader'].get('drop_last', False))
     cfg['train_dataloader'] = _resolve_dataloader(cfg['train_dataloader'],
                                                   schedule, base_shape)
@@ -145,7 +151,8 @@ def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule,
         raise ValueError('train_dataloader.batch_sampler = '
                          f'{dataloader["batch_sampler"]!r}: multigrid sets '
                          'another one; leave it out of the base config')
-    # A partial batch would have another cost and lr than its shape.
+    # A partial batch would have another cost and lr than its shape, and torch
+    # refuses drop_last beside a batch sampler.
     dataloader.pop('drop_last', None)
     dataloader['batch_sampler'] = dict(
         type='MultigridBatchSampler', stages=stages_to_config(schedule.stages))
@@ -153,6 +160,7 @@ def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule,
     for dataset in with_pipelines(dataloader['dataset']):
         pipeline = dataset['pipeline']
         if settings.grid_store:
+            # By its registered name: frame_store imports config.
             pipeline = TRANSFORMS.get('GridStoreInit').insert(
                 dataset, settings.grid_store, settings.grid_store_full)
         dataset['pipeline'] = wrap_pipeline(pipeline)
@@ -160,6 +168,8 @@ def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule,
         type='MultigridDataset',
         base_shape=base_shape,
         dataset=dict(type='ReplaceBrokenClips', dataset=dataloader['dataset']))
+    # Without workers torch refuses both settings. Workers that are started
+    # anew in each epoch would load nothing across its end.
     if dataloader.get('num_workers', 0):
         dataloader['persistent_workers'] = True
         dataloader.setdefault('timeout', LOADER_TIMEOUT)
@@ -169,8 +179,9 @@ def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule,
 def _drop_scopes(cfg: Config) -> None:
     """Drop ``_scope_`` where mmengine would pass it to a function.
 
-    Dicts that are inherited through ``mmaction::`` have it, and registries
-    remove it. A data loader's functions are called with the dict as it is.
+    Dicts that are inherited through ``mmaction::`` have this key. Registries
+    remove it, but mmengine calls the functions of a data loader with all keys
+    of their dict.
     """
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         loader = cfg.get(name)
@@ -180,7 +191,7 @@ def _drop_scopes(cfg: Config) -> None:
 
 
 def lr_config(schedule: MultigridSchedule, drop_last: bool) -> dict:
-    """Write the lr of a schedule as the config of a scheduler.
+    """Return the config of the scheduler for the lr of a schedule.
 
     Args:
         schedule (MultigridSchedule): The schedule.
@@ -209,6 +220,8 @@ def _resolve_hooks(cfg: Config, schedule: MultigridSchedule,
         relative_cost=round(1 / schedule.predicted_speedup, 4),
         max_batch_factor=settings.max_batch_factor,
         lr_scaling=settings.lr_scaling)
+    # Hooks of equal priority run in this order: batch norms and position
+    # embeddings are converted before StartReportHook describes the model.
     hooks = [
         *section(cfg, 'custom_hooks', kind=list),
         dict(type='MultigridHook', bn_base_size=settings.bn_base_size),
@@ -227,7 +240,8 @@ def _resolve_hooks(cfg: Config, schedule: MultigridSchedule,
                 type='PreciseBNHook',
                 base_shape=base_shape,
                 num_batches=settings.precise_bn))
-    # mmengine's own ``compile`` would compile every iteration anew.
+    # mmengine's own ``compile`` would compile anew at every iteration, see
+    # CompileBackboneHook.
     options = cfg.pop('compile', None)
     if options:
         if options is not True and not isinstance(options, Mapping):
@@ -242,11 +256,12 @@ def _resolve_hooks(cfg: Config, schedule: MultigridSchedule,
 
 def _resolve_default_hooks(hooks: Mapping) -> dict:
     checkpoint = dict(section(hooks, 'checkpoint', 'default_hooks.'))
-    kind = type_name(checkpoint.get('type', 'CheckpointHook'))
     # The base config may have another hook, or save no checkpoints.
-    if kind != 'CheckpointHook' or hooks.get('checkpoint', {}) is None:
+    if (hooks.get('checkpoint', {}) is None or type_name(
+            checkpoint.get('type', 'CheckpointHook')) != 'CheckpointHook'):
         return dict(hooks)
     checkpoint['type'] = 'MultigridCheckpointHook'
+    # The stages set when to save: epochs of base training mean nothing here.
     for key in ('interval', 'by_epoch'):
         checkpoint.pop(key, None)
     return {**hooks, 'checkpoint': checkpoint}

@@ -22,18 +22,20 @@ from .settings import AUTO, Settings, check_count, section
 # Environment variable of a launcher that holds the number of processes.
 PROCESSES = dict(
     pytorch='WORLD_SIZE', slurm='SLURM_NTASKS', mpi='OMPI_COMM_WORLD_SIZE')
-# Optimizers that divide the gradient by its size, for which the square root
-# is the rule (Malladi et al., arXiv 2205.10287).
+# Optimizers that divide the gradient by its running size. For these the lr
+# follows the square root of the batch (Malladi et al., arXiv 2205.10287).
 ADAPTIVE = ('adam', 'lamb', 'adafactor', 'rmsprop', 'lion', 'adagrad',
             'adadelta')
-# No dataset that was tried lost accuracy with so many iterations
-# (docs/fine-tuning.md).
+# No dataset that was tried lost accuracy with this number of iterations
+# (docs/results.md).
 ENOUGH_ITERATIONS = 2000
+# Values of max_batch_factor that 'auto' tries in turn.
 CAPS = (None, 8, 4, 2, 1)
 
 
 def count_processes(cfg: Mapping) -> int:
     """Count the processes that the launcher of a config started."""
+    # The config is resolved before the Runner initializes torch.distributed.
     variable = PROCESSES.get(cfg.get('launcher'), '')
     return int(os.environ.get(variable) or 1)
 
@@ -45,7 +47,8 @@ def count_clips(dataloader: Mapping) -> Optional[int]:
         dataloader (dict): ``train_dataloader`` of a config.
 
     Returns:
-        int, optional: None where their list is not here.
+        int, optional: Number of clips; None if the annotation list is not on
+        this machine.
 
     Raises:
         ValueError: A list is not UTF-8, or a line has no class number.
@@ -64,18 +67,22 @@ def _count(dataloader: Mapping) -> int:
     name = scope.scope_name if scope else 'mmaction'
     with DefaultScope.overwrite_default_scope(name):
         dataset, sampler = dataloader['dataset'], dataloader.get('sampler')
+        # Transforms may need files that are on another machine, such as a
+        # frame store.
         bare = copy.deepcopy(dataset)
         for part in with_pipelines(bare):
             part['pipeline'] = []
         try:
             dataset = build_dataset(bare)
-        except (AssertionError, LookupError):  # it looks at its transforms
+        # Some datasets look for a certain transform in their pipeline.
+        except (AssertionError, LookupError):
             dataset = DATASETS.build(dataset)
         if isinstance(sampler, Mapping):
             sampler = DATA_SAMPLERS.build(
                 dict(sampler), default_args=dict(dataset=dataset, seed=0))
         if not hasattr(sampler, '__len__'):
             return len(dataset)
+        # A sampler has the clips of one process.
         return len(sampler) * get_world_size()
 
 
@@ -87,10 +94,10 @@ def lr_rule(optim_wrapper: Mapping) -> str:
 
 
 def complete_stages(base: BaseTraining, settings: Settings) -> Settings:
-    """Complete the entries of explicit ``stages``.
+    """Complete the entries of explicit ``stages`` by their defaults.
 
     Raises:
-        ValueError: The network does not take a stage's clips.
+        ValueError: The network does not take the clips of a stage.
     """
     grid, stages = make_grid(base, settings), []
     multiples = dict(
@@ -120,14 +127,15 @@ def make_schedule(base: BaseTraining,
     Args:
         base (BaseTraining): The base config's training.
         settings (Settings): The ``multigrid`` settings.
-        base_lr (BaseLR, optional): The base config's lr where that is more
-            than steps. Defaults to None.
+        base_lr (BaseLR, optional): The base config's lr if it is more than
+            steps. Defaults to None, which means steps.
 
     Raises:
         ValueError: The settings leave no epoch, or the network does not take
             the clips of an explicit stage.
     """
     schedule = MultigridSchedule(base, complete_stages(base, settings))
+    # Before the lr: curve_lr follows the spans, which the finish replaces.
     if settings.finish != 'short_cycle':
         schedule = finish_on_full_clips(schedule, settings.finish)
     if base_lr is not None:
@@ -136,7 +144,7 @@ def make_schedule(base: BaseTraining,
 
 
 def enough_iterations(base_iterations: int) -> int:
-    """Return the iterations that training needs, base training's at most."""
+    """Return the iterations that training needs, at most those of base."""
     return min(base_iterations, ENOUGH_ITERATIONS)
 
 
@@ -144,9 +152,10 @@ def auto_settings(base: BaseTraining, settings: Settings, batch_size: int,
                   clips: int) -> Settings:
     """Replace ``max_batch_factor = 'auto'`` by a number.
 
-    It is the largest of no limit, 8, 4, 2 and 1 that keeps enough iterations.
-    With 1 beside a long cycle there is no short one, which could make no
-    batch larger and would only take full clips from the last stage.
+    It becomes the first of None (no limit), 8, 4, 2 and 1 that keeps enough
+    iterations, or 1 if none does. A limit of 1 beside a long cycle also turns
+    the short cycle off, which would then use smaller crops without larger
+    batches, even in the last stage.
 
     Args:
         base (BaseTraining): The base config's training.
@@ -171,20 +180,20 @@ def complete(settings: Settings,
              cfg: Mapping,
              clips: Optional[int] = None,
              processes: Optional[int] = None) -> Settings:
-    """Complete settings by what follows from the config.
+    """Fill in the settings that follow from the config.
 
     Args:
         settings (Settings): The checked ``multigrid`` key.
         base (BaseTraining): The base config's training.
         cfg (Config): The config.
-        clips (int, optional): Clips in an epoch. Defaults to None, which
-            means that they are counted.
-        processes (int, optional): Processes that train. Defaults to None,
-            which means those of the launcher.
+        clips (int, optional): Clips of all processes in an epoch. Defaults
+            to None, which means that they are counted.
+        processes (int, optional): Number of processes that train. Defaults
+            to None, which means those of the launcher.
 
     Raises:
-        ValueError: The batch size is impossible; or ``max_batch_factor`` is
-            ``'auto'``, and the clips cannot be counted.
+        ValueError: The batch size is impossible, or ``max_batch_factor`` is
+            ``'auto'`` and the clips cannot be counted.
     """
     batch_size = section(cfg, 'train_dataloader').get('batch_size')
     check_count('train_dataloader.batch_size', batch_size)
@@ -202,5 +211,6 @@ def complete(settings: Settings,
             f'built here ({type(error).__name__}: {error}); give an '
             'integer or None, or --clips of the commands '
             '`schedule` and `check`') from error
-    share = max(1, clips // (processes or count_processes(cfg)))
-    return auto_settings(base, settings, batch_size, share)
+    # A process has at least one clip, of a sampler that repeats some.
+    return auto_settings(base, settings, batch_size,
+                         max(1, clips // (processes or count_processes(cfg))))

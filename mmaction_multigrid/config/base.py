@@ -1,17 +1,18 @@
-"""Base training, as a stock config describes it."""
+"""Read base training from a stock config."""
 
-from typing import Any, Iterator, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Iterator, Mapping, Optional, Tuple
 
 from ..core.settings import BaseTraining
 from ..core.transform_rules import type_name
+from ..loading.train_data import dataset_configs
 from .base_lr import BaseLR, read_lr
 from .pipeline import read_clip_shape
 from .settings import check_count, section
 
-# Arguments of backbones, and their defaults, whose multiples of frames or
-# pixels the network takes. The slow pathway of SlowFast sees one of
-# resample_rate frames, and its lateral connections fit only then. A
-# transformer would leave out the pixels beyond its last whole patch.
+# Arguments of backbones, with their defaults: clips must have a multiple of
+# their value in frames or pixels. SlowFast's slow pathway takes every
+# resample_rate-th frame, and otherwise its lateral connections do not fit. A
+# transformer would ignore the pixels beyond its last whole patch.
 FRAME_MULTIPLES = dict(
     ResNet3dSlowFast=('resample_rate', 8),
     VisionTransformer=('tubelet_size', 2))
@@ -21,27 +22,15 @@ CROP_MULTIPLES = dict(
     VisionTransformer=('patch_size', 16))
 
 
-class BaseConfig(NamedTuple):
-    """A base config as far as a schedule depends on it.
-
-    Attributes:
-        training (BaseTraining): Clips, epochs and the lr's decays.
-        lr (BaseLR, optional): Its lr where that is more than steps.
-        frame_interval (int, optional): That of its clips, if they have one.
-    """
-    training: BaseTraining
-    lr: Optional[BaseLR]
-    frame_interval: Optional[int]
-
-
 def read_epochs(train_cfg: Mapping) -> int:
     """Read the epochs of an epoch-based ``train_cfg``.
 
     Raises:
         ValueError: It is not epoch-based.
     """
-    by_epoch = train_cfg.get('by_epoch', True)
-    default = 'EpochBasedTrainLoop' if by_epoch else 'IterBasedTrainLoop'
+    # mmengine's Runner chooses the loop in the same way.
+    default = ('EpochBasedTrainLoop'
+               if train_cfg.get('by_epoch', True) else 'IterBasedTrainLoop')
     kind = type_name(train_cfg.get('type', default))
     if kind != 'EpochBasedTrainLoop':
         raise ValueError(f'train_cfg.type = {kind!r}: multigrid trains in '
@@ -51,50 +40,37 @@ def read_epochs(train_cfg: Mapping) -> int:
 
 
 def with_pipelines(dataset: Any) -> Iterator[Mapping]:
-    """Yield the configs of all datasets that have a pipeline."""
-    if isinstance(dataset, Mapping):
-        if (isinstance(dataset.get('pipeline'), (list, tuple))
-                and dataset['pipeline']):
-            yield dataset
-        for key in ('dataset', 'datasets'):
-            yield from with_pipelines(dataset.get(key))
-    elif isinstance(dataset, (list, tuple)):
-        for entry in dataset:
-            yield from with_pipelines(entry)
-
-
-def check_flow(dataset: Mapping) -> None:
-    """Refuse optical flow whose frames are channels of a 2D network.
-
-    Raises:
-        ValueError: They are: FormatShape puts them there.
-    """
-    formats = [
-        step.get('input_format') for step in dataset['pipeline']
-        if type_name(step.get('type')) == 'FormatShape'
-    ]
-    if dataset.get('modality') == 'Flow' and 'NCHW' in formats:
-        raise ValueError("train_dataloader.dataset.modality = 'Flow', with "
-                         "FormatShape.input_format = 'NCHW': the frames of a "
-                         "clip are channels of the network's first "
-                         'convolution, which takes one number of them. '
-                         "Multigrid trains flow in 3D networks ('NCTHW')")
+    """Iterate over the configs of all datasets that have a pipeline."""
+    return (config for config in dataset_configs(dataset)
+            if section(config, 'pipeline', 'dataset.', list))
 
 
 def read_clip(train_dataloader: Mapping) -> Tuple[int, int, Optional[int]]:
     """Read frames, crop and frame interval of a ``train_dataloader``.
 
+    Returns:
+        tuple: Frames, crop in pixels, and frame interval or None.
+
     Raises:
-        ValueError: There is no train pipeline, or a transform without a
-            rule, or clips of several shapes.
+        ValueError: There is no train pipeline, a transform has no rule, the
+            pipelines make clips of several shapes, or clips are optical flow
+            for a 2D network.
     """
+    # Repeated and concatenated datasets have their pipelines further inside.
     found = list(with_pipelines(train_dataloader.get('dataset')))
     if not found:
         raise ValueError('train_dataloader.dataset has no pipeline: multigrid '
                          'needs a base config with a train pipeline')
     clips = {read_clip_shape(dataset['pipeline']) for dataset in found}
     for dataset in found:
-        check_flow(dataset)
+        formats = [step.get('input_format') for step in dataset['pipeline']]
+        if dataset.get('modality') == 'Flow' and 'NCHW' in formats:
+            raise ValueError(
+                "train_dataloader.dataset.modality = 'Flow', with "
+                "FormatShape.input_format = 'NCHW': the frames of a clip are "
+                "channels of the network's first convolution, which takes one "
+                'number of them. Multigrid trains flow in 3D networks '
+                "('NCTHW')")
     if len(clips) > 1:
         raise ValueError('train_dataloader.dataset has pipelines for clips of '
                          'different (frames, crop, interval): '
@@ -104,9 +80,11 @@ def read_clip(train_dataloader: Mapping) -> Tuple[int, int, Optional[int]]:
 
 def read_multiples(backbone: Mapping, num_frames: int,
                    crop_size: int) -> Tuple[int, int]:
-    """Read the multiples of frames and pixels that a network takes.
+    """Read the multiples of frames and pixels that a network needs.
 
-    Where the base clips are no multiple, coarse clips need not be either.
+    Returns:
+        tuple[int, int]: For frames and for pixels. 1 if the base clips are
+        no multiple either.
     """
     kind, found = type_name(backbone.get('type', '')), []
     for size, arguments in ((num_frames, FRAME_MULTIPLES), (crop_size,
@@ -115,21 +93,26 @@ def read_multiples(backbone: Mapping, num_frames: int,
         multiple = backbone.get(name, default)
         check_count(f'model.backbone.{name}', multiple)
         found.append(1 if size % multiple else multiple)
+    # Its first convolution then has a stride of 2 in time.
     if kind == 'UniFormerV2' and backbone.get('temporal_downsample', False):
         found[0] = 1 if num_frames % 2 else 2
     return found[0], found[1]
 
 
-def read_base(cfg: Mapping) -> BaseConfig:
-    """Read the base training of a config.
+def read_base(cfg: Mapping
+              ) -> Tuple[BaseTraining, Optional[BaseLR], Optional[int]]:
+    """Read base training from a config.
+
+    Returns:
+        tuple: Clips, epochs and lr decays; the lr if it is more than steps,
+        else None; the frame interval of the clips, or None.
 
     Raises:
         TypeError, ValueError: The config cannot be trained with multigrid;
             the message says why.
     """
     backbone = section(section(cfg, 'model'), 'backbone', 'model.')
-    kind = type_name(backbone.get('type', ''))
-    if kind == 'C3D':
+    if type_name(backbone.get('type', '')) == 'C3D':
         raise ValueError("model.backbone.type = 'C3D': its first fully "
                          'connected layer takes the features of one clip '
                          'shape; multigrid needs a network that takes clips '
@@ -150,4 +133,4 @@ def read_base(cfg: Mapping) -> BaseConfig:
         frame_multiple=frames,
         crop_multiple=pixels,
         **decays)
-    return BaseConfig(training, lr, interval)
+    return training, lr, interval

@@ -18,11 +18,11 @@ from ..core.transform_rules import type_name
 from .settings import is_number
 
 STEPS = ('MultiStepLR', 'StepLR')
-# Longest schedule that is evaluated epoch by epoch.
+# Schedulers are evaluated epoch by epoch: more would take minutes.
 MAX_EPOCHS = 10**6
-# Iterations of an epoch where the number is unknown, to look at a schedule.
+# Iterations per epoch before a data loader gives the actual number.
 EPOCH_LENGTH = 50
-# Epochs are sums of fractions: a tolerance in iterations.
+# Tolerance in iterations, because epochs are sums of fractions.
 EPS = 1e-6
 
 
@@ -39,7 +39,7 @@ def _step_through(schedulers: Sequence[dict], lrs: Sequence[float],
             default_args=dict(optimizer=optimizer, epoch_length=epoch_length))
         for config in schedulers
     ]
-    optimizer.step()  # else the schedulers warn
+    optimizer.step()  # schedulers warn if they step first
     for done in count(1):
         yield [group['lr'] for group in optimizer.param_groups]
         # Those that count iterations come first, as in the Runner's hook.
@@ -76,16 +76,16 @@ class BaseLR:
         rest = [config for i, config in enumerate(whole) if i != warmup]
         self._warmup_end = 0. if warmup is None else whole[warmup]['end']
         self._last = max_epochs * epoch_length - 1
-        # After the warm-up and before its end: the lr so far, of all groups
-        # in turn, and how it goes on.
+        # With the warm-up, and without it for epochs before its end: the lrs
+        # so far, of all groups in turn, and an iterator over later ones.
         self._histories = [(array('d'), _step_through(part, lrs, epoch_length))
                            for part in (whole, rest)]
 
     def __call__(self, epoch: float, group: int = 0) -> float:
-        """Return the factor of a parameter group at a fractional epoch."""
+        """Return the factor of a group at a fractional epoch."""
         values, following = self._histories[epoch + EPS < self._warmup_end]
-        iteration = int(epoch * self.epoch_length + EPS)
-        i = max(0, min(iteration, self._last)) * len(self.lrs) + group
+        iteration = min(int(epoch * self.epoch_length + EPS), self._last)
+        i = max(0, iteration) * len(self.lrs) + group
         while len(values) <= i:
             values.extend(next(following))
         return values[i] / self.lrs[group] if self.lrs[group] else 0.
@@ -112,7 +112,7 @@ class CurveLR(PiecewiseLR):
         """Compute the factor at an epoch as if there were no warm-up."""
         factor = super().without_warmup(epoch)
         span = next((s for s in self.clock[::-1] if s.begin <= epoch), None)
-        # A stage with a factor of its own is in no span.
+        # No span contains a stage whose factor the user set.
         if span is None or self.points[-1][0] >= span.end <= epoch:
             return factor
         done = ((span.base_end - span.base_begin) *
@@ -129,8 +129,8 @@ class MultigridCurveLR(MultigridLR):
         points (Sequence): (epoch, factor from there on), rising from epoch 0.
         base (dict): ``schedulers``, ``max_epochs`` and ``warmup`` of
             :class:`BaseLR`, and ``drop_last`` of base training's loader.
-        clock (Sequence): (begin, end, begin, end) of spans of epochs, and of
-            the epochs of base training that they stand for.
+        clock (Sequence): (begin, end, base begin, base end) of spans of
+            epochs and of the corresponding epochs of base training.
         **kwargs: As for ``MultigridLR``.
     """
 
@@ -139,13 +139,14 @@ class MultigridCurveLR(MultigridLR):
         self.base = dict(base)
         self._round = floor if self.base.pop('drop_last', False) else ceil
         self.clock = tuple(EpochSpan(*span) for span in clock)
-        self._epoch_length = EPOCH_LENGTH  # until a loop says it
+        self._epoch_length = EPOCH_LENGTH  # until follow() sets it
         super().__init__(optimizer, points, **kwargs)
 
     @cached_property
     def schedules(self) -> List[PiecewiseLR]:
         """list[PiecewiseLR]: The schedule of each parameter group."""
-        # A smallest lr is another share of each group's base lr.
+        # A fixed minimum such as eta_min is another share of each base lr, so
+        # that parameter groups differ.
         lrs = sorted(set(self.base_values))
         base = BaseLR(**self.base, lrs=lrs, epoch_length=self._epoch_length)
         return [
@@ -160,20 +161,20 @@ class MultigridCurveLR(MultigridLR):
         """Take the epoch, and the length of base epochs, from a loop."""
         batches = loop.batch_sampler.num_clips / loop.batch_sampler.batch_size
         self._epoch_length = max(1, self._round(batches))
-        vars(self).pop('schedules', None)  # of another length
+        vars(self).pop('schedules', None)  # cached with another length
         super().follow(loop)
 
 
 def curve_lr(schedule: MultigridSchedule, curve: Callable[[float],
                                                           float]) -> CurveLR:
-    """Make the lr of a schedule that follows base training's.
+    """Return the lr of a schedule that follows the curve of base training.
 
-    It is read at the epoch of base training that an epoch stands for and
-    multiplied by the factor for the stage's batch.
+    It is that of the corresponding epoch of base training, times the factor
+    for the batch of the stage.
     """
-    points = [(span.begin, float(span.lr_factor)) for span in schedule.spans]
     return CurveLR(
-        last_points(points, schedule.max_epochs),
+        last_points([(span.begin, float(span.lr_factor))
+                     for span in schedule.spans], schedule.max_epochs),
         schedule.base.warmup_epochs,
         schedule.base.warmup_factor,
         curve=curve,
@@ -181,10 +182,10 @@ def curve_lr(schedule: MultigridSchedule, curve: Callable[[float],
 
 
 def _check_scheduler(config: Any) -> dict:
-    """Check a scheduler, and name its type in the place of a class.
+    """Check a scheduler, and replace a class by its registered name.
 
     Raises:
-        TypeError, ValueError: It is no scheduler of the lr by epochs.
+        TypeError, ValueError: It is no epoch-based scheduler of the lr.
     """
     if not isinstance(config, Mapping) or 'type' not in config:
         raise TypeError(
@@ -211,25 +212,19 @@ def _check_scheduler(config: Any) -> dict:
     return {**config, 'type': kind if known else config['type']}
 
 
-def _is_warmup(config: Mapping) -> bool:
-    return (config['type'] == 'LinearLR' and config.get('begin', 0) == 0
-            and config.get('end_factor', 1.) == 1.)
-
-
 def _evaluate(schedulers: List[dict], max_epochs: int, base_lr: float,
               warmup: Optional[int],
               epoch_length: int) -> Tuple[BaseLR, List[float]]:
     """Return the lr, and its factor at the start of every epoch.
 
     Raises:
-        ValueError: mmengine refuses a scheduler, or the lr becomes negative
-            or no number.
+        ValueError: mmengine refuses a scheduler, or an lr is impossible.
     """
     try:
         base = BaseLR(schedulers, max_epochs, warmup, [base_lr], epoch_length)
         factors = [base(epoch) for epoch in range(max_epochs)]
         for epoch, factor in enumerate(factors):
-            # Some of mmengine's formulas miss zero by a rounding error.
+            # Some formulas of mmengine miss zero by a rounding error.
             if not isfinite(factor) or factor < -1e-9:
                 raise ValueError(f'the lr is {factor * base_lr!r} at epoch '
                                  f'{epoch}; it must be a number of at least 0')
@@ -251,11 +246,11 @@ def read_lr(schedulers: Any, max_epochs: int,
         base_lr (float): The optimizer's lr.
 
     Returns:
-        tuple: Milestones, decays and warm-up of :class:`BaseTraining`, and
-        the lr where it is more than steps.
+        tuple: Arguments of :class:`BaseTraining` (milestones, decays and
+        warm-up), and the lr if it is more than steps, else None.
 
     Raises:
-        TypeError, ValueError: Multigrid cannot follow it.
+        TypeError, ValueError: Multigrid cannot follow a scheduler.
     """
     if isinstance(schedulers, Mapping):
         schedulers = [schedulers]
@@ -271,16 +266,18 @@ def read_lr(schedulers: Any, max_epochs: int,
     if not is_number(base_lr) or base_lr <= 0:
         raise ValueError('optim_wrapper.optimizer.lr = '
                          f'{base_lr!r}: must be a number above 0')
+    # A linear rise to the base lr from the first epoch on.
     warmup = next(
-        (i for i, config in enumerate(schedulers) if _is_warmup(config)), None)
+        (i for i, config in enumerate(schedulers)
+         if config['type'] == 'LinearLR' and config.get('begin', 0) == 0
+         and config.get('end_factor', 1.) == 1.), None)
     others = [config for i, config in enumerate(schedulers) if i != warmup]
     steps = [config for config in others if config['type'] in STEPS]
     first, found = _read_steps(steps, max_epochs)
     if warmup is not None:
-        config = schedulers[warmup]
         found.update(
-            warmup_epochs=float(config.get('end', max_epochs)),
-            warmup_factor=float(config.get('start_factor', 1 / 3)))
+            warmup_epochs=float(schedulers[warmup].get('end', max_epochs)),
+            warmup_factor=float(schedulers[warmup].get('start_factor', 1 / 3)))
     if len(steps) == len(others) and first == 1.:
         return found, None
     return found, _evaluate(schedulers, max_epochs, float(base_lr), warmup,

@@ -4,12 +4,12 @@ from typing import Optional
 
 from ..core.schedule import MultigridSchedule
 from ..core.shapes import frame_interval_range
-from ..core.stages import bn_group_size, count_batches, num_bn_splits
+from ..core.stages import bn_group_size, count_batches
 
 
 def count_iterations(schedule: MultigridSchedule, batch_size: int,
                      clips: int) -> int:
-    """Count the iterations of one process.
+    """Count the iterations of a schedule, which all processes share.
 
     Args:
         schedule (MultigridSchedule): The schedule.
@@ -23,7 +23,11 @@ def count_iterations(schedule: MultigridSchedule, batch_size: int,
 
 def count_base_iterations(schedule: MultigridSchedule, batch_size: int,
                           clips: int) -> int:
-    """Count the iterations of base training, from the same arguments."""
+    """Count the iterations of base training.
+
+    Args: as for :func:`count_iterations`.
+    """
+    # The stock loader keeps the last, smaller batch of an epoch.
     return schedule.base.max_epochs * -(-clips // batch_size)
 
 
@@ -36,15 +40,14 @@ def describe(schedule: MultigridSchedule,
     Args:
         schedule (MultigridSchedule): The schedule.
         batch_size (int): Base batch per GPU.
-        frame_interval (int, optional): The base config's. Defaults to None,
-            which means that its clips have none.
+        frame_interval (int, optional): Frame interval of the base clips.
+            Defaults to None, which means that they have none.
         clips (int, optional): Clips of one process in an epoch. Defaults to
-            None: then the number of iterations is unknown.
+            None, which leaves the numbers of iterations at None.
     """
     group_size = bn_group_size(schedule.settings.bn_base_size, batch_size)
     stages = []
     for stage in schedule.stages:
-        stage_batch = batch_size * stage.shape.batch_factor
         interval = None if frame_interval is None else list(
             frame_interval_range(frame_interval, schedule.base.num_frames,
                                  stage.shape.num_frames))
@@ -53,14 +56,15 @@ def describe(schedule: MultigridSchedule,
                 begin=stage.begin,
                 end=stage.end,
                 lr_step=stage.lr_step,
-                bn_splits=num_bn_splits(stage_batch, group_size),
+                bn_splits=max(
+                    1, batch_size * stage.shape.batch_factor // group_size),
                 frame_interval=interval,
                 shapes=[list(shape) for shape in stage.shapes]))
-    counts = dict(updates=None, base_updates=None)
+    counts = dict(iterations=None, base_iterations=None)
     if clips:
         counts = dict(
-            updates=count_iterations(schedule, batch_size, clips),
-            base_updates=count_base_iterations(schedule, batch_size, clips))
+            iterations=count_iterations(schedule, batch_size, clips),
+            base_iterations=count_base_iterations(schedule, batch_size, clips))
     return dict(
         max_epochs=schedule.max_epochs,
         predicted_speedup=round(schedule.predicted_speedup, 4),

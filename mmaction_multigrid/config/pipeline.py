@@ -1,4 +1,4 @@
-"""Train pipelines: the shape of their clips, and wrapped transforms."""
+"""Read the clip shape of train pipelines, and wrap their transforms."""
 
 from typing import List, Optional, Sequence, Tuple
 
@@ -13,8 +13,6 @@ def wrap(step: dict) -> dict:
     Raises:
         ValueError: The transform has no rule.
     """
-    if transform_name(step) == 'MultigridTransform':
-        return step
     if not find_rule(step).depends_on_shape:
         return step
     return dict(type='MultigridTransform', transform=step)
@@ -29,8 +27,8 @@ def wrap_pipeline(pipeline: Sequence[dict]) -> List[dict]:
     Raises:
         ValueError: A transform has no rule.
     """
-    # Key points, which decoders of poses return, cannot be cropped
-    # lazily.
+    # Decoders of poses have no `decodes`: key points cannot be cropped
+    # lazily. Without a decoder begin is -1.
     begin = 1 + next(
         (i for i, step in enumerate(pipeline) if find_rule(step).decodes), -2)
     end = begin
@@ -38,7 +36,8 @@ def wrap_pipeline(pipeline: Sequence[dict]) -> List[dict]:
            and 'lazy' not in pipeline[end]):
         end += 1
     fused = pipeline[begin:end] if begin > 0 else []
-    # There must be both something to crop and something to resize.
+    # Fuse crops before it resizes, which saves time only if the pipeline does
+    # both.
     if len({transform_name(step) == 'Resize' for step in fused}) < 2:
         return [wrap(step) for step in pipeline]
     return [
@@ -58,8 +57,8 @@ def read_clip_shape(pipeline: Sequence[dict]
         interval, which is None where there is none.
 
     Raises:
-        ValueError: The pipeline samples no frames, or its clips have no
-            fixed size.
+        ValueError: The pipeline samples no frames, a transform has no rule,
+            or the clips have no fixed size.
     """
     frames = interval = crop = None
     for step in pipeline:
@@ -70,6 +69,7 @@ def read_clip_shape(pipeline: Sequence[dict]
                 interval = step.get(rule.frame_interval, rule.default_interval)
         if rule.crops:
             crop = step.get(rule.pixels[-1])
+        # Transforms after the last crop may change the size again.
         elif name == 'Resize':
             crop = None if step.get('keep_ratio', True) else step['scale']
         elif name in ('RandomRescale', 'RandomResizedCrop'):

@@ -13,7 +13,7 @@ from .apply import apply_multigrid
 
 @RUNNERS.register_module()
 class MultigridRunner:
-    """Build the stock ``Runner`` once its purpose is known.
+    """Build the stock ``Runner`` when it is first used.
 
     :meth:`test` uses the config without ``multigrid``, because the training
     data may be on another machine. Everything else uses the resolved config.
@@ -23,6 +23,7 @@ class MultigridRunner:
     """
 
     def __init__(self, cfg: Config) -> None:
+        # Through vars, because __setattr__ would build the runner.
         vars(self).update(_cfg=copy.deepcopy(cfg), _runner=None, _trains=False)
 
     @classmethod
@@ -39,7 +40,7 @@ class MultigridRunner:
         return self._build(trains=False).test()
 
     def _build(self, trains: bool) -> Runner:
-        """Return a runner that can train, or any runner there is."""
+        """Return the runner; build it anew if it cannot train but must."""
         if self._runner is None or trains and not self._trains:
             cfg = copy.deepcopy(self._cfg)
             if not trains:

@@ -14,16 +14,20 @@ AUTO = 'auto'
 
 
 def is_number(value: Any) -> bool:
-    """Check for a finite real number, which a bool is not."""
+    """Check for a finite real number that is no bool."""
     return (isinstance(value, Real) and not isinstance(value, bool)
             and isfinite(value))
 
 
 def check_count(name: str, value: Any) -> None:
-    """Check for an integer of at least 1.
+    """Check that a value is an integer of at least 1.
+
+    Args:
+        name (str): Name of the value, for the message.
+        value: The value.
 
     Raises:
-        ValueError: It is none; the message names it.
+        ValueError: It is something else.
     """
     if not is_positive_int(value):
         raise ValueError(
@@ -34,17 +38,19 @@ def section(config: Mapping,
             key: str,
             where: str = '',
             kind: type = dict) -> Union[Mapping, Sequence]:
-    """Return a dict or list of a config, an empty one where it has none.
+    """Return a dict or list of a config, or an empty one if it is missing.
 
     Args:
         config (Mapping): A config or a part of one.
-        key (str): The key in it.
-        where (str): Where the part is, for the error. Defaults to ``''``.
+        key (str): Key of the dict or list.
+        where (str): Prefix of the key in the message, such as
+            ``'optim_wrapper.'``. Defaults to ``''``.
         kind (type): ``dict`` or ``list``. Defaults to ``dict``.
 
     Raises:
-        TypeError: It is something else.
+        TypeError: The value is something else.
     """
+    # A config may set a key to None to undo what it inherits.
     value = config.get(key)
     allowed = Mapping if kind is dict else (list, tuple)
     if value is not None and not isinstance(value, allowed):
@@ -58,18 +64,21 @@ class Settings(ScheduleSettings):
 
     Attributes:
         max_batch_factor (int or str, optional): The largest batch factor.
-            ``'auto'``: the largest one that keeps enough iterations, with
-            which there may be no short cycle. Defaults to None, which means
+            ``'auto'`` chooses the largest one that keeps enough iterations,
+            and may turn the short cycle off. Defaults to None, which means
             no limit.
         eval_freq (int): Validations and checkpoints per stage.
-        precise_bn (int): Batches for precise BN at most; 0 turns it off.
-        finish (str or float): ``'short_cycle'``: the last stages are the
-            paper's. ``'full'``: one stage of full clips alone takes the place
-            of the last stages at the full shape, with as many iterations; its
-            lr falls linearly to 1 %, and curves keep their course. A number:
-            the same with this share of all iterations.
-        grid_store (str, optional): Folder of smaller copies of the videos.
-        grid_store_full (bool): Whether full clips are read from there, too.
+        precise_bn (int): The largest number of batches for precise BN; 0
+            turns it off.
+        finish (str or float): With ``'short_cycle'`` the last stages are the
+            paper's. With ``'full'`` one stage of full clips only, with as
+            many iterations, replaces the last stages at the full shape; its
+            lr falls linearly to 1 %, while lr curves stay as they are. A
+            number does the same with this share of all iterations.
+        grid_store (str, optional): Folder of a frame store: smaller copies of
+            the videos.
+        grid_store_full (bool): Whether full clips are read from the frame
+            store, too.
     """
     max_batch_factor: Union[int, str, None] = None
     eval_freq: int = 3
@@ -83,8 +92,8 @@ class Settings(ScheduleSettings):
         """Check the ``multigrid`` dict of a config.
 
         Raises:
-            TypeError, ValueError: With the key, its value and what is
-                allowed.
+            TypeError, ValueError: A key or a value is not allowed. The
+                message names the key, the value and what is allowed.
         """
         if not isinstance(values, Mapping):
             raise TypeError(f'multigrid = {values!r}: must be a dict, as in '
@@ -94,12 +103,15 @@ class Settings(ScheduleSettings):
             if key not in names:
                 raise ValueError(f'multigrid has no key {key!r} (value '
                                  f'{value!r}); allowed are {", ".join(names)}')
+        # None stands for a default of None, and is an error elsewhere.
         checked = {
             key: CHECKS[key](key, value)
             for key, value in values.items()
             if value is not None or getattr(cls, key) is not None
         }
         if 'stages' in checked:
+            # Each stage would otherwise get a short cycle that the user did
+            # not write.
             checked.setdefault('short_cycle', False)
             for key in ('long_cycle_factors', 'epoch_factor', 'cycle_ends',
                         'finish'):
@@ -114,7 +126,7 @@ class Settings(ScheduleSettings):
 
     @property
     def active(self) -> bool:
-        """bool: Whether there is a cycle or a stage."""
+        """bool: Whether the config trains with multigrid at all."""
         return self.long_cycle or self.short_cycle or self.stages is not None
 
 
@@ -130,12 +142,12 @@ class Check:
     """Check of one value.
 
     Attributes:
-        allowed (str): What is allowed, for the error.
-        kind (type): Type of the value. A bool is no number.
-        is_valid (callable): Whether a value of that type is allowed. A list
-            is checked after its entries.
+        allowed (str): Description of what is allowed, for the message.
+        kind (type): Type of the value. A bool does not count as a number.
+        is_valid (callable): Function that returns whether a value of that
+            type is allowed. A list is checked after its entries.
         entry (callable, optional): Check of each entry of a list.
-        word (tuple[str]): A word that is allowed, too.
+        word (tuple[str]): Words that are allowed as well.
     """
     allowed: str
     kind: Union[type, Tuple[type, ...]]
@@ -144,7 +156,7 @@ class Check:
     word: Tuple[str, ...] = ()
 
     def __call__(self, key: str, value: Any) -> Any:
-        """Return the value or raise an error with the key."""
+        """Return the checked value, or raise an error that names the key."""
         if value in self.word:
             return value
         if (not isinstance(value, self.kind)
@@ -154,7 +166,7 @@ class Check:
             self.entry(key, entry) for entry in value)
         if not self.is_valid(checked):
             _fail(key, value, self.allowed)
-        # Numbers of numpy could not be written into a config.
+        # The text of a config cannot hold numbers of numpy.
         convert = {Real: float, Integral: int}.get(self.kind)
         return convert(checked) if convert else checked
 

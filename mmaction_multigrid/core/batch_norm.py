@@ -16,24 +16,28 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class SubBatchNorm(_BatchNorm):
-    """Normalize each of ``num_splits`` groups of clips by itself.
+    """Normalize each of ``num_splits`` groups of clips separately.
 
     It replaces a batch norm and has the same parameters and buffers, so that
     checkpoints load either way. The running statistics are the mean over the
     groups. With one split, and in evaluation, the output is that of the
-    replaced layer, bit for bit. The next smaller number of splits that
-    divides the batch is used.
+    replaced layer, bit for bit. If the splits do not divide the batch, the
+    next smaller number that divides it is used.
 
-    Every k-th clip of an input of five dimensions is in the same group. The
-    rows of other inputs may be the frames of clips: there neighbors are.
+    In an input of five dimensions, a group holds every k-th clip for k
+    groups. In other inputs the rows may be frames of clips, and a group holds
+    neighboring rows.
 
     Attributes:
         num_splits (int): Groups in a batch. Defaults to 1.
         process_group (ProcessGroup, optional): Processes that share the
             statistics of a group. Defaults to None.
         synced (bool): Whether base training computes statistics over all
-            processes.
+            processes. Defaults to False.
     """
+
+    # Class attributes, because a conversion changes __class__ and never calls
+    # __init__.
     num_splits: int = 1
     process_group: Optional['dist.ProcessGroup'] = None
     synced: bool = False
@@ -45,10 +49,13 @@ class SubBatchNorm(_BatchNorm):
             return super().forward(input)
         if self.process_group is not None:
             return self._forward_synced(input)
+        # Precise BN and users may pass batches of other sizes than the
+        # stage's, and F.batch_norm needs groups of equal size.
         splits = min(self.num_splits, input.size(0))
         while input.size(0) % splits:
             splits -= 1
         if splits == 1:
+            # The stock layer, so that the result is the same bit for bit.
             return super().forward(input)
         self._check_input_dim(input)
         # Each group is normalized as channels of its own, in one call of
@@ -58,7 +65,8 @@ class SubBatchNorm(_BatchNorm):
         output = F.batch_norm(
             _split(input, splits), mean, var, _repeat(self.weight, splits),
             _repeat(self.bias, splits), True, self._next_momentum(), self.eps)
-        # F.batch_norm updated the copies in place.
+        # F.batch_norm updated the copies in place. They are None if the layer
+        # has no running statistics.
         if mean is not None:
             self.running_mean.copy_(mean.view(splits, -1).mean(0))
             self.running_var.copy_(var.view(splits, -1).mean(0))
@@ -93,6 +101,8 @@ class SubBatchNorm(_BatchNorm):
         count = values.new_full((1, ), values.numel() / channels)
         # One message for all sums. Processes may hold different counts.
         sums = torch.cat([values.sum(dims), values.square().sum(dims), count])
+        # torch.distributed.nn's version has a backward pass: the gradients of
+        # the statistics are summed over the processes as well.
         sums = all_reduce(sums, group=self.process_group)
         count = sums[-1].detach()
         mean = sums[:channels] / count
@@ -106,12 +116,10 @@ class SubBatchNorm(_BatchNorm):
                                     momentum)
             self.running_var.lerp_(
                 unbiased.to(self.running_var.dtype), momentum)
-        scale = torch.rsqrt(var + self.eps)
+        scale, bias = torch.rsqrt(var + self.eps), 0.
         if self.affine:
-            scale = scale * self.weight
-        shift = -mean * scale
-        if self.affine:
-            shift = self.bias - mean * scale
+            scale, bias = scale * self.weight, self.bias
+        shift = bias - mean * scale
         view = (1, channels, *[1] * (input.dim() - 2))
         output = values * scale.view(view) + shift.view(view)
         return output.to(input.dtype)
@@ -162,6 +170,8 @@ def _join(output: Tensor, splits: int) -> Tensor:
     return output.unflatten(1, (splits, -1)).transpose(0, 1).flatten(0, 1)
 
 
+# Exact types: a subclass may override forward, and a change of its class
+# would drop that silently.
 SUB_CLASSES: Dict[type, type] = {
     nn.BatchNorm1d: SubBatchNorm1d,
     nn.BatchNorm2d: SubBatchNorm2d,
@@ -184,10 +194,10 @@ def _sub_class(module: nn.Module) -> Optional[type]:
 
 
 def named_batch_norms(model: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
-    """Find all batch norms of a model.
+    """Yield the names and modules of all batch norms of a model.
 
-    MMAction2's own ``SubBatchNorm3D`` is found, and not the two batch norms of
-    different width inside.
+    MMAction2's ``SubBatchNorm3D`` counts as one layer. The two batch norms
+    inside of it, which have different widths, are left out.
     """
     inside: Tuple[str, ...] = ()
     for name, module in model.named_modules():
@@ -206,15 +216,16 @@ def unwrap_model(model: nn.Module) -> nn.Module:
 
 
 def convert_sub_batch_norm(model: nn.Module) -> List[SubBatchNorm]:
-    """Turn the batch norms of a model into :class:`SubBatchNorm` in place.
+    """Convert the batch norms of a model to :class:`SubBatchNorm` in place.
 
-    Unknown subclasses of batch norm stay as they are.
+    Unknown subclasses of batch norm stay as they are. Layers that have been
+    converted before are returned as well.
 
     Args:
         model (nn.Module): The model, which keeps its modules and tensors.
 
     Returns:
-        list[SubBatchNorm]: The layers.
+        list[SubBatchNorm]: The converted layers.
     """
     layers = []
     for _, module in named_batch_norms(model):

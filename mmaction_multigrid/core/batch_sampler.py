@@ -16,6 +16,7 @@ TRAIN, PRECISE_BN = 'train', 'precise_bn'
 
 def is_positive_int(value) -> bool:
     """Check for an integer of at least 1."""
+    # bool is a subclass of int in Python.
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
@@ -23,12 +24,12 @@ class RunBatch(NamedTuple):
     """One batch of a run.
 
     Attributes:
-        epoch (int): Its epoch.
-        number (int): Its place in the epoch. The batches of precise BN come
-            after those of training.
+        epoch (int): Epoch of the batch, counted from 0.
+        number (int): Place in the epoch, counted from 0. The batches of
+            precise BN come after those of training.
         purpose (str): ``'train'`` or ``'precise_bn'``.
-        shape (Shape): Shape of its clips.
-        num_clips (int): Number of its clips.
+        shape (Shape): Shape of the clips.
+        num_clips (int): Number of clips.
     """
     epoch: int
     number: int
@@ -46,15 +47,17 @@ class MultigridBatchSampler(Sampler):
     the end of an epoch that fill no batch are dropped, as in the reference
     implementation.
 
-    An iteration is over the current epoch, in items ``(index, shape)``. After
-    :meth:`start_run` it is over all epochs from there to the end of training,
-    in items ``(index, shape, epoch)``, with the batches of precise BN.
+    An iterator yields the batches of the current epoch, as lists of items
+    ``(index, shape)``. After :meth:`start_run` it yields those of all epochs
+    from there to the end of training, with the batches of precise BN, as
+    lists of items ``(index, shape, epoch)``.
 
     Args:
         sampler (Sampler): Sampler of indices; must have a length.
-        batch_size (int): Base batch per GPU.
+        batch_size (int): Base batch per GPU, in clips.
         stages (Sequence[dict]): ``dict(epochs=int, shapes=[(batch factor,
-            frames, crop), ...])`` in order. The last shape is the stage's own.
+            frames, crop), ...])`` in order. The last shape of each is the
+            stage's own.
 
     Raises:
         TypeError: The sampler has no length or no end.
@@ -76,12 +79,16 @@ class MultigridBatchSampler(Sampler):
         self.batch_size = batch_size
         self.stages = stages_from_config(stages)
         self.epoch = 0
+        # MultigridHook sets it, because a resume restores the seed later.
         self.seed = 0
         # Pieces of a batch at most, for a loader that joins them again.
         self.max_pieces = 1
+        # Shape and number of the batches that follow after an epoch.
         self._precise_bn: Dict[int, Tuple[Shape, int]] = {}
         self._run_start: Optional[Tuple[int, int]] = None
         # Fail before training rather than at the first empty epoch.
+        # Shapes take turns from the largest batch on: if that one is full,
+        # the epoch has at least one iteration.
         for stage in self.stages:
             if not self.num_batches(stage.begin):
                 size = batch_size * stage.shapes[0].batch_factor
@@ -153,7 +160,9 @@ class MultigridBatchSampler(Sampler):
         self._run_start = epoch, number
 
     def piece_size(self, num_clips: int) -> int:
-        """Compute the clips of each piece of a batch but the last."""
+        """Compute the clips of a piece of a batch; the last may have fewer."""
+        # Pieces below the base batch would cost more in messages between
+        # processes than they gain.
         return max(self.batch_size, -(-num_clips // self.max_pieces))
 
     def __len__(self) -> int:
@@ -166,6 +175,8 @@ class MultigridBatchSampler(Sampler):
                     yield [(index, batch.shape) for index in indices]
             return
         first, number = self._run_start
+        # One iterator over all epochs: the workers of a DataLoader load ahead
+        # across the end of an epoch only inside of one iterator.
         for epoch in range(first, self.max_epochs):
             for batch, indices in self._iter_epoch(epoch):
                 # A resume may start in the middle of an epoch.

@@ -19,7 +19,7 @@ from .shapes import Shape
 
 
 class ClipShape(NamedTuple):
-    """Shape of a clip beside the base config's.
+    """Shape of a clip, together with the base config's.
 
     Attributes:
         num_frames (int): Frames of the clip.
@@ -56,7 +56,7 @@ def current_epoch() -> int:
 
 @contextmanager
 def clip_shape(shape: ClipShape, epoch: int = -1) -> Iterator[None]:
-    """Load clips of a shape in the context."""
+    """Load clips of a shape inside the ``with`` block."""
     token = _context.set((shape, epoch))
     try:
         yield
@@ -66,10 +66,10 @@ def clip_shape(shape: ClipShape, epoch: int = -1) -> Iterator[None]:
 
 @contextmanager
 def seeded(*numbers: int) -> Iterator[None]:
-    """Seed Python, numpy and torch (CPU) in the context.
+    """Seed Python, numpy and torch (CPU) inside the ``with`` block.
 
-    Outside of data workers, which draw nothing else, the generators are set
-    back afterwards.
+    The generators are restored afterwards, except in data workers, which draw
+    random numbers for nothing else.
 
     Args:
         numbers (int): Integers of at least 0.
@@ -92,16 +92,30 @@ def seeded(*numbers: int) -> Iterator[None]:
             torch.set_rng_state(states[2])
 
 
+class DatasetWrapper:
+    """Base of wrappers with the length and attributes of ``dataset``."""
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getattr__(self, name: str) -> Any:
+        # Copy and pickle ask for attributes before __init__ has set the
+        # dataset, which would recurse without end.
+        if name.startswith('__') or name == 'dataset':
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+
 @DATASETS.register_module()
-class MultigridDataset:
+class MultigridDataset(DatasetWrapper):
     """Load items ``(index, shape)`` from a dataset.
 
     The dataset's pipeline must hold :class:`MultigridTransform`. A plain
     index loads the clip in the base shape. After :meth:`set_epoch` the random
     numbers of a clip follow from seed, epoch and index alone, so that they
     depend neither on the number of workers nor on a resume. An item ``(index,
-    shape, epoch)`` is of that epoch. All other attributes are the wrapped
-    dataset's.
+    shape, epoch)`` uses the random numbers of that epoch. All other
+    attributes are those of the wrapped dataset.
 
     Args:
         dataset (dict or Dataset): The dataset to wrap, which may be a repeat
@@ -120,15 +134,13 @@ class MultigridDataset:
         self.dataset = (
             DATASETS.build(dataset) if isinstance(dataset, dict) else dataset)
         self.base_shape = tuple(base_shape)
-        # Workers are forked once and see new values in shared memory.
+        # Persistent workers are started once, so that they see a later
+        # epoch only in shared memory. -1 means that set_epoch was not called.
         self._clock = torch.full((2, ), -1, dtype=torch.int64).share_memory_()
 
     def set_epoch(self, seed: int, epoch: int) -> None:
-        """Draw a clip's random numbers from ``(seed, epoch, index)``."""
+        """Seed each clip by ``(seed, epoch, index)`` from now on."""
         self._clock[0], self._clock[1] = seed, epoch
-
-    def __len__(self) -> int:
-        return len(self.dataset)
 
     def __getitem__(self, item: Union[int, Tuple[int, Shape],
                                       Tuple[int, Shape, int]]) -> Any:
@@ -139,15 +151,10 @@ class MultigridDataset:
         # Workers load ahead of the epoch that the hook has set.
         if ahead and epoch >= 0:
             epoch, = ahead
+        # The batch factor, shape[0], does not concern a single clip.
         shape = ClipShape(*shape[1:], *self.base_shape)
         with clip_shape(shape, epoch):
             if epoch < 0:
                 return self.dataset[index]
             with seeded(seed, epoch, index):
                 return self.dataset[index]
-
-    def __getattr__(self, name: str) -> Any:
-        # Copy and pickle ask for attributes before __init__.
-        if name.startswith('__') or name == 'dataset':
-            raise AttributeError(name)
-        return getattr(self.dataset, name)

@@ -1,4 +1,4 @@
-"""Hook that keeps dataset and batch norms in step with the epoch."""
+"""Hook that passes the epoch to dataset, sampler and batch norms."""
 
 from functools import lru_cache
 from typing import List, Optional, Tuple
@@ -11,15 +11,16 @@ from mmaction.registry import HOOKS
 from .batch_norm import (SubBatchNorm, convert_sub_batch_norm, set_bn_splits,
                          unwrap_model)
 from .batch_sampler import is_positive_int
-from .stages import Stage, bn_group_size, num_bn_splits
+from .stages import Stage, bn_group_size
 
 
 @HOOKS.register_module()
 class MultigridHook(Hook):
     """Set the epoch of the sampler and the splits of the batch norms.
 
-    It has no state: all follows from the runner's epoch. Its priority is
-    NORMAL, before ``LoggerHook`` (BELOW_NORMAL) reads the scalars.
+    It needs no state in checkpoints, because everything follows from the
+    runner's epoch. Its priority is NORMAL, so that the scalars are set before
+    ``LoggerHook`` (BELOW_NORMAL) logs them.
 
     Args:
         bn_base_size (int, optional): Clips that batch-norm statistics are
@@ -43,18 +44,23 @@ class MultigridHook(Hook):
         """Convert the batch norms and set the sampler's seed.
 
         Raises:
-            TypeError: The train loop is another one.
+            TypeError: The train loop is no ``MultigridTrainLoop``.
         """
         loop = runner.train_loop
         if not hasattr(loop, 'epoch_at'):
             raise TypeError(
                 "MultigridHook needs train_cfg.type = 'MultigridTrainLoop', "
                 f'not {type(loop).__name__}')
+        # Here and not earlier: the model is in DDP and has its weights, and
+        # the change of class leaves both untouched.
         self.layers = convert_sub_batch_norm(unwrap_model(runner.model))
+        # A second call of train() may begin in another stage.
         self._stage = None
         batch_sampler = loop.batch_sampler
         batch_sampler.seed = runner.seed
-        # A resume restores the run's seed after the sampler was built.
+        # A resume restores the run's seed after the sampler was built. With
+        # diff_rank_seed the runner's seed differs between processes, and the
+        # sampler needs the common one that it has.
         if hasattr(batch_sampler.sampler, 'seed') and not getattr(
                 runner, '_randomness_cfg', {}).get('diff_rank_seed', False):
             batch_sampler.sampler.seed = runner.seed
@@ -98,9 +104,8 @@ class MultigridHook(Hook):
 
     def _set_splits(self, base_batch: int, stage: Stage) -> str:
         """Set splits and process groups, and describe them."""
-        batch_size, world_size = base_batch * stage.shape.batch_factor, \
-            get_world_size()
-        done = []
+        batch_size = base_batch * stage.shape.batch_factor
+        world_size, done = get_world_size(), []
         for synced in (False, True):
             layers = [lay for lay in self.layers if lay.synced == synced]
             if not layers:
@@ -125,20 +130,20 @@ class MultigridHook(Hook):
 
 def bn_groups(batch_size: int, clips: int,
               num_processes: int) -> Tuple[int, int]:
-    """Compute how statistics are over ``clips`` clips.
+    """Compute the groups whose statistics are over about ``clips`` clips.
 
     Args:
         batch_size (int): Clips per GPU in the stage's own batch.
         clips (int): Clips that statistics are computed over.
-        num_processes (int): All processes. In one, statistics of a batch
-            below ``clips`` are over the batch.
+        num_processes (int): Number of all processes. A single process with a
+            batch below ``clips`` uses the statistics of its batch.
 
     Returns:
         tuple[int, int]: Splits of the batch, which divide it, and processes
         that share statistics.
     """
-    # The next smaller number that divides the batch.
-    splits = num_bn_splits(batch_size, clips)
+    splits = max(1, batch_size // clips)
+    # The next smaller number that divides the batch, as in SubBatchNorm.
     while batch_size % splits:
         splits -= 1
     return splits, min(num_processes, -(-clips // batch_size))
@@ -158,11 +163,9 @@ def group_ranks(world_size: int, size: int) -> List[List[int]]:
 
 @lru_cache(maxsize=None)
 def _process_group(size: int):
-    """Make the process group of this rank; all ranks must call."""
-    own = None
-    for ranks in group_ranks(get_world_size(), size):
-        # torch requires that every process creates every group.
-        group = dist.new_group(ranks)
-        if get_rank() in ranks:
-            own = group
-    return own
+    """Return the process group of this rank; all ranks must call it."""
+    # torch requires that every process creates every group. The cache keeps
+    # stages from creating the same groups again.
+    groups = [(ranks, dist.new_group(ranks))
+              for ranks in group_ranks(get_world_size(), size)]
+    return next(group for ranks, group in groups if get_rank() in ranks)

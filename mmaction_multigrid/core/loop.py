@@ -19,7 +19,7 @@ from .lr import MultigridLR
 
 
 class RunBatches:
-    """Batches of a run from one iterator over its data loader.
+    """Provide the batches of a run from one iterator over its data loader.
 
     The data workers load the batches in order and continue with those of
     precise BN and of the next epoch while the loop is busy elsewhere.
@@ -38,25 +38,31 @@ class RunBatches:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        # Ends data workers that are not persistent.
+        # The last reference: this ends data workers that are not persistent.
         self._iterator = self._next = None
 
     def take(self, epoch: int, purpose: str = TRAIN) -> Iterator[Any]:
-        """Yield the batches of an epoch that have a purpose.
+        """Yield the batches of an epoch for a purpose.
 
-        The iterator starts anew where other batches came before.
+        The iterator starts anew if it would yield another batch next.
+
+        Args:
+            epoch (int): The epoch.
+            purpose (str): ``'train'`` or ``'precise_bn'``. Defaults to
+                ``'train'``.
         """
         batches = self.sampler.batches(epoch)
         for batch in batches:
             if batch.purpose == purpose:
                 data = self._take_one(batch)
-                # The next epoch follows without a new iterator.
+                # The next epoch follows without a new iterator. This is set
+                # before the yield, after which the caller may stop.
                 if batch is batches[-1]:
                     self._next = (epoch + 1, 0)
                 yield data
 
     def _take_one(self, batch: RunBatch) -> Any:
-        # After a resume, or where the batches of precise BN were left out.
+        # After a resume, or if the batches of precise BN were left out.
         if self._next != batch[:2]:
             self._start(batch)
         data = self._load(batch)
@@ -131,6 +137,7 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
         self.eval_epochs = frozenset(
             epoch for stage in sampler.stages
             for epoch in stage.eval_epochs(eval_freq))
+        # Known in advance, because the batch sampler follows from the epoch.
         self.first_iters = [
             0, *accumulate(map(sampler.num_batches, range(max_epochs)))
         ]
@@ -151,8 +158,10 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
 
     def run(self) -> nn.Module:
         """Train, and validate where a stage asks for it."""
-        # The checkpoint of another batch size counts other iterations.
+        # A checkpoint of another batch size counts other iterations, so that
+        # the epoch alone is taken from it.
         self._iter = self.first_iters[min(self._epoch, self._max_epochs)]
+        # Before the hooks: MultigridHook logs the lr of the first stage.
         for scheduler in self.runner.param_schedulers or []:
             if isinstance(scheduler, MultigridLR):
                 scheduler.follow(self)
@@ -169,26 +178,29 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
     def run_epoch(self) -> None:
         """Train one epoch."""
         self.runner.call_hook('before_train_epoch')
-        # A group of accumulated batches must not reach into the next epoch,
-        # whose batches may be of another stage. The model is only asked for
-        # batch norms, for a warning that the Runner has caused already.
+        # A group of accumulated batches must end with its epoch, because the
+        # next batches may be of another stage. mmengine looks for batch norms
+        # in the model to warn of them, which the Runner has done before: an
+        # empty module avoids a warning per epoch.
         begin, end = self.first_iters[self._epoch:self._epoch + 2]
         self.runner.optim_wrapper.initialize_count_status(
             nn.Module(), 0, end - begin)
         self.runner.model.train()
         for idx, data_batch in enumerate(self.batches.take(self._epoch)):
             if idx == 0:
+                # Not before: a new iterator draws from torch's generator.
                 self._seed()
             self.run_iter(idx, data_batch)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
 
     def _seed(self) -> None:
-        """Seed the random numbers of model and batch by the epoch.
+        """Seed the random numbers of the model, such as dropout, by epoch.
 
-        A resume then needs no state. The data loader draws a number when it
-        starts its workers, so that this comes after the first batch.
+        A resume then needs no state of the generators.
         """
+        # Ranks differ, or all of them would drop the same features. The
+        # factor is a prime that is larger than any number of ranks.
         seed, rank = self.runner.seed, get_rank()
         torch.manual_seed(seed + 1000003 * self._epoch + rank)
         numbers = np.random.SeedSequence(

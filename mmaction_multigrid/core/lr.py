@@ -11,16 +11,17 @@ from mmaction.registry import PARAM_SCHEDULERS
 
 
 class EpochSpan(NamedTuple):
-    """Epochs of a stage, and the epochs of base training they stand for.
+    """Epochs of a stage, and the corresponding epochs of base training.
 
     Attributes:
         begin (float): First epoch.
         end (float): First epoch after the span.
         base_begin (float): Epoch of base training at ``begin``.
         base_end (float): Epoch of base training at ``end``.
-        lr_factor (float): Factor of base training's lr.
-        fixed (bool): Whether it is the factor of the base lr instead, set by
-            the user.
+        lr_factor (float): Factor of base training's lr at these epochs.
+            Defaults to 1.
+        fixed (bool): Whether the user set the factor, which then multiplies
+            the base lr instead. Defaults to False.
     """
     begin: float
     end: float
@@ -37,7 +38,7 @@ class EpochSpan(NamedTuple):
 
 def last_points(points: Sequence[Tuple[float, float]],
                 end: Optional[float] = None) -> Tuple[tuple, ...]:
-    """Sort points and keep the last one of those at the same epoch.
+    """Sort points by epoch, and keep the last one of each epoch.
 
     Args:
         points (Sequence): (epoch, value) pairs.
@@ -54,12 +55,12 @@ class PiecewiseLR:
 
     Attributes:
         points (tuple): (epoch, factor from there on), rising from epoch 0.
-        warmup_epochs (float): Length of the warm-up, which multigrid does
-            not stretch. Defaults to 0.
+        warmup_epochs (float): Length of the warm-up in epochs, which
+            multigrid does not stretch. Defaults to 0.
         warmup_factor (float): Factor at epoch 0. Defaults to 1.
         final (tuple, optional): (epoch, factor) to which the factor changes
             linearly from the last point on. Defaults to None, which means
-            that it stays.
+            that the factor of the last point stays.
     """
     points: Tuple[Tuple[float, float], ...]
     warmup_epochs: float = 0.
@@ -79,11 +80,14 @@ class PiecewiseLR:
         """List (epoch, factor from there on), without the warm-up."""
         if self.final is None:
             return self.points
+        # The lr falls within an epoch as well; once per epoch is enough to
+        # print.
         epochs = range(int(self.points[-1][0]) + 1, int(self.final[0]))
         return [*self.points, *((epoch, self(epoch)) for epoch in epochs)]
 
     def without_warmup(self, epoch: float) -> float:
         """Compute the factor at an epoch as if there were no warm-up."""
+        # Points at this epoch count already: a factor holds from there on.
         i = bisect_right([point[0] for point in self.points], epoch)
         begin, factor = self.points[max(0, i - 1)]
         if self.final is None or i < len(self.points):
@@ -150,7 +154,8 @@ class MultigridLR(_ParamScheduler):
             loop (MultigridTrainLoop): The loop.
         """
         self._epoch_at = loop.epoch_at
-        # A checkpoint of another batch size counts other iterations.
+        # The loop counts iterations by its own batch size, and a checkpoint
+        # of another batch size counts them differently.
         self._global_step = self.last_step = loop.iter
         self._set_values()
 
@@ -160,9 +165,10 @@ class MultigridLR(_ParamScheduler):
         Raises:
             RuntimeError: No loop provides the epoch.
         """
+        # _ParamScheduler.__init__ calls step() once, before there is a loop.
         if self._epoch_at is None and self.last_step >= 0:
             raise RuntimeError('MultigridLR needs train_cfg.type = '
-                               "'MultigridTrainLoop', which tells the epoch")
+                               "'MultigridTrainLoop', which sets the epoch")
         self._global_step += 1
         self.last_step += 1
         self._set_values()
@@ -180,10 +186,12 @@ class MultigridLR(_ParamScheduler):
         ]
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Load the position alone; all else follows from the config."""
+        """Load the position only; the rest follows from the config."""
+        # A resume may change the lr of the optimizer and of later stages.
         self.last_step = self._global_step = state_dict['last_step']
 
     def state_dict(self) -> dict:
-        """Return plain numbers."""
+        """Return the position and the current lr as plain numbers."""
+        # torch's weights_only refuses the functions that mmengine would add.
         names = ('last_step', '_global_step', '_last_value', 'base_values')
         return {name: getattr(self, name) for name in names}

@@ -14,11 +14,12 @@ from .batch_norm import unwrap_model
 from .batch_sampler import PRECISE_BN, is_positive_int
 from .shapes import Shape
 
-# One batch for so many iterations since the evaluation before.
+# One batch per this number of iterations since the previous evaluation, so
+# that precise BN takes at most about 5 % of the time.
 ITERS_PER_BATCH = 20
-# The fewest clips, and the fewest before the last evaluation, whose weights
-# are the result of the run. Training normalizes by statistics of at most 8
-# clips, and those of 32 have half of their error.
+# The smallest number of clips before an evaluation, and before the last one,
+# whose weights are the result of the run. Training normalizes by statistics
+# over at most 8 clips; the error of those over 32 is half as large.
 MIN_CLIPS, MIN_LAST_CLIPS = 32, 200
 
 
@@ -28,12 +29,9 @@ def num_precise_bn_batches(limit: int,
                            last: bool = False) -> int:
     """Compute the number of batches before an evaluation.
 
-    A batch counts as an iteration: it computes a third of one but loads base
-    clips, the most expensive ones.
-
     Args:
-        limit (int): Batches at most.
-        iterations (int): Iterations since the evaluation before.
+        limit (int): The largest number of batches.
+        iterations (int): Iterations since the previous evaluation.
         clips (int): Clips in the base batch of all processes.
         last (bool): Whether it is the last evaluation. Defaults to False.
     """
@@ -42,7 +40,7 @@ def num_precise_bn_batches(limit: int,
 
 
 class PreciseBN:
-    """Replace running statistics by those over several batches.
+    """Replace the running statistics by those over several batches.
 
     The mean is the mean of the batch means. The variance is the mean of the
     batch variances plus the variance of the batch means. Layers in evaluation
@@ -69,7 +67,10 @@ class PreciseBN:
 
     @contextmanager
     def collect(self) -> Iterator[None]:
-        """Collect in the context and write at its end, unless it fails."""
+        """Collect inside the ``with`` block, and write the result at its end.
+
+        After an error the layers have the statistics that they had before.
+        """
         # A failed collection must not leave half of the statistics behind.
         saved = [(layer.momentum, getattr(layer, 'num_splits',
                                           1), layer.running_mean.clone(),
@@ -86,9 +87,9 @@ class PreciseBN:
                 device=layer.running_mean.device) for layer in self.layers
         ]
         for layer in self.layers:
-            # Makes the running statistics those of the last batch, as a
-            # whole: a stage's splits would leave groups that are too small
-            # to have a variance between clips.
+            # With momentum 1 the running statistics are those of the last
+            # batch. The batch is not split, because groups of few clips would
+            # miss the variance between clips.
             layer.momentum, layer.num_splits = 1., 1
         written = False
         try:
@@ -116,6 +117,7 @@ class PreciseBN:
     def _write(self) -> None:
         for layer, sums in zip(self.layers, self._sums if self.count else ()):
             sums /= self.count
+            # Each process has seen other clips, and as many batches.
             if get_world_size() > 1:
                 all_reduce(sums, 'mean')
             mean, square, var = sums
@@ -126,7 +128,9 @@ class PreciseBN:
 
 @contextmanager
 def averaged_weights(runner) -> Iterator[None]:
-    """Give the model the averaged weights of an ``EMAHook`` in the context."""
+    """Use the averaged weights of an ``EMAHook`` inside the ``with`` block."""
+    # The hook swaps the two models in before_val_epoch and swaps them back in
+    # after_val_epoch. No validation happens here.
     hooks = [hook for hook in runner.hooks if isinstance(hook, EMAHook)]
     for hook in hooks:
         hook.before_val_epoch(runner)
@@ -136,7 +140,9 @@ def averaged_weights(runner) -> Iterator[None]:
         for hook in hooks:
             hook.after_val_epoch(runner)
     for hook in hooks:
-        # Else the swap takes the statistics along.
+        # By default the hook swaps parameters only, and checkpoints hold the
+        # buffers of the averaged model. With update_buffers the swap has
+        # taken the new statistics along.
         if not hook.ema_model.update_buffers:
             for average, buffer in zip(hook.ema_model.module.buffers(),
                                        hook.src_model.buffers()):
@@ -154,8 +160,8 @@ class PreciseBNHook(Hook):
 
     Args:
         base_shape (tuple[int, int]): Frames and crop of the base config.
-        num_batches (int): Batches of the base batch size at most. Defaults
-            to 200.
+        num_batches (int): The largest number of batches, of the base batch
+            size. Defaults to 200.
 
     Raises:
         ValueError: ``num_batches`` is impossible.
@@ -173,7 +179,7 @@ class PreciseBNHook(Hook):
         self.num_batches = num_batches
 
     def before_train(self, runner) -> None:
-        """Add the batches to those of the run."""
+        """Add the batches of precise BN to those of the run."""
         model = unwrap_model(runner.model)
         model.train()
         if not PreciseBN(model).layers:
@@ -197,6 +203,8 @@ class PreciseBNHook(Hook):
         with torch.no_grad(), averaged_weights(runner), precise_bn.collect():
             for data in loop.batches.take(runner.epoch, PRECISE_BN):
                 with runner.optim_wrapper.optim_context(model):
+                    # Mode 'loss' runs all layers that training runs, those of
+                    # auxiliary heads included.
                     data = model.data_preprocessor(data, True)
                     model._run_forward(data, mode='loss')
                 precise_bn.update()

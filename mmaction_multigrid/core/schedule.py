@@ -8,15 +8,16 @@ from .settings import EPS, BaseTraining, ScheduleSettings
 from .shapes import Shape, ShapeGrid, mean_batch_factor
 from .stages import Stage
 
-# Ends of the long cycles, as shares of training, of a base schedule that has
-# no decay points.
+# Ends of the long cycles, as shares of training, if the lr of the base config
+# has no decays. They are near those of the reference's Kinetics-400 schedule,
+# which decays at 94, 154 and 196 of 239 epochs.
 CYCLE_ENDS = (1 / 3, 2 / 3, 5 / 6)
 # The lr follows the batch factor to this power.
 LR_EXPONENTS = dict(linear=1., sqrt=0.5, none=0.)
 
 
 def make_grid(base: BaseTraining, settings: ScheduleSettings) -> ShapeGrid:
-    """Make the grid of all shapes of a schedule."""
+    """Return the grid of all shapes of a schedule."""
     listed = settings.batch_factors
     return ShapeGrid(
         base.shape,
@@ -35,17 +36,18 @@ class MultigridSchedule:
 
     Args:
         base (BaseTraining): The base config's training.
-        settings (ScheduleSettings, optional): Defaults to the paper's.
+        settings (ScheduleSettings, optional): The settings. Defaults to the
+            paper's.
 
     Attributes:
-        stages (tuple[Stage]): In order, without gaps; none is empty.
+        stages (tuple[Stage]): Stages in order, without gaps; none is empty.
         dropped (int): Number of stages that were too short to have an epoch.
-        spans (list[EpochSpan]): Map of the epochs to base training's.
+        spans (list[EpochSpan]): Map of the epochs to those of base training.
         lr (PiecewiseLR): Factor of the base lr at a fractional epoch.
 
     Raises:
-        ValueError: The settings leave no epoch, or an explicit stage does
-            not fit the network.
+        ValueError: The settings leave no epoch, or ``batch_factors`` lack a
+            shape.
 
     Examples:
         >>> base = BaseTraining(32, 224, 239, (94, 154, 196))
@@ -60,8 +62,8 @@ class MultigridSchedule:
         self.base = base
         self.settings = settings = settings or ScheduleSettings()
         if isinstance(settings.max_batch_factor, str):
-            raise ValueError("multigrid.max_batch_factor = 'auto': has to be "
-                             'an integer or None here')
+            raise ValueError("multigrid.max_batch_factor = 'auto': must be an "
+                             'integer or None here')
         self.grid = make_grid(base, settings)
         if settings.stages is not None:
             stages, points = self._explicit()
@@ -92,14 +94,14 @@ class MultigridSchedule:
         limited = tuple(
             s._replace(batch_factor=min(s.batch_factor, limit))
             for s in shapes)
-        # Smaller batches than those of equal cost: iterations and computing
-        # differ from here on.
+        # Smaller batches than those of equal cost: an iteration costs less
+        # than a base iteration, so that iterations and cost differ.
         if limited != shapes:
             cost = sum(a.batch_factor / b.batch_factor
                        for a, b in zip(limited, shapes))
-            saving = sum(s.batch_factor for s in limited) / cost
+            reduction = sum(s.batch_factor for s in limited) / cost
             return Stage(begin, end, limited, mean_batch_factor(limited),
-                         lr_step, saving)
+                         lr_step, reduction)
         # Lengths of the user's own stages need not follow the reference.
         if self.settings.stages is not None:
             average = mean_batch_factor(shapes)
@@ -113,7 +115,11 @@ class MultigridSchedule:
         return stage.shape.batch_factor**exponent
 
     def _long_cycle(self) -> Tuple[List[Stage], list]:
-        """Follow the reference implementation, operation by operation."""
+        """Follow the reference implementation, operation by operation.
+
+        Floating-point sums depend on the order, and stage ends are rounded
+        from them.
+        """
         base, settings = self.base, self.settings
         by_decays = bool(base.milestones) and settings.cycle_ends is None
         steps = [0, *base.milestones] if by_decays else [
@@ -127,11 +133,11 @@ class MultigridSchedule:
                 epochs = (end - begin) * weight / sum(w for _, _, w in cycle)
                 iterations += epochs / weight
                 pieces.append((lr_step, shape, crop, epochs))
-        # The last lr step is fine-tuning at the full shape, which saves the
-        # same share of iterations.
-        saving = steps[-1] / iterations
+        # The last lr step is fine-tuning at the full shape. Its length saves
+        # the same share of iterations as the long cycles.
+        reduction = steps[-1] / iterations
         shape, crop, weight = self._weigh((1., 1.))
-        epochs = (base.max_epochs - steps[-1]) / saving * weight
+        epochs = (base.max_epochs - steps[-1]) / reduction * weight
         pieces.append((len(steps) - 1, shape, crop, epochs))
         stretch = base.max_epochs * settings.epoch_factor / sum(
             piece[-1] for piece in pieces)
@@ -146,6 +152,7 @@ class MultigridSchedule:
             for begin, end, (lr_step, shape, crop,
                              _) in zip([0, *ends], ends, pieces)
         ]
+        # Unrounded, so that the lr follows base training exactly.
         base_ends = list(accumulate(piece[-1] for piece in pieces))
         self._map_epochs(stages, [*base_ends[:-1], base.max_epochs])
         return stages, (
@@ -153,10 +160,11 @@ class MultigridSchedule:
 
     def _weigh(self, factors: Tuple[float,
                                     float]) -> Tuple[Shape, float, float]:
-        """Return a shape, its crop before rounding, and its epochs' weight.
+        """Return a shape, its crop before rounding, and its weight in epochs.
 
-        Stage ends do not depend on ``short_cycle_reference``, which changes
-        the batches inside a stage alone.
+        The weight is always that of the 'default' reference crop:
+        ``short_cycle_reference`` changes the batches of a stage and not its
+        length.
         """
         shape, crop = (self.grid.scale(factors),
                        self.base.crop_size * factors[1])
@@ -164,11 +172,12 @@ class MultigridSchedule:
         return shape, crop, weight
 
     def _step_points(self, stages: Sequence[Stage]) -> list:
-        """Decay where a long cycle ends and in the midst of fine-tuning."""
+        """Decay where a long cycle ends and halfway through fine-tuning."""
         *cycles, tuning = stages
         points = [(stage.begin,
                    self.base.decay(stage.lr_step) * self.lr_factor(stage))
                   for stage in cycles]
+        # Fine-tuning starts at the lr of the step before, as in the paper.
         middle = (tuning.begin + tuning.end) // 2
         return [
             *points, (tuning.begin, self.base.decay(tuning.lr_step - 1)),
@@ -179,7 +188,7 @@ class MultigridSchedule:
         """Stretch base training by ``epoch_factor``, at the full shape."""
         base, factor = self.base, self.settings.epoch_factor
         max_epochs = int(base.max_epochs * factor)
-        # The reference cuts fractions of epochs off here.
+        # The reference truncates here, while it rounds in the long cycle.
         begins = [
             min(int(step * factor), max_epochs)
             for step in (0, *base.milestones)
@@ -193,7 +202,7 @@ class MultigridSchedule:
         return stages, [(s.begin, base.decay(s.lr_step)) for s in stages]
 
     def _explicit(self) -> Tuple[List[Stage], list]:
-        """Follow ``stages``, to whose length base training is stretched."""
+        """Follow ``stages``; base training is stretched to their length."""
         entries, stages, begin = self.settings.stages, [], 0
         stretch = self.base.max_epochs / sum(e['epochs'] for e in entries)
         for entry in entries:
@@ -216,12 +225,14 @@ class MultigridSchedule:
         """Set :attr:`spans`.
 
         Args:
-            stages (Sequence[Stage]): In order, empty ones too.
+            stages (Sequence[Stage]): Stages in order, with empty ones.
             base_ends (Sequence[float]): Epoch of base training at which each
                 stage ends.
             lr_factors (Sequence): Factor of the base lr of each stage, where
                 the user sets one.
         """
+        # Of stages that begin at the same epoch, all but the last are empty:
+        # a dict keeps the last.
         fixed = dict(zip((stage.begin for stage in stages), lr_factors))
         factors = {stage.begin: self.lr_factor(stage) for stage in stages}
         ends = last_points([(0, 0.),
@@ -229,14 +240,15 @@ class MultigridSchedule:
                               for stage, base_end in zip(stages, base_ends))])
         self.spans = []
         for (begin, base_begin), (end, base_end) in zip(ends, ends[1:]):
-            own = fixed.get(begin)
+            factor = fixed.get(begin)
+            is_fixed = factor is not None
             self.spans.append(
                 EpochSpan(begin, end, base_begin, base_end,
-                          factors[begin] if own is None else float(own), own
-                          is not None))
+                          float(factor) if is_fixed else factors[begin],
+                          is_fixed))
 
     def _span_points(self) -> list:
-        """Decay at the epochs that stand for base training's milestones."""
+        """Decay at the epochs that correspond to the base milestones."""
         base, points = self.base, []
         for span in self.spans:
             if span.fixed:
@@ -252,7 +264,9 @@ class MultigridSchedule:
         return points
 
     def _min_base_epochs(self) -> int:
-        """Count epochs of base training of which one is left."""
+        """Compute the fewest epochs of base training that leave one."""
+        # The long cycle rounds, and Python rounds 0.5 to 0; else the epochs
+        # are truncated.
         factor = self.settings.epoch_factor
         least = 0.5 + EPS if self.settings.long_cycle else 1.
         epochs = int(least / factor)
@@ -267,7 +281,7 @@ class MultigridSchedule:
     def predicted_speedup(self) -> float:
         """float: Computing of base training over that of the schedule."""
         return self.base.max_epochs / sum(
-            stage.epochs / (stage.saving or stage.average_batch_factor)
+            stage.epochs / (stage.cost_reduction or stage.average_batch_factor)
             for stage in self.stages)
 
     @property

@@ -1,4 +1,4 @@
-"""What a schedule is made from: base training and settings."""
+"""Input of a schedule: base training and settings."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -6,7 +6,7 @@ from typing import Optional, Tuple, Union
 
 from .shapes import Shape
 
-# Epochs are sums of fractions: a tolerance for comparing them.
+# Float tolerance for comparing epochs, which are sums of fractions.
 EPS = 1e-9
 
 
@@ -49,6 +49,7 @@ class BaseTraining:
 
     def decay(self, count: int) -> float:
         """Compute the factor of the lr after ``count`` milestones."""
+        # Schedulers that overlap decay by different factors, hence a tuple.
         if isinstance(self.gamma, tuple):
             return (1., *self.gamma)[count]
         return self.gamma**count

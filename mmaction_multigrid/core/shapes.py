@@ -18,7 +18,7 @@ class Shape(NamedTuple):
 
 
 def round_to(value: float, multiple: int) -> int:
-    """Round to the nearest multiple, at least to the first."""
+    """Round to the nearest multiple that is above 0."""
     return multiple * max(1, int(round(value / multiple)))
 
 
@@ -42,13 +42,14 @@ def frame_interval_range(frame_interval: int, base_frames: int,
     Returns:
         tuple[int, int]: The smallest and the largest interval, inclusive.
     """
+    # Fewer frames cover the same time with a longer interval.
     longest = frame_interval * max(1, base_frames // num_frames)
     return frame_interval, longest
 
 
 @dataclass(frozen=True)
 class ShapeGrid:
-    """All shapes that a base shape has on coarser grids.
+    """All coarser shapes of a base shape.
 
     Attributes:
         base (Shape): The base config's shape.
@@ -77,7 +78,7 @@ class ShapeGrid:
         return max(1, int(round(float(cost) / clip_cost)))
 
     def batch_factor(self, num_frames: int, crop_size: int) -> int:
-        """Look a batch factor up, or compute it from the cost.
+        """Return the listed batch factor, or else the one of equal cost.
 
         Raises:
             ValueError: The shape is missing in ``batch_factors``.
@@ -109,10 +110,12 @@ class ShapeGrid:
         shapes = []
         num_frames = stage_shape.num_frames
         for crop in self._short_crops(stage_shape, reference):
+            # A short-cycle crop may exceed that of a coarse stage.
             crop_size = min(
                 round_to(crop, self.crop_multiple), stage_shape.crop_size)
             if self.batch_factors is None:
-                # Relative to the stage's batch, which is rounded already.
+                # Relative to the stage's batch, which is rounded already: the
+                # reference rounds twice.
                 ratio = (stage_shape.crop_size / crop_size)**2
                 factor = stage_shape.batch_factor * max(1, int(round(ratio)))
             else:

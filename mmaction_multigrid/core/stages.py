@@ -21,16 +21,16 @@ class Stage:
             schedule counts it. Defaults to 1.
         lr_step (int): Decays of the base schedule before this stage.
             Defaults to 0.
-        saving (float, optional): Computing of an epoch of base training over
-            that of an epoch of the stage. Defaults to None, which means
-            ``average_batch_factor``: all iterations cost the same.
+        cost_reduction (float, optional): Cost of an epoch of base training
+            divided by that of an epoch of the stage. Defaults to None, which
+            means ``average_batch_factor``, as all iterations cost the same.
     """
     begin: int
     end: int
     shapes: Tuple[Shape, ...]
     average_batch_factor: float = 1.
     lr_step: int = 0
-    saving: Optional[float] = None
+    cost_reduction: Optional[float] = None
 
     @property
     def shape(self) -> Shape:
@@ -43,11 +43,18 @@ class Stage:
         return self.end - self.begin
 
     def eval_epochs(self, freq: int) -> List[int]:
-        """List the epochs after which to validate, as numbers finished.
+        """List the epochs after which to validate.
 
-        They are ``freq`` evenly spaced ones, always with the stage's last.
+        Args:
+            freq (int): Validations per stage.
+
+        Returns:
+            list[int]: Numbers of finished epochs of the whole training,
+            evenly spaced. The end of the stage is one of them.
         """
+        # A short stage has no more validations than epochs.
         count = min(freq, self.epochs)
+        # Rounded up, so that the last one is the end of the stage.
         return [(self.begin + -(-self.epochs * i // count))
                 for i in range(1, count + 1)]
 
@@ -60,8 +67,11 @@ def count_batches(shapes: Sequence[Shape], batch_size: int,
 
     Args:
         shapes (Sequence[Shape]): The short cycle, first shape first.
-        batch_size (int): Base batch.
+        batch_size (int): Base batch per process, in clips.
         clips (int): Clips of the process in an epoch.
+
+    Returns:
+        list[int]: Number of batches of each shape.
     """
     sizes = [batch_size * shape.batch_factor for shape in shapes]
     # Whole short cycles, and as many batches of one more as are full.
@@ -76,13 +86,14 @@ def count_batches(shapes: Sequence[Shape], batch_size: int,
 
 
 def find_stage(stages: Sequence[Stage], epoch: int) -> Stage:
-    """Find the stage of an epoch; from the end on it is the last one."""
+    """Return the stage of an epoch, or the last one after the end."""
+    # Hooks ask for the stage after the last epoch, too.
     i = bisect_right([stage.end for stage in stages], epoch)
     return stages[min(i, len(stages) - 1)]
 
 
 def stages_to_config(stages: Sequence[Stage]) -> List[dict]:
-    """Write stages as ``MultigridBatchSampler`` takes them."""
+    """Write stages in the form of ``MultigridBatchSampler.stages``."""
     return [
         dict(epochs=stage.epochs, shapes=[tuple(s) for s in stage.shapes])
         for stage in stages
@@ -93,7 +104,7 @@ def stages_from_config(entries: Sequence[dict]) -> Tuple[Stage, ...]:
     """Read what :func:`stages_to_config` writes.
 
     Raises:
-        TypeError, ValueError: An entry has another form.
+        KeyError, TypeError, ValueError: An entry has another form.
     """
     stages, begin = [], 0
     for entry in entries:
@@ -114,16 +125,11 @@ def stages_from_config(entries: Sequence[dict]) -> Tuple[Stage, ...]:
 
 
 def bn_group_size(bn_base_size: Optional[int], batch_size: int) -> int:
-    """Count the clips that batch-norm statistics are computed over.
+    """Return the number of clips that batch-norm statistics are over.
 
     Args:
-        bn_base_size (int, optional): As the user sets it. None means the
-            base batch, at most the paper's 8 clips (section 3.4).
+        bn_base_size (int, optional): The user's setting. None means the base
+            batch per GPU, but at most the paper's 8 clips (section 3.4).
         batch_size (int): Base batch per GPU.
     """
     return bn_base_size or min(8, batch_size)
-
-
-def num_bn_splits(batch_size: int, group_size: int) -> int:
-    """Count the groups of ``group_size`` clips in a stage's own batch."""
-    return max(1, batch_size // group_size)

@@ -24,18 +24,20 @@ class TransformRule:
         pixels (tuple[str]): Arguments in pixels: a number or a tuple of
             them. -1 and inf stay as they are.
         frames (tuple[str]): Arguments in frames.
-        frame_interval (str, optional): Argument that a clip of fewer frames
-            draws anew.
-        default_interval (int): Its value where the config omits it.
-        crops (bool): Whether the last argument in pixels is the output's
-            size.
-        lazy (bool): Whether MMAction2's ``Fuse`` can do its work.
-        does_io (bool): Whether it reads the file: all its errors are those of
-            a broken file.
-        opens (str, optional): Reader that it opens the video with: one of
-            ``VIDEO_READERS`` or ``'pims'``.
-        decodes (str, optional): Reader of the images that it returns: one of
-            ``READERS``, or ``'images'`` for any other source.
+        frame_interval (str, optional): Argument that is drawn at random for a
+            clip of fewer frames.
+        default_interval (int): Value of ``frame_interval`` if the config
+            omits it. Defaults to 1.
+        crops (bool): Whether the last argument in pixels is the size of the
+            output.
+        lazy (bool): Whether the transform takes ``lazy=True`` and leaves its
+            work to MMAction2's ``Fuse``.
+        does_io (bool): Whether the transform opens or decodes the file of a
+            clip. Any error of it then means that the file is broken.
+        opens (str, optional): Reader that the transform opens the video with:
+            one of ``VIDEO_READERS`` or ``'pims'``. Implies ``does_io``.
+        decodes (str, optional): Reader that the images come from: one of
+            ``READERS``, or ``'images'`` for any other. Implies ``does_io``.
     """
     pixels: Tuple[str, ...] = ()
     frames: Tuple[str, ...] = ()
@@ -48,13 +50,15 @@ class TransformRule:
     decodes: Optional[str] = None
 
     def __post_init__(self) -> None:
-        for key, known in (('opens', (*VIDEO_READERS, 'pims')),
-                           ('decodes', (*READERS, 'images'))):
-            value = getattr(self, key)
+        for key, value, known in (('opens', self.opens, (*VIDEO_READERS,
+                                                         'pims')),
+                                  ('decodes', self.decodes, (*READERS,
+                                                             'images'))):
             if value is not None and value not in known:
                 raise ValueError(
                     f'{key} = {value!r}: must be one of {", ".join(known)}')
             if value is not None:
+                # The dataclass is frozen and refuses plain assignment.
                 object.__setattr__(self, 'does_io', True)
 
     @property
@@ -66,7 +70,8 @@ class TransformRule:
         """List the transform's arguments for a shape.
 
         Returns:
-            list[dict]: One, or several of which each clip draws one.
+            list[dict]: One dict of arguments, or several, one for each
+            frame interval that a clip may draw.
         """
         scaled = dict(args)
         for name in self.pixels:
@@ -91,19 +96,21 @@ class TransformRule:
 def scale_pixels(value: Any, ratio: float) -> Any:
     """Scale a size in pixels, or each of a sequence (paper, section 3.2).
 
-    A rising range of two sizes stays one.
+    A pair of rising sizes, which is a range to draw from, stays rising.
     """
     if isinstance(value, (list, tuple)):
         scaled = [scale_pixels(number, ratio) for number in value]
-        if len(scaled) == 2 and 0 < value[0] < value[1]:
-            if scaled[0] >= scaled[1]:
-                scaled[1] = scaled[0] + 1
+        # Rounding can make a narrow range empty, from which nothing could be
+        # drawn.
+        if (len(scaled) == 2 and 0 < value[0] < value[1]
+                and scaled[0] >= scaled[1]):
+            scaled[1] = scaled[0] + 1
         return type(value)(scaled)
+    # -1 stands for the other side in proportion, inf for no limit.
     if isinstance(value, bool) or value is None or value <= 0 or isinf(value):
         return value
-    if isinstance(value, float):
-        return value * ratio
-    return max(1, int(round(value * ratio)))
+    scaled = value * ratio
+    return scaled if isinstance(value, float) else max(1, int(round(scaled)))
 
 
 def scale_frames(value: Any, shape: ClipShape) -> Any:
@@ -129,6 +136,8 @@ _CROP = TransformRule(pixels=('crop_size', ), crops=True)
 _READER = TransformRule(does_io=True)
 _ANY_SHAPE = TransformRule()
 
+# By registered name. A transform that is missing here is an error, because a
+# guess could leave frames or pixels at the base shape.
 RULES: Dict[str, TransformRule] = dict(
     SampleFrames=_sampler(),
     DenseSampleFrames=_sampler(),
@@ -159,8 +168,8 @@ RULES: Dict[str, TransformRule] = dict(
     MultiScaleCrop=TransformRule(
         pixels=('input_size', ), crops=True, lazy=True),
     RandomResizedCrop=TransformRule(lazy=True),
-    # A narrower peak would fall between the points of a heatmap, so that the
-    # sigma of GeneratePoseTarget stays, which is in pixels.
+    # The sigma of GeneratePoseTarget is in pixels and stays all the same: a
+    # narrower peak would fall between the points of a heatmap.
     **dict.fromkeys(('Flip', 'ColorJitter', 'RandomErasing',
                      'PytorchVideoWrapper', 'FormatShape', 'PackActionInputs',
                      'Transpose', 'Fuse', 'LoadHVULabel', 'PoseCompact',
@@ -176,16 +185,17 @@ def register_transform_rule(name: str,
 
     Args:
         name (str): The transform's registered name.
-        pixels (Sequence[str]): Its arguments in pixels.
-        frames (Sequence[str]): Its arguments in frames.
+        pixels (Sequence[str]): Its arguments in pixels. Defaults to none.
+        frames (Sequence[str]): Its arguments in frames. Defaults to none.
         **options: Other attributes of :class:`TransformRule`, such as
             ``frame_interval``, ``crops``, ``does_io`` and ``decodes``. The
-            last two concern broken files: any error of a transform that
-            reads the file has the clip replaced by another, and an error of
-            other transforms ends training.
+            last two concern broken files: if a transform with them fails,
+            another clip replaces this one. An error of any other transform
+            ends training.
 
     Raises:
-        TypeError, ValueError: An argument has a wrong type or is no reader.
+        TypeError: An argument has a wrong type.
+        ValueError: ``opens`` or ``decodes`` is no known reader.
 
     Examples:
         >>> register_transform_rule('MyBlur', pixels=['radius'])
@@ -202,7 +212,8 @@ def register_transform_rule(name: str,
 
 
 def type_name(value: Any) -> str:
-    """Return the name of a ``type``: a string with a scope, or a class."""
+    """Return the name of a ``type``, which is a string or a class."""
+    # Strings may have a scope: 'mmaction.Resize'.
     if isinstance(value, str):
         return value.rsplit('.', 1)[-1]
     return getattr(value, '__name__', str(value))
@@ -218,13 +229,13 @@ def find_rule(step: Any) -> TransformRule:
     """Find the rule of a transform, given its config or itself.
 
     Raises:
-        ValueError: There is none.
+        ValueError: No rule is registered for it.
     """
     name = transform_name(step)
     if name not in RULES:
         raise ValueError(
             f'the train pipeline holds {name!r}, and multigrid does not know '
-            'which of its arguments are pixels or frames. Say so once, in a '
+            'which of its arguments are pixels or frames. Register that in a '
             'module that custom_imports names: '
             f'mmaction_multigrid.register_transform_rule({name!r}, '
             'pixels=[...], frames=[...]), both empty if it has none')

@@ -13,13 +13,15 @@ from .transform_rules import find_rule
 
 @TRANSFORMS.register_module()
 class FuseOnGrid(Fuse):
-    """Apply MMAction2's ``Fuse`` to clips that have lazy work to do.
+    """Apply MMAction2's ``Fuse`` to clips with lazy transforms.
 
     Required Keys, Modified Keys: those of ``Fuse``.
     """
 
     def transform(self, results: dict) -> dict:
         """Crop, then resize."""
+        # Clips of the base shape went through the stock transforms, and Fuse
+        # fails without their lazy state.
         return super().transform(results) if 'lazy' in results else results
 
 
@@ -35,8 +37,8 @@ class MultigridTransform(BaseTransform):
 
     Args:
         transform (dict): Config of the transform.
-        lazy (bool): Whether a :class:`FuseOnGrid` further on does its work,
-            except at the base shape. Defaults to False.
+        lazy (bool): Whether to leave the work to a :class:`FuseOnGrid` later
+            in the pipeline, except at the base shape. Defaults to False.
 
     Raises:
         ValueError: The transform has no rule.
@@ -56,14 +58,12 @@ class MultigridTransform(BaseTransform):
         if shape is None:
             return self.base(results)
         if shape not in self._built:
-            lazy = dict(lazy=True) if self.lazy and not shape.is_base else {}
-            found = [{
-                **args,
-                **lazy
-            } for args in self.rule.variants(self.config, shape)]
+            fused = self.lazy and not shape.is_base
+            config = dict(self.config, lazy=True) if fused else self.config
+            # Some transforms have state, so that equal arguments share one.
             self._built[shape] = [
                 self.base if args == self.config else TRANSFORMS.build(args)
-                for args in found
+                for args in self.rule.variants(config, shape)
             ]
         variants = self._built[shape]
         # Without a choice nothing is drawn, as in the stock pipeline.

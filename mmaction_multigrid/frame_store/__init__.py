@@ -1,4 +1,4 @@
-"""The grid store: small copies of the videos, their writer and reader."""
+"""The frame store: small copies of the videos, their writer and reader."""
 
 from .transforms import GridStoreDecode, GridStoreInit
 

@@ -1,7 +1,7 @@
-"""Build a grid store: copy the videos of a dataset as small pictures.
+"""Build a frame store: copy the videos of a dataset as small pictures.
 
-Each video is copied by itself and logged. A build that was interrupted goes on
-where it was, and ends with the same store.
+Each video is copied separately and logged. A build that was interrupted
+continues from its logs and ends with the same store.
 """
 
 import errno
@@ -20,12 +20,13 @@ import cv2
 import numpy as np
 from rich.progress import track
 
-from .index import THREADS, atomic_write, copy_path, video_dtype
+from ..checkpoints.checkpoint_hook import atomic_write
+from .index import THREADS, copy_path, video_dtype
 from .logs import LOGS, merge, open_log, prepare, read_done
 from .mjpeg import Writer
 from .sources import Source, digest_of, open_frames
 
-SAMPLE = 16  # videos from whose copies the size of all is estimated
+SAMPLE = 16  # videos from which the size of the store is estimated
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -34,8 +35,9 @@ class Result(NamedTuple):
 
     Attributes:
         source (Source): The original.
-        video (np.ndarray, optional): One record of :func:`video_dtype`.
-        error (str): Why there is none.
+        video (np.ndarray, optional): One record of :func:`video_dtype`; None
+            after an error. Defaults to None.
+        error (str): The error. Defaults to ``''``.
     """
     source: Source
     video: Optional[np.ndarray] = None
@@ -45,10 +47,16 @@ class Result(NamedTuple):
 def copy_video(source: Source, store: Path, settings: dict) -> Result:
     """Write the copies of one video.
 
+    Args:
+        source (Source): The original.
+        store (Path): Folder of the store.
+        settings (dict): See :func:`.logs.store_settings`.
+
     Raises:
         ImportError: The reader of the original is not installed.
         OSError: The disk is full.
     """
+    # There is one process per core already.
     cv2.setNumThreads(0)
     try:
         (fps, reported, frames), count = open_frames(source), 0
@@ -68,11 +76,12 @@ def copy_video(source: Source, store: Path, settings: dict) -> Result:
             if count == 0:
                 raise ValueError('has no frames')
             copies = [writer.close() for writer in writers]
-        # A pipeline samples from the reported number.
+        # The number that the reader reports, which can differ from the number
+        # of decoded frames: a pipeline samples from it.
         video = source.digest, fps, reported or count, copies
         return Result(source,
                       np.array([video], video_dtype(settings['short_edges'])))
-    except Exception as error:  # of any type if the file is broken
+    except Exception as error:  # decoders raise errors of any type
         if (isinstance(error, ImportError)
                 or getattr(error, 'errno', None) in DISK_FULL):
             raise
@@ -83,17 +92,26 @@ def run(work: Callable[[Source], Result], sources: Sequence[Source],
         processes: int) -> Iterator[Result]:
     """Copy videos in parallel.
 
-    A video that ends its process counts as a failed one if there are several
-    processes.
+    A video that crashes its process counts as failed, except with a single
+    process, which is this one.
+
+    Args:
+        work (callable): Function that copies one video.
+        sources (Sequence[Source]): The originals.
+        processes (int): Number of processes.
+
+    Yields:
+        Result: Results in any order.
     """
     if processes == 1:
         yield from map(work, sources)
         return
+    # Not forked: decoders have threads, which a fork does not copy.
     context, local = multiprocessing.get_context('spawn'), threading.local()
 
     def work_apart(source: Source) -> Result:
-        # Each thread has a process of its own: in a pool of several, nobody
-        # knows which video has ended one of them.
+        # Each thread has one process. In a pool of several processes it would
+        # be unknown which video has crashed one.
         if not hasattr(local, 'pool'):
             local.pool = ProcessPoolExecutor(1, context)
         try:
@@ -109,6 +127,7 @@ def run(work: Callable[[Source], Result], sources: Sequence[Source],
 
 def hash_sources(sources: Sequence[Source]) -> List[Source]:
     """Return the same originals with their digests."""
+    # Threads, because reading a few blocks waits for the disk only.
     with multiprocessing.pool.ThreadPool(THREADS) as pool:
         digests = track(
             pool.imap(digest_of, sources),
@@ -123,13 +142,20 @@ def hash_sources(sources: Sequence[Source]) -> List[Source]:
 
 def copy_all(todo: Sequence[Source], store: Path, settings: dict,
              processes: int, log: IO) -> Dict[int, str]:
-    """Copy and log videos; from the first ones, print the size of all.
+    """Copy and log videos, and print the expected size of the store.
+
+    Args:
+        todo (Sequence[Source]): Originals to copy, in random order.
+        store (Path): Folder of the store.
+        settings (dict): See :func:`.logs.store_settings`.
+        processes (int): Number of processes.
+        log (IO): Log of the part.
 
     Returns:
-        dict[int, str]: Path and error, by digest, of those that failed.
+        dict[int, str]: Path and error of each failed video, by digest.
 
     Raises:
-        OSError: The disk has less space.
+        OSError: The store does not fit on the disk.
     """
     failed, size = {}, 0
     work = partial(copy_video, store=store, settings=settings)
@@ -140,7 +166,7 @@ def copy_all(todo: Sequence[Source], store: Path, settings: dict,
             failed[source.digest] = ' '.join(f'{source.path}: {error}'.split())
         else:
             log.write(video.tobytes())
-            log.flush()
+            log.flush()  # a killed build continues from here
             size += int(video['copies']['size'].sum())
         if number == SAMPLE:
             free, rest = shutil.disk_usage(store).free, len(todo) - number
@@ -152,8 +178,8 @@ def copy_all(todo: Sequence[Source], store: Path, settings: dict,
             if needed > free:
                 raise OSError(
                     errno.ENOSPC,
-                    'the store does not fit; give fewer sides, a lower '
-                    'quality, a frame stride or another disk', str(store))
+                    'the store does not fit; give fewer --sides, a lower '
+                    '--quality, a --frame-stride or another disk', str(store))
     return failed
 
 
@@ -162,41 +188,46 @@ def build(sources: Sequence[Source],
           settings: dict,
           processes: int = 1,
           part: Tuple[int, int] = (1, 1)) -> dict:
-    """Write the store, or the copies of these videos that it lacks.
+    """Write a store, or the copies of these videos that a store lacks.
 
     Args:
         sources (Sequence[Source]): The originals.
         store (Path): Folder of the store.
         settings (dict): See :func:`.logs.store_settings`.
         processes (int): Number of processes. Defaults to 1.
-        part (tuple[int, int]): Number of the part to copy, and of all.
+        part (tuple[int, int]): Number of the part to copy, from 1, and the
+            number of all parts. Defaults to (1, 1).
 
     Returns:
-        dict: ``videos``, how many of these have copies; ``failed``, errors
-        of the part by digest; ``finished``, whether the index is written.
+        dict: ``videos``, the number of these videos with copies; ``failed``,
+        the errors of the part by digest; ``finished``, whether the index has
+        been written.
 
     Raises:
         ImportError: The reader of the originals is not installed.
         ValueError: The folder holds something else, or another process
-            builds the same part.
+            is building the same part.
         OSError: The store does not fit on the disk.
     """
     prepare(store, settings)
     log = store / LOGS / '{}-of-{}.log'.format(*part)
-    errors = log.with_suffix('.txt')  # says that the part has ended
+    errors = log.with_suffix('.txt')  # exists once the part has ended
     with open_log(log, video_dtype(settings['short_edges']).itemsize) as file:
         errors.unlink(missing_ok=True)
         done, hashed = read_done(store, settings), hash_sources(sources)
         unique = {source.digest: source for source in hashed}
-        # In the order of their digests the first ones are a random sample.
+        # Digests are hashes: in their order the first videos are a random
+        # sample, and parts are of about equal size.
         todo = [
             unique[digest] for digest in sorted(unique)[part[0] - 1::part[1]]
             if digest not in done
         ]
         failed = copy_all(todo, store, settings, processes, file)
-        lines = (f'{digest:016x}\t{error}\n'
-                 for digest, error in failed.items())
-        atomic_write(errors, ''.join(lines).encode('utf-8', 'surrogateescape'))
+        # File names need not be UTF-8.
+        atomic_write(
+            errors, ''.join(f'{digest:016x}\t{error}\n'
+                            for digest, error in failed.items()).encode(
+                                'utf-8', 'surrogateescape'))
     done |= {source.digest for source in todo} - failed.keys()
     return dict(
         videos=sum(source.digest in done for source in hashed),

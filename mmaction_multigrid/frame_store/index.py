@@ -1,4 +1,4 @@
-"""The manifest and the index of a grid store.
+"""Read the manifest and the index of a frame store.
 
 ``STORE/grid_store.json`` holds the settings. ``STORE/index.npy`` is an array
 with one record for each video, sorted by the digests of the originals. It is
@@ -6,7 +6,6 @@ written when the build ends, and data workers map it into memory.
 """
 
 import json
-import os
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -18,17 +17,18 @@ from .mjpeg import COPY, read_jpegs
 
 MANIFEST = 'grid_store.json'
 INDEX = 'index.npy'
-# Raise it when the same settings give other copies or another index.
+# To be raised when the same settings give other copies or another index.
 VERSION = 4
-THREADS = 16  # that read files, which may be far away
+THREADS = 16  # more than cores, because files may be on a network
 
 
 def video_dtype(short_edges: Sequence[int]) -> np.dtype:
-    """Return the type of a record: one video and its copies.
+    """Return the dtype of a record: one video and its copies.
 
-    ``fps`` is 0 if unknown, and ``frames`` is the number that the reader of
-    the original reports.
+    ``fps`` is 0 if unknown, and ``frames`` is the number of frames that the
+    reader of the original reports.
     """
+    # With a byte order, so that a store can move to another machine.
     return np.dtype([('digest', '<u8'), ('fps', '<f8'), ('frames', '<u8'),
                      ('copies', COPY, (len(short_edges), ))])
 
@@ -40,12 +40,13 @@ def copy_path(store: str, short_edge: int, digest: int) -> str:
     return f'{store}/{short_edge}/{name[:2]}/{name}.mjpeg'
 
 
-def read_manifest(store: str, where: str = 'grid store') -> Dict[str, Any]:
+def read_manifest(store: str, where: str = 'frame store') -> Dict[str, Any]:
     """Read the manifest of a store.
 
     Args:
         store (str or Path): Folder of the store.
-        where (str): Config key or the like, for the message.
+        where (str): What names the folder, such as a config key, for the
+            message. Defaults to ``'frame store'``.
 
     Raises:
         FileNotFoundError: There is no manifest.
@@ -58,7 +59,7 @@ def read_manifest(store: str, where: str = 'grid store') -> Dict[str, Any]:
     except FileNotFoundError:
         raise FileNotFoundError(
             f'{where}: has no {MANIFEST}; `mmaction-multigrid '
-            'store build` makes a grid store') from None
+            'store build` makes a frame store') from None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'{where}: its {MANIFEST} is broken '
                          f'({error!r}); build another store') from error
@@ -69,33 +70,25 @@ def read_manifest(store: str, where: str = 'grid store') -> Dict[str, Any]:
     return manifest
 
 
-def atomic_write(path: Path, content: bytes) -> None:
-    """Replace a file's content in one step."""
-    part = path.with_name(f'{path.name}.part')
-    with open(part, 'wb') as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
-
-
 class Index:
     """Read a store through its index, which is mapped into memory.
 
     Args:
         store (str or Path): Folder of the store.
-        where (str): Config key or the like, for messages.
+        where (str): What names the folder, such as a config key, for
+            messages. Defaults to ``'frame store'``.
 
     Raises:
         FileNotFoundError: There is no store.
         ValueError: The store is unfinished, broken or of another version.
     """
 
-    def __init__(self, store: str, where: str = 'grid store') -> None:
+    def __init__(self, store: str, where: str = 'frame store') -> None:
         self.store, self.manifest = str(store), read_manifest(store, where)
         self.short_edges = self.manifest['short_edges']
         where = f'{where} = {self.store!r}'
         try:
+            # A plain array, because a memmap is slow to index.
             self.videos = np.load(
                 Path(store, INDEX), mmap_mode='r').view(np.ndarray)
             if self.videos.dtype != video_dtype(self.short_edges):
@@ -108,11 +101,13 @@ class Index:
             raise ValueError(f'{where}: its {INDEX} is broken ({error}); '
                              'build another store') from error
 
+    # Workers that are spawned map the file again instead of copying it.
     def __reduce__(self) -> tuple:
         return Index, (self.store, )
 
     def find(self, digest: int) -> Optional[int]:
-        """Find the row of the video whose original has this digest."""
+        """Return the row of the video with a digest; None if it is missing."""
+        # np.uint64, because numpy 1 compares Python ints with it as floats.
         digests, wanted = self.videos['digest'], np.uint64(digest)
         row = int(np.searchsorted(digests, wanted))
         return row if (digests[row:row + 1] == wanted).any() else None
@@ -132,14 +127,16 @@ class Index:
             wanted (np.ndarray): Numbers of the original's frames, from 0.
 
         Returns:
-            list[np.ndarray]: RGB, uint8, (H, W, 3), each with its own memory.
+            list[np.ndarray]: Frames of shape (H, W, 3), RGB, uint8, each in
+            separate memory.
 
         Raises:
             OSError, ValueError: See :func:`.mjpeg.read_jpegs`.
         """
         stride = self.manifest['frame_stride']
         copy = self.videos['copies'][row, edge]
-        # Fewer frames than the reader reports may have been decoded.
+        # The reader may report more frames than were decoded. The table has
+        # one row more than the copy has frames.
         nearest = np.minimum((wanted + stride // 2) // stride,
                              int(copy['rows']) - 2).tolist()
         bgr = (
@@ -151,7 +148,7 @@ class Index:
         """Read all copies in full.
 
         Yields:
-            str: For each copy what is wrong; empty if nothing is.
+            str: For each copy the error, or an empty string.
         """
         with ThreadPool(THREADS) as pool:
             yield from pool.imap(self._check,

@@ -1,4 +1,4 @@
-"""Write the manifest, the logs and the index of a grid store.
+"""Write the manifest, the logs and the index of a frame store.
 
 Each part of a build appends the records of its copied videos to a log, and
 writes the errors of the others when it ends. The last part moves everything
@@ -15,8 +15,9 @@ from typing import IO, Iterator, Sequence, Set
 
 import numpy as np
 
-from .index import (INDEX, MANIFEST, VERSION, Index, atomic_write, copy_path,
-                    read_manifest, video_dtype)
+from ..checkpoints.checkpoint_hook import atomic_write
+from .index import (INDEX, MANIFEST, VERSION, Index, copy_path, read_manifest,
+                    video_dtype)
 
 LOGS = 'log'  # folder
 FAILED = 'failed.txt'  # one line for each video: its digest, path and error
@@ -26,13 +27,14 @@ MIN_SHORT_EDGE = 16  # pixels
 def store_settings(short_edges: Sequence[int],
                    quality: int = 90,
                    frame_stride: int = 1) -> dict:
-    """Check what is to be stored.
+    """Check the settings of a store.
 
     Args:
-        short_edges (Sequence[int]): In pixels, at least 16.
-        quality (int): JPEG quality, from 1 to 100. Defaults to 90.
-        frame_stride (int): Distance of the frames that are kept. Defaults
-            to 1, all frames.
+        short_edges (Sequence[int]): Short edges of the copies in pixels, at
+            least 16.
+        quality (int): JPEG quality from 1 to 100. Defaults to 90.
+        frame_stride (int): Distance of the frames that are kept. Defaults to
+            1, which means all frames.
 
     Returns:
         dict: The manifest of a new store.
@@ -41,7 +43,7 @@ def store_settings(short_edges: Sequence[int],
         ValueError: A value is impossible.
     """
     if not short_edges or min(short_edges) < MIN_SHORT_EDGE:
-        raise ValueError(f'sides = {list(short_edges)}: must be short sides '
+        raise ValueError(f'sides = {list(short_edges)}: must be short edges '
                          f'of at least {MIN_SHORT_EDGE} pixels')
     if not 1 <= quality <= 100:
         raise ValueError(
@@ -57,17 +59,17 @@ def store_settings(short_edges: Sequence[int],
 
 
 def prepare(store: Path, settings: dict) -> None:
-    """Begin a store, or go on with one of the same settings.
+    """Begin a store, or continue one of the same settings.
 
     Raises:
         ValueError: The folder holds something else.
     """
     content = {path.name for path in store.glob('*')}
     if MANIFEST not in content:
-        if content - {f'{MANIFEST}.part'}:
+        # A build that was killed may leave the temporary file.
+        if content - {f'.{MANIFEST}.part'}:
             raise ValueError(
-                f'{store}: must be new, an empty folder or a grid store')
-        store.mkdir(parents=True, exist_ok=True)
+                f'{store}: must be new, an empty folder or a frame store')
         atomic_write(store / MANIFEST, json.dumps(settings, indent=1).encode())
     found = read_manifest(store)
     if found != settings:
@@ -80,11 +82,11 @@ def locked(path: Path, kind: int) -> Iterator[IO]:
     """Open a file to append to, with a lock inside the ``with`` block.
 
     Args:
-        path (Path): The file, made if missing.
+        path (Path): The file, which is created if it is missing.
         kind (int): As for ``fcntl.flock``.
 
     Raises:
-        BlockingIOError: ``kind`` has ``LOCK_NB``, and another process has
+        BlockingIOError: ``kind`` has ``LOCK_NB``, and another process holds
             the lock.
     """
     with open(path, 'ab') as file:
@@ -92,7 +94,9 @@ def locked(path: Path, kind: int) -> Iterator[IO]:
             fcntl.flock(file, kind)
         except BlockingIOError:
             raise
-        except OSError:  # a file system without locks
+        except OSError:
+            # Some network file systems have no locks. Parts of a build write
+            # different files, so that a single user needs none.
             pass
         yield file
 
@@ -106,14 +110,15 @@ def open_log(log: Path, size: int) -> Iterator[IO]:
         size (int): Bytes of a record.
 
     Raises:
-        ValueError: Another process builds this part.
+        ValueError: Another process is building this part.
     """
     store = log.parent.parent
     try:
+        # Shared by all parts, while merge() needs it alone.
         with locked(store / 'lock', fcntl.LOCK_SH):
             log.parent.mkdir(exist_ok=True)
             with locked(log, fcntl.LOCK_EX | fcntl.LOCK_NB) as file:
-                # The last record may have been cut off.
+                # A killed build may have written a part of a record.
                 file.truncate(file.tell() // size * size)
                 yield file
     except BlockingIOError:
@@ -128,15 +133,18 @@ def read_videos(store: Path, settings: dict) -> np.ndarray:
     found = [np.fromfile(log, dtype) for log in logs]
     if (store / INDEX).exists():
         found.insert(0, Index(store).videos)
-    # The last record of a video counts: a lost copy was written anew.
+    # The last record of a video counts, because a lost copy is written again.
+    # np.unique returns the first one, hence the reversal.
     videos = np.concatenate([np.empty(0, dtype), *found])[::-1]
-    # A machine that loses its power may leave zeros in a log.
+    # A power failure can leave zeros in a log.
     videos = videos[videos['frames'] > 0]
     return videos[np.unique(videos['digest'], return_index=True)[1]]
 
 
 def read_done(store: Path, settings: dict) -> Set[int]:
-    """Find the digests of the videos whose copies are all there, in full."""
+    """Return the digests of the videos whose copies are complete."""
+    # One listing of folders is faster than a stat() of each copy, which may
+    # be on a network.
     found = {
         str(path): path.stat().st_size
         for path in store.glob('*/*/*.mjpeg')
@@ -161,7 +169,7 @@ def merge(store: Path, settings: dict, parts: int) -> bool:
             index is written.
 
     Returns:
-        bool: False if other parts are still to come; the last one merges.
+        bool: Whether the index was written. The last part does that.
     """
     logs, content = store / LOGS, io.BytesIO()
     with suppress(BlockingIOError), \
@@ -173,7 +181,7 @@ def merge(store: Path, settings: dict, parts: int) -> bool:
         if len(videos):
             np.save(content, videos)
             atomic_write(store / INDEX, content.getvalue())
-        # A later build may have copied a video that failed in an earlier one.
+        # A later build may have copied a video that failed before.
         copied = {b'%016x' % digest for digest in videos['digest'].tolist()}
         failed = {
             line

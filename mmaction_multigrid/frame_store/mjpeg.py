@@ -1,8 +1,8 @@
 """Write and read one copy of a video: a raw Motion-JPEG file.
 
-The file holds one JPEG after the other, as players expect, and behind them a
-table with the place and the checksum of each. One frame is therefore read
-without the others.
+The file holds one JPEG after the other, as players expect. Behind them is a
+table with the place and the checksum of each, so that single frames can be
+read.
 """
 
 import os
@@ -13,10 +13,11 @@ from typing import Iterator, List, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
-# A row of the table: where a JPEG begins, and its CRC-32. One more row has
-# the end of the last JPEG.
+# Row of the table: first byte of a JPEG, and its CRC-32. A last row holds the
+# end of the last JPEG.
 FRAME = np.dtype([('begin', '<u8'), ('crc', '<u4')])
-# Description of a file: its bytes, the rows of its table, their CRC-32.
+# Description of a file in the index: size in bytes, rows of the table, and
+# CRC-32 of the table.
 COPY = np.dtype([('size', '<u8'), ('rows', '<u4'), ('crc', '<u4')])
 
 
@@ -31,6 +32,7 @@ def copy_size(width: int, height: int, short_edge: int) -> Tuple[int, int]:
     Returns:
         tuple[int, int]: Width and height, never larger than the original's.
     """
+    # Enlarged copies would take space and add nothing.
     scale = min(1., short_edge / min(width, height))
     return int(width * scale + 0.5), int(height * scale + 0.5)
 
@@ -38,7 +40,7 @@ def copy_size(width: int, height: int, short_edge: int) -> Tuple[int, int]:
 class Writer:
     """Write one copy to a temporary file, which :meth:`close` renames.
 
-    Leaving the ``with`` block without :meth:`close` removes the file.
+    An error inside the ``with`` block removes the file.
 
     Args:
         path (Path): Path of the copy.
@@ -62,19 +64,21 @@ class Writer:
             frame (np.ndarray): BGR, uint8, (H, W, 3), of any size.
         """
         size = frame.shape[1::-1]
-        # All frames get the size of the first.
+        # A video may change its size. All frames of a copy have that of the
+        # first one, because a clip is stacked to one array.
         self.size = self.size or copy_size(*size, self.short_edge)
         if size != self.size:
+            # INTER_AREA averages pixels. Bilinear interpolation would alias.
             frame = cv2.resize(frame, self.size, interpolation=cv2.INTER_AREA)
         jpeg = cv2.imencode('.jpg', frame, self.options)[1].tobytes()
         self.rows.append((self.file.tell(), zlib.crc32(jpeg)))
         self.file.write(jpeg)
 
     def close(self) -> tuple:
-        """Append the table, and rename the file.
+        """Append the table and rename the file.
 
         Returns:
-            tuple: Values of a ``COPY``.
+            tuple: The values of a ``COPY``.
         """
         rows = [*self.rows, (self.file.tell(), 0)]
         table = np.array(rows, FRAME).tobytes()
@@ -89,7 +93,7 @@ class Writer:
 
     def __exit__(self, *_) -> None:
         self.part.unlink(missing_ok=True)
-        self.file.close()  # raises if the disk is full
+        self.file.close()  # flushes, which fails if the disk is full
 
 
 def read_jpegs(path: str, copy: np.void,
@@ -103,10 +107,10 @@ def read_jpegs(path: str, copy: np.void,
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: The table or a frame is not as it was written.
+        ValueError: The checksum of the table or of a frame is wrong.
     """
     size, rows, crc = copy.tolist()
-    # Without a buffer only the bytes of these frames are read.
+    # A buffer would read bytes beyond these frames.
     with open(path, 'rb', buffering=0) as file:
         file.seek(size - rows * FRAME.itemsize)
         table = file.read()

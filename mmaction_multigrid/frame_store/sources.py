@@ -1,4 +1,4 @@
-"""The originals of a store, and the sizes of their copies."""
+"""Originals of a frame store, and the sizes of their copies."""
 
 import copy
 import hashlib
@@ -16,21 +16,25 @@ from ..config.base import with_pipelines
 from ..core.transform_rules import READERS, find_rule, transform_name
 from ..loading.train_data import build_dataset, clip_path, unwrap_datasets
 
-BLOCK = 2**14  # bytes of each block that is hashed
-BLOCKS = 4  # in a file; the same number of pictures of a folder
+# To hash whole videos would read all data once more. These blocks differ even
+# between two encodings of the same video.
+BLOCK = 2**14  # bytes
+BLOCKS = 4  # in a file, and the number of pictures of a folder
 
 
 class Source(NamedTuple):
-    """Describes an original.
+    """Description of an original.
 
     Attributes:
         path (str): Path of the file, or of the folder of pictures.
-        reader (str): ``'decord'``, ``'pyav'`` or ``'opencv'``, as the
-            pipeline reads it; ``'frames'``: pictures.
-        template (str): File name of a picture, as ``'img_{:05}.jpg'``.
-        first (int): Number of the first picture.
-        frames (int): Number of pictures.
-        digest (int): See :func:`digest_of`.
+        reader (str): Reader in the pipeline: ``'decord'``, ``'pyav'`` or
+            ``'opencv'``, or ``'frames'`` for pictures. Defaults to
+            ``'decord'``.
+        template (str): File name of a picture, such as ``'img_{:05}.jpg'``.
+            Defaults to ``''``.
+        first (int): Number of the first picture. Defaults to 1.
+        frames (int): Number of pictures. Defaults to 0.
+        digest (int): See :func:`digest_of`. Defaults to 0.
     """
     path: str
     reader: str = 'decord'
@@ -40,7 +44,7 @@ class Source(NamedTuple):
     digest: int = 0
 
     def pictures(self, numbers: Iterable[int]) -> List[str]:
-        """Return the paths of pictures, which are counted from 0."""
+        """Return the paths of pictures, whose numbers count from 0."""
         return [
             os.path.join(self.path, self.template.format(self.first + number))
             for number in numbers
@@ -51,7 +55,7 @@ def source_of(info: Mapping, reader: str) -> Source:
     """Return the original of a clip.
 
     Args:
-        info (Mapping): What its dataset knows about the clip.
+        info (Mapping): Description of the clip by its dataset.
         reader (str): One of ``READERS``.
     """
     path = clip_path(info, reader)
@@ -65,12 +69,13 @@ def source_of(info: Mapping, reader: str) -> Source:
 def digest_of(source: Source) -> int:
     """Hash the reader, the size and a few blocks of an original.
 
-    Of pictures, the folder's name, the first one's number, how many there
-    are and a few of them are hashed.
+    For pictures, the hash is over the name of the folder, the number of the
+    first picture, the number of pictures and a few of these.
 
     Returns:
-        int: 64 bits; that of its path if the original cannot be read.
+        int: Hash of 64 bits; that of the path if the original cannot be read.
     """
+    # The reader counts, because readers differ in frame numbers.
     header, paths = f'{source.reader} {source.first} ', [source.path]
     if source.reader == 'frames':
         header += f'{source.frames} {os.path.basename(source.path)}'
@@ -98,19 +103,20 @@ def open_frames(source: Source) -> tuple:
     """Open an original.
 
     Returns:
-        tuple: Frames per second (0 but for decord); their number as its reader
-        reports it to a pipeline (0: it decodes to count); an iterator over
-        the frames that can be decoded: BGR, uint8, (H, W, 3).
+        tuple: Frames per second (0 except for decord); the number of frames
+        that the reader reports to a pipeline (0 if it is unknown); an
+        iterator over the frames that can be decoded, of shape (H, W, 3), BGR,
+        uint8.
 
     Raises:
-        Exception: Of any type, as the reader raises it.
+        Exception: Any error of the reader.
     """
     path = source.path
     if source.reader == 'frames':
         paths = source.pictures(range(source.frames))
         return 0., len(paths), map(_read_picture, paths)
     if source.reader == 'decord':
-        import decord
+        import decord  # only this reader needs it
         video = decord.VideoReader(path, num_threads=1)
         return video.get_avg_fps(), len(video), (
             cv2.cvtColor(frame.asnumpy(), cv2.COLOR_RGB2BGR)
@@ -119,7 +125,7 @@ def open_frames(source: Source) -> tuple:
         video = cv2.VideoCapture(path)
         return 0., max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT))), (
             frame for _, frame in iter(video.read, (False, None)))
-    import av  # MMAction2 does not install it
+    import av  # MMAction2 does not require it
     container = av.open(path)
     return 0., container.streams.video[0].frames, (
         frame.to_ndarray(format='bgr24')
@@ -134,10 +140,10 @@ def _read_picture(path: str) -> np.ndarray:
 
 
 def stored_reader(pipeline: Sequence[Any]) -> str:
-    """Find the reader of the frames that a pipeline decodes.
+    """Return the reader of the frames that a pipeline decodes.
 
     Raises:
-        ValueError: A store has no copies for it.
+        ValueError: A frame store does not support it.
     """
     reader = next(
         filter(None, (find_rule(step).decodes for step in pipeline)), None)
@@ -153,10 +159,11 @@ def sources_of(cfg: Config,
     """List the originals of a config's train data, each once.
 
     Args:
-        cfg (Config): Any config.
-        listed (Path, optional): Another annotation file, for the first
-            dataset of the config.
-        root (Path, optional): Another folder of its clips.
+        cfg (Config): The config.
+        listed (Path, optional): Annotation file that replaces that of the
+            first dataset of the config. Defaults to None.
+        root (Path, optional): Folder that replaces that of its clips.
+            Defaults to None.
 
     Raises:
         ValueError: The clips are not RGB, or there are none.
@@ -167,12 +174,14 @@ def sources_of(cfg: Config,
     if listed is not None:
         configs[0]['ann_file'] = os.path.abspath(listed)
     if root is not None:
-        key = 'img' if readers[0] == 'frames' else 'video'
-        configs[0]['data_prefix'] = {key: os.path.abspath(root)}
+        configs[0]['data_prefix'] = {
+            'img' if readers[0] == 'frames' else 'video': os.path.abspath(root)
+        }
     for config in configs:
         if config.get('modality', 'RGB') != 'RGB':
             raise ValueError(f'dataset.modality = {config["modality"]!r}: '
-                             'a grid store holds RGB')
+                             'a frame store holds RGB')
+        # Only names of clips are needed, and transforms may need more files.
         config['pipeline'] = []
     datasets = zip(unwrap_datasets(build_dataset(dataset)), readers)
     found = dict.fromkeys(
@@ -184,24 +193,27 @@ def sources_of(cfg: Config,
 
 
 def scale_short_edge(short_edge: int, crop_size: int, base_crop: int) -> int:
-    """Scale the short edge of a base clip's frames to another crop."""
+    """Scale the short edge of the frames of a base clip to another crop."""
+    # As scale_pixels does it for Resize, which then finds frames of its size.
     return max(1, round(short_edge * crop_size / base_crop))
 
 
 def read_short_edge(pipeline: Sequence[Any]) -> int:
-    """Find the short edge of the frames that a train pipeline crops from.
+    """Return the short edge of the frames that a train pipeline crops.
 
     Returns:
-        int: In pixels; the largest if it is drawn.
+        int: Short edge in pixels. If it is drawn at random, the largest one.
 
     Raises:
-        ValueError: The frames that are cropped have any size.
+        ValueError: The pipeline crops before it resizes.
     """
     for step in pipeline:
         name, scale = transform_name(step), step.get('scale')
         if name == 'RandomRescale':
             return max(step['scale_range'])
         if name == 'Resize' and isinstance(scale, (list, tuple)):
+            # (-1, 256) sets the short edge. Of two positive numbers the
+            # smaller one limits it.
             return max(scale) if -1 in scale else min(scale)
         if 'Crop' in name:
             break
@@ -215,10 +227,11 @@ def short_edges_of(cfg: Config, full: bool = False) -> Tuple[int, ...]:
 
     Args:
         cfg (Config): A multigrid config.
-        full (bool): Whether full clips are read from the store, too.
+        full (bool): Whether full clips are read from the store, too. Defaults
+            to False.
 
     Raises:
-        ValueError: See :func:`read_short_edge`; or no crop is smaller than
+        ValueError: See :func:`read_short_edge`, or no crop is smaller than
             the base crop.
     """
     schedule, _ = multigrid_schedule(cfg)

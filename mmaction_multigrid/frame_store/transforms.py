@@ -1,6 +1,6 @@
-"""The transforms that read clips from a grid store.
+"""Transforms that read clips from a frame store.
 
-They wrap the two transforms that open and decode the original, which they call
+They wrap the two transforms that open and decode the original, and call these
 for everything that the store does not have.
 """
 
@@ -13,12 +13,12 @@ from mmaction.registry import TRANSFORMS
 from ..core.dataset import current_shape
 from ..core.transform_rules import (find_rule, register_transform_rule,
                                     transform_name)
-from ..loading.broken import copy_failed
+from ..loading.broken import BROKEN_COPIES
 from .index import Index
 from .sources import (Source, digest_of, read_short_edge, scale_short_edge,
                       source_of, stored_reader)
 
-KEY = 'grid_copy'  # in results, from the first to the second transform
+KEY = 'grid_copy'  # key of results that passes the copy to the decoder
 
 
 @TRANSFORMS.register_module()
@@ -26,7 +26,7 @@ class GridStoreInit(BaseTransform):
     """Find the smallest copy that is large enough for the shape of a clip.
 
     The wrapped transform opens the original if no copy is large enough, if
-    the store has no copy of this file, for full clips unless told otherwise,
+    the store has no copy of this file, for full clips without ``full_grid``,
     and outside of multigrid training. ``multigrid.grid_store`` puts this
     transform into the train pipeline.
 
@@ -37,16 +37,16 @@ class GridStoreInit(BaseTransform):
     those of the wrapped transform.
 
     Args:
-        store (str): Folder of the grid store.
+        store (str): Folder of the frame store.
         short_edge (int): Short edge, in pixels, that the pipeline resizes
             the frames of a base clip to.
         original (dict, optional): Config of the transform that opens the
-            original. None: pictures need none.
+            original. Defaults to None, as pictures need none.
         full_grid (bool): Whether full clips are read from the store, too.
             Defaults to False.
 
     Raises:
-        FileNotFoundError: There is no grid store.
+        FileNotFoundError: There is no frame store.
         ValueError: The store cannot be read, or its copies are too small for
             full clips.
     """
@@ -58,21 +58,24 @@ class GridStoreInit(BaseTransform):
                  full_grid: bool = False) -> None:
         self.short_edge, self.full_grid = short_edge, full_grid
         self.index = Index(store, 'multigrid.grid_store')
+        # dict(results) stands for a transform that changes nothing.
         self.original = TRANSFORMS.build(original) if original else dict
         self.reader = find_rule(original).opens if original else 'frames'
-        # Rows of the originals that this process has compared.
+        # Rows by original. To hash each original at every clip would take as
+        # long as to load a small clip.
         self._rows: Dict[Source, Optional[int]] = {}
         largest = self.index.short_edges[-1]
         if full_grid and largest < short_edge:
             raise ValueError(
                 'multigrid.grid_store_full = True: the largest copies in '
-                f'{store!r} have a short side of {largest} pixels, and full '
+                f'{store!r} have a short edge of {largest} pixels, and full '
                 f'clips need {short_edge}; '
                 '`mmaction-multigrid store build --full` makes them')
 
     def transform(self, results: dict) -> dict:
         """Find the copy, or open the original."""
         grid = current_shape()
+        # The store has no flow, and boxes are relative to the original size.
         if (grid is None or grid.is_base and not self.full_grid
                 or results.get('modality', 'RGB') != 'RGB'
                 or 'gt_bboxes' in results):
@@ -86,14 +89,12 @@ class GridStoreInit(BaseTransform):
             self._rows[source] = self.index.find(digest_of(source))
         row = self._rows[source]
         if row is None:
-            copy_failed(
-                source.path,
-                FileNotFoundError(
-                    f'{source.path}: is not in the grid store, or has changed')
-            )
+            text = f'{source.path}: is not in the frame store, or has changed'
+            BROKEN_COPIES.append((source.path, FileNotFoundError(text)))
             return self.original(results)
         results[KEY] = self, row, bisect_left(self.index.short_edges, needed)
         video = self.index.videos[row]
+        # As the wrapped transform would, for SampleFrames.
         results['total_frames'] = int(video['frames'])
         if self.reader == 'decord':
             results['avg_fps'] = float(video['fps'])
@@ -108,14 +109,15 @@ class GridStoreInit(BaseTransform):
 
         Args:
             dataset (Mapping): Config of a dataset.
-            store (str): Folder of the grid store.
+            store (str): Folder of the frame store.
             full (bool): Whether full clips are read from the store, too.
+                Defaults to False.
 
         Returns:
             list[dict]: The new pipeline.
 
         Raises:
-            ValueError: A store has no copies for this pipeline.
+            ValueError: A frame store does not support this pipeline.
         """
         steps = list(dataset['pipeline'])
         reader = stored_reader(steps)
@@ -144,10 +146,10 @@ class GridStoreInit(BaseTransform):
 
 @TRANSFORMS.register_module()
 class GridStoreDecode(BaseTransform):
-    """Read a clip's frames from the copy that :class:`GridStoreInit` found.
+    """Read the frames of a clip from the copy of :class:`GridStoreInit`.
 
-    If there is none or it cannot be read, the wrapped transform reads the
-    same frames of the original.
+    Without a copy, or if it is damaged, the wrapped transform reads the same
+    frames from the original.
 
     Required Keys: frame_inds, and those of the wrapped transform.
 
@@ -161,17 +163,18 @@ class GridStoreDecode(BaseTransform):
         self.original = TRANSFORMS.build(original)
 
     def transform(self, results: dict) -> dict:
-        """Decode."""
+        """Read frames from the copy or from the original."""
         if KEY not in results:
             return self.original(results)
         init, row, edge = results.pop(KEY)
         wanted = results['frame_inds'].reshape(-1)
         if init.reader == 'frames':
-            wanted = wanted - results['start_index']
+            wanted = wanted - results['start_index']  # copies count from 0
         try:
             imgs = init.index.read(row, edge, wanted)
         except (OSError, ValueError, IndexError) as error:
-            copy_failed(init.index.path(row, edge), error)
+            BROKEN_COPIES.append((init.index.path(row, edge), error))
+            # The frame numbers that were drawn fit the original as well.
             return self.original(init.original(results))
         shape = imgs[0].shape[:2]
         results.update(imgs=imgs, original_shape=shape, img_shape=shape)

@@ -1,4 +1,4 @@
-"""Hook that lists files that cannot be loaded, and limits their number."""
+"""Hook that lists the files that cannot be loaded, and limits their number."""
 
 from collections import Counter
 from pathlib import Path
@@ -11,28 +11,30 @@ from mmaction.registry import HOOKS
 from ..core.batch_norm import unwrap_model
 from .broken import REPLACED
 
+# The share of failed clips is of at least this number, so that a few broken
+# files at the start do not end a run.
 MIN_CLIPS = 200
 REPORT = 'bad_videos.rank{}.txt'
 
 
 @HOOKS.register_module()
 class BadVideosHook(Hook):
-    """List files that were replaced in ``work_dir/bad_videos.txt``.
+    """List broken files in ``work_dir/bad_videos.txt``, and limit their share.
 
-    The workers of rank ``r`` append to ``bad_videos.rank{r}.txt``, so that a
-    killed run leaves its list, too. After every epoch rank 0 counts the
-    lines, most frequent file first, and logs the number of files if there
-    are new ones. A resumed run goes on with these reports, and with the files
-    in them that ended a worker; a new run removes them.
+    The workers of rank ``r`` append to ``bad_videos.rank{r}.txt``, so that the
+    list of a killed run is kept. After every epoch rank 0 writes the list,
+    most frequent file first, and logs the number of files if it has grown. A
+    resumed run continues these reports, and replaces the files in them that
+    crashed a worker. A new run removes them.
 
     Args:
-        max_share (float): Training ends once more than this share of the
-            clips that a process tried, which count as 200 at least, could
-            not be loaded; 1: never. Defaults to 0.05.
+        max_share (float): Training ends if a larger share of the clips that a
+            process tried, counted as 200 at least, cannot be loaded. 1 means
+            never. Defaults to 0.05.
 
     Raises:
         ValueError: ``max_share`` is impossible.
-        RuntimeError: In training: more clips cannot be loaded.
+        RuntimeError: During training, if more clips cannot be loaded.
     """
 
     def __init__(self, max_share: float = 0.05) -> None:
@@ -47,19 +49,21 @@ class BadVideosHook(Hook):
         """Set the files that the dataset reports to.
 
         Raises:
-            ValueError: A clip is of a class that does not exist.
+            ValueError: A clip has a class that does not exist.
         """
         loader, folder = runner.train_loop.dataloader, Path(runner.work_dir)
         if not hasattr(loader.dataset, 'watch'):
             return
         head = getattr(unwrap_model(runner.model), 'cls_head', None)
         loss = type(getattr(head, 'loss_cls', None)).__name__
-        # On a GPU the loss would not name the clip.
+        # On a GPU the loss fails by a device assertion, which does not name
+        # the clip. Losses other than cross-entropy may allow more classes.
         loader.dataset.check_classes(head.num_classes if loss ==
                                      'CrossEntropyLoss' else None)
         if not runner._resume:
             for path in folder.glob('bad_videos*.txt'):
-                path.unlink(missing_ok=True)  # by another process
+                path.unlink(missing_ok=True)  # another process may do it
+            # A fast process must not report before a slow one removes files.
             barrier()
         loader.dataset.watch(loader.num_workers,
                              str(folder / REPORT.format(get_rank())))
@@ -69,13 +73,13 @@ class BadVideosHook(Hook):
                          batch_idx: int,
                          data_batch=None,
                          outputs=None) -> None:
-        """End training if too many clips of this process are replaced.
+        """End training if too many clips of this process cannot be loaded.
 
         Raises:
-            RuntimeError: They are.
+            RuntimeError: The share of failed clips exceeds ``max_share``.
         """
-        dataset = runner.train_loop.dataloader.dataset
-        tried, failed = getattr(dataset, 'tries', (0, 0))
+        tried, failed = getattr(runner.train_loop.dataloader.dataset, 'tries',
+                                (0, 0))
         if failed <= self.max_share * max(tried, MIN_CLIPS):
             return
         lines = _read_lines(Path(runner.work_dir), get_rank())
@@ -86,11 +90,11 @@ class BadVideosHook(Hook):
         raise RuntimeError(
             f'{failed} of {tried} clips that were tried could not be loaded '
             f'({100 * failed / tried:.1f} %), more than '
-            f'BadVideosHook.max_share = {self.max_share:g}: is it the right '
-            f'list and folder? The first: {first}. '
-            'Mend the list (`python -m mmaction_multigrid videos LIST --root '
-            'FOLDER --out CLEAN` opens all of it), or allow more: '
-            "custom_hooks = [dict(type='BadVideosHook', max_share=...)]")
+            f'BadVideosHook.max_share = {self.max_share:g}: the first is '
+            f'{first}. Check list and folder (`python -m mmaction_multigrid '
+            'videos LIST --root FOLDER --out CLEAN` opens all files), or '
+            "allow more: custom_hooks = [dict(type='BadVideosHook', "
+            'max_share=...)]')
 
     def after_train_epoch(self, runner) -> None:
         """Write the list, and log its length if there are new files."""
@@ -111,10 +115,10 @@ class BadVideosHook(Hook):
 
 
 def _read_lines(folder: Path, rank: object) -> List[List[str]]:
-    """Read (name, error, outcome) lines of a rank, or of all, ``'*'``."""
+    """Read lines (name, error, outcome) of a rank, or of all with ``'*'``."""
     lines = []
     for path in sorted(folder.glob(REPORT.format(rank))):
         text = path.read_bytes().decode(errors='replace')
-        # A line that is being written has no end yet.
+        # Workers may be writing: the last line counts once it has an end.
         lines += [line.rsplit('\t', 2) for line in text.split('\n')[:-1]]
     return lines

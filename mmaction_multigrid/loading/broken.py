@@ -3,75 +3,58 @@
 import errno
 import re
 from collections import deque
-from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from traceback import walk_tb
-from typing import Any, Dict, Iterator, List, Optional, Set, Tuple, Union
+from typing import Any, Deque, Dict, Optional, Set, Tuple, Union
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmaction.registry import DATASETS, TRANSFORMS
-from ..core.dataset import current_epoch
+from ..core.dataset import DatasetWrapper, current_epoch
 from ..core.transform_rules import RULES, TransformRule, transform_name
 from ..core.transforms import MultigridTransform
 from .train_data import build_dataset, check_classes, clip_name
 from .workers import WorkerState
 
 MAX_TRIES = 100
-# Errors of the machine, which the next clip would raise as well.
+# Disk, memory or file handles have run out. The next clip would fail as well,
+# and no file is to blame.
 MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE,
                   errno.ENFILE)
 
-# What a report says of the clip of a file that cannot be loaded.
+# Outcomes in a report of files that cannot be loaded.
 REPLACED = 'another clip took its place'
 LEFT_OUT = 'left out from epoch {} on'
-# Where nobody watches nothing is kept.
-_failures: ContextVar = ContextVar(
-    'multigrid_copy_failures', default=deque(maxlen=0))
+# Path and error of copies in a frame store that could not be read while the
+# current clip was loaded. Transforms append to it, in the same process. The
+# limit is for pipelines without ReplaceBrokenClips.
+BROKEN_COPIES: Deque[Tuple[str, Exception]] = deque(maxlen=100)
 
 
 class CrashedFile(RuntimeError):
-    """A file that ended the data worker that opened it."""
+    """A file that crashed the data worker that opened it."""
 
     def __init__(self) -> None:
         super().__init__('ended the process that opened it')
 
 
-@contextmanager
-def watch_copies() -> Iterator[List[Tuple[str, Exception]]]:
-    """Collect the copies that could not be read in the context."""
-    failures: List[Tuple[str, Exception]] = []
-    token = _failures.set(failures)
-    try:
-        yield failures
-    finally:
-        _failures.reset(token)
-
-
-def copy_failed(path: str, error: Exception) -> None:
-    """Report a copy that cannot be read; its original is read instead."""
-    _failures.get().append((path, error))
-
-
 @DATASETS.register_module()
-class ReplaceBrokenClips:
+class ReplaceBrokenClips(DatasetWrapper):
     """Replace a clip whose file cannot be read by another one.
 
-    The other clip is drawn at random, in the same shape. A broken copy in a
-    frame store is replaced by its original. All other attributes are the
-    wrapped dataset's.
+    The other clip is drawn at random, in the same shape. All other attributes
+    are those of the wrapped dataset.
 
     Args:
-        dataset (dict or Dataset): The dataset to wrap: repeat, concat and
-            raw-frame datasets, too.
+        dataset (dict or Dataset): The dataset to wrap, which may be a repeat,
+            concat or raw-frame dataset.
 
     Raises:
-        FileNotFoundError: The list is missing.
+        FileNotFoundError: The annotation list is missing.
         ValueError: A line of the list has no class number.
-        RuntimeError: When a clip is loaded: a hundred in a row cannot be, or
-            the error is not one of its file.
+        RuntimeError: When a clip is loaded, if a hundred clips in a row
+            cannot be, or if the error is not one of a file.
     """
 
     def __init__(self, dataset: Union[dict, Any]) -> None:
@@ -81,25 +64,29 @@ class ReplaceBrokenClips:
     def watch(self,
               num_workers: int = 0,
               report: Optional[str] = None) -> None:
-        """Count and report from now on; to be called before workers start.
+        """Count and report broken files from now on.
+
+        Call it before the workers start.
 
         Args:
-            num_workers (int): Data workers. Defaults to 0.
-            report (str, optional): File to append a line to, (name, error,
-                outcome), for every file that cannot be loaded. There is one
-                line per worker for each copy in a frame store. Files that
-                ended a worker according to it are left out.
+            num_workers (int): Number of data workers. Defaults to 0.
+            report (str, optional): File to append a line (name, error,
+                outcome) to for every file that cannot be loaded. Each worker
+                adds one line for each broken copy in a frame store. Files
+                that crashed a worker, as this file says at the start, are
+                replaced. Defaults to None, which means no report.
         """
         self._state = WorkerState(num_workers)
         self._report = report
-        # Files that ended a worker, and the epochs from which on they are
-        # left out: a resumed run opens them before, as the run before did.
+        # Files that crashed a worker, and the epochs from which on they are
+        # replaced. A resumed run that repeats earlier epochs opens them
+        # again, and so trains on the same clips.
         self._crashed: Dict[str, int] = {}
         if report and Path(report).is_file():
-            text = Path(report).read_text('utf-8', 'replace')
-            pattern = r'(?m)^(.*)\t.*\t' + LEFT_OUT.format(r'(\d+)') + '$'
-            self._crashed.update((name, int(epoch))
-                                 for name, epoch in re.findall(pattern, text))
+            found = re.findall(
+                r'(?m)^(.*)\t.*\t' + LEFT_OUT.format(r'(\d+)') + '$',
+                Path(report).read_text('utf-8', 'replace'))
+            self._crashed.update((name, int(epoch)) for name, epoch in found)
         self._bad_copies: Set[str] = set()
 
     @property
@@ -108,16 +95,19 @@ class ReplaceBrokenClips:
         return self._state.totals()
 
     def check_classes(self, num_classes: Optional[int]) -> None:
-        """See :func:`.train_data.check_classes`."""
+        """Check the classes, see :func:`.train_data.check_classes`."""
         check_classes(self.dataset, num_classes)
 
     def leave_out(self, worker: int) -> Optional[str]:
-        """Leave the file out that a crashed worker had open.
+        """Leave out the file that a crashed worker had open.
 
         Workers that start from now on replace it.
 
+        Args:
+            worker (int): Number of the worker.
+
         Returns:
-            str, optional: Its name. None if the worker had none open.
+            str, optional: Name of the file; None if none was open.
         """
         opened = self._state.pop_open(worker)
         if opened is None:
@@ -127,9 +117,6 @@ class ReplaceBrokenClips:
         self._crashed[name] = epoch
         self._write(name, CrashedFile(), LEFT_OUT.format(epoch))
         return name
-
-    def __len__(self) -> int:
-        return len(self.dataset)
 
     def __getitem__(self, index: int) -> Any:
         for _ in range(MAX_TRIES):
@@ -154,14 +141,16 @@ class ReplaceBrokenClips:
 
     def _load(self, index: int) -> Any:
         epoch = current_epoch()
-        with self._state.opening(epoch, index), watch_copies() as failures:
+        with self._state.opening(epoch, index):
+            # After `opening`, so that the clip counts as failed.
             if self._crashed and epoch >= self._crashed.get(
                     self._name(index), epoch + 1):
                 raise CrashedFile()
             try:
                 return self.dataset[index]
             finally:
-                for name, error in failures:
+                while BROKEN_COPIES:
+                    name, error = BROKEN_COPIES.popleft()
                     if name not in self._bad_copies:
                         self._bad_copies.add(name)
                         self._write(name, error,
@@ -169,6 +158,7 @@ class ReplaceBrokenClips:
 
     def _write(self, name: str, error: Exception, outcome: str) -> None:
         if self._report:
+            # One line with two tabs, for BadVideosHook to split.
             text = f'{type(error).__name__}: {str(error).strip()}'
             text = text.splitlines()[0].replace('\t', ' ')
             with open(
@@ -183,23 +173,23 @@ class ReplaceBrokenClips:
             info = {}
         return clip_name(info, index)
 
-    def __getattr__(self, name: str) -> Any:
-        # Copy and pickle ask for attributes before __init__.
-        if name.startswith('__') or name == 'dataset':
-            raise AttributeError(name)
-        return getattr(self.dataset, name)
-
 
 def describe_mistake(error: Exception, dataset: Any,
                      clip: str) -> Optional[str]:
-    """Describe an error that is not one of a clip's file.
+    """Describe an error that does not come from the file of a clip.
 
-    An error is one of the file if a transform raised it whose rule says that
-    it reads the file, or if the file crashed a data worker before.
+    It does come from the file if the file has crashed a data worker, or if
+    the error was raised in a transform whose rule has ``does_io``.
+
+    Args:
+        error (Exception): The error.
+        dataset (Dataset): The dataset, for errors outside of transforms.
+        clip (str): Name of the clip, for the message.
 
     Returns:
-        str, optional: None of an error of the file.
+        str, optional: The description; None if the error comes from the file.
     """
+    # The outermost transform in the trace counts: a decoder may call others.
     owners = (frame.f_locals.get('self')
               for frame, _ in walk_tb(error.__traceback__))
     step = next((owner for owner in owners
@@ -211,11 +201,11 @@ def describe_mistake(error: Exception, dataset: Any,
     name = transform_name(dataset if step is None else step)
     return (f'{name} failed on {clip}: {type(error).__name__}: {error}. '
             'Only errors of transforms that read the file cost a clip: '
-            f'register_transform_rule({name!r}, does_io=True)')
+            f'register_transform_rule({name!r}, does_io=True) declares one')
 
 
 def _find_rule(step: Any) -> Optional[TransformRule]:
-    """Find the rule of a transform, also by another registered name."""
+    """Find the rule of a transform, also under another registered name."""
     return next((rule for name, rule in RULES.items() if (
         name == transform_name(step) or TRANSFORMS.get(name) is type(step))),
                 None)

@@ -1,4 +1,4 @@
-"""Send the tensors of many clips from a data worker together."""
+"""Pack the tensors of many clips to send them from a data worker at once."""
 
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Tuple
 
@@ -8,22 +8,23 @@ from torch.utils.data import default_collate, get_worker_info
 
 
 def pack_in_worker(clips: list) -> Any:
-    """Collate clips to a list, in data workers with their tensors packed.
+    """Collate clips to a list, and pack their tensors in data workers.
 
-    Each tensor by itself costs a file handle, a message and a mapping in both
-    processes, which takes longer than loading a small clip. The main process
-    receives the same tensors in the same places.
+    A tensor that is sent alone costs a file handle, a message and a memory
+    mapping in both processes, which takes longer than loading a small clip.
+    The main process receives the same structure with the same tensors.
     """
     return pack(clips) if get_worker_info() else clips
 
 
 class _PackedTensor(NamedTuple):
-    """Place of a tensor in a pack; unpickled it is the tensor."""
-    pack: List[torch.Tensor]  # of one tensor, once it is made
+    """Place of a tensor in a pack, which unpickles as the tensor."""
+    pack: List[torch.Tensor]  # empty until all members are known
     number: int
     size: Tuple[int, ...]
     stride: Tuple[int, ...]
 
+    # pickle sends pack[0] once for all its places, by its identity.
     def __reduce__(self) -> tuple:
         return _unpack, (self.pack[0], self.number, self.size, self.stride)
 
@@ -34,7 +35,7 @@ def _unpack(pack: torch.Tensor, number: int, size: Tuple[int, ...],
 
 
 def pack(batch: Any) -> Any:
-    """Replace tensors of the same type and shape by their places."""
+    """Replace tensors by their places in packs of equal type and shape."""
     groups: Dict[tuple, Tuple[List[torch.Tensor], List[torch.Tensor]]] = {}
 
     def place(tensor: torch.Tensor) -> Any:
@@ -43,7 +44,7 @@ def pack(batch: Any) -> Any:
                 or tensor.device.type != 'cpu'):
             return tensor
         # Frames are stacked with colors last and permuted. Convolutions
-        # choose their kernel by that layout, which is kept.
+        # choose their kernel by the strides, so that these are restored.
         size, stride = tuple(tensor.shape), tensor.stride()
         order = sorted(range(tensor.dim()), key=stride.__getitem__)
         in_memory = tensor.permute(order[::-1])
@@ -56,16 +57,17 @@ def pack(batch: Any) -> Any:
 
     sent = _map_tensors(batch, place)
     for members, packed in groups.values():
-        # In a worker it collates into shared memory.
+        # In a worker this stacks into shared memory, without another copy.
         packed.append(default_collate(members))
     return sent
 
 
 def _map_tensors(entry: Any, change: Callable[[torch.Tensor], Any]) -> Any:
-    """Return the same structure with changed tensors."""
+    """Apply a function to each tensor of a nested structure."""
     if isinstance(entry, torch.Tensor):
         return change(entry)
     if isinstance(entry, BaseDataElement):
+        # Not by its methods, which would check the type of each value.
         copy = object.__new__(type(entry))
         copy.__dict__.update(_map_tensors(entry.__dict__, change))
         return copy
@@ -73,6 +75,6 @@ def _map_tensors(entry: Any, change: Callable[[torch.Tensor], Any]) -> Any:
         return type(entry)(
             {key: _map_tensors(value, change)
              for key, value in entry.items()})
-    if type(entry) in (list, tuple):  # not of named ones
+    if type(entry) in (list, tuple):  # named tuples take other arguments
         return type(entry)(_map_tensors(value, change) for value in entry)
     return entry

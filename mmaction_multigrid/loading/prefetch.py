@@ -1,4 +1,4 @@
-"""Loader that keeps all data workers busy and survives their crashes."""
+"""Loader that keeps all data workers busy and restarts crashed ones."""
 
 import logging
 from itertools import chain
@@ -15,27 +15,30 @@ from ..core.loop import RunBatches
 from .packing import pack_in_worker
 from .workers import DeferredSigchld, pop_crashed
 
+# Crashes without a batch in between. More of them are no matter of files.
 MAX_CRASHES = 100
-# Share of the time from which on the log gives advice.
+# Share of the time spent waiting above which the log gives advice.
 MUCH_WAITING = 0.1
 
 
 class PrefetchLoader(RunBatches):
     """``RunBatches`` for large batches, dead workers and slow data.
 
-    A coarse batch has up to sixteen times the clips of a base batch: all
-    workers load a piece of it, and the main process collates the pieces.
-    After a crash the workers start again at the next batch, and the file
-    that a crashed worker had open is left out. All other errors end training.
+    A coarse batch can have sixteen times the clips of a base batch. Therefore
+    each worker loads a piece of it, and the main process collates the pieces.
+    After a crash the workers start again at the same batch, and the file that
+    the crashed worker had open is left out. All other errors end training.
 
     Args:
-        dataloader (DataLoader): Crashes of its workers end training, too,
-            unless its dataset has ``leave_out``.
+        dataloader (DataLoader): Loader with a ``MultigridBatchSampler``. If
+            its dataset has no ``leave_out``, crashes end training as well.
     """
 
     def __init__(self, dataloader: DataLoader) -> None:
         super().__init__(dataloader)
         self._signals = DeferredSigchld()
+        # Workers return lists of clips. Pieces that they collated could not be
+        # joined for every collate_fn.
         self._collate = dataloader.collate_fn
         dataloader.collate_fn = pack_in_worker
         self.sampler.max_pieces = max(1, dataloader.num_workers)
@@ -53,9 +56,12 @@ class PrefetchLoader(RunBatches):
             try:
                 return super()._take_one(batch)
             except Exception:
+                # torch raises a RuntimeError for a dead worker, which does
+                # not say how it died.
                 names = pop_crashed(self.dataloader, self._iterator)
                 if not names or crashes + 1 == MAX_CRASHES:
                     raise
+            # _take_one then starts a new iterator at this batch.
             self._next = None
             for name in names:
                 print_log(
@@ -66,8 +72,8 @@ class PrefetchLoader(RunBatches):
                     level=logging.WARNING)
 
     def _start(self, batch: RunBatch) -> None:
-        # A loader draws a random number for its workers. The model's random
-        # numbers must not depend on restarts.
+        # A new iterator draws a seed for its workers. The random numbers of
+        # the model, such as dropout, must not depend on restarts.
         with torch.random.fork_rng(devices=[]):
             super()._start(batch)
 
@@ -84,12 +90,14 @@ class PrefetchLoader(RunBatches):
 class PrefetchHook(Hook):
     """Load batches by :class:`PrefetchLoader`.
 
-    At the end of each stage it logs how long training waited for data.
+    The hook also logs, at the end of each stage, how long training waited for
+    data.
     """
 
     def before_train(self, runner) -> None:
         """Replace the loop's source of batches."""
         loop = runner.train_loop
+        # A second call of train() must not wrap collate_fn again.
         if not isinstance(loop.batches, PrefetchLoader):
             loop.batches = PrefetchLoader(loop.dataloader)
 

@@ -4,17 +4,15 @@ import os.path as osp
 from pathlib import Path
 from typing import Any, Iterator, List, Mapping, Optional, Union
 
-import numpy as np
 from mmengine.dataset import (BaseDataset, ClassBalancedDataset, ConcatDataset,
                               RepeatDataset)
-from mmengine.registry import DefaultScope
 
 from mmaction.datasets import BaseActionDataset
 from mmaction.registry import DATASETS
 from ..core.transform_rules import VIDEO_READERS, transform_name
 
-IGNORED = -100  # the class of a clip that cross-entropy ignores
-# Packages whose transforms keep a clip's class.
+IGNORED = -100  # class of clips that cross-entropy ignores
+# Packages whose transforms do not change the class of a clip.
 STOCK = {'mmaction', 'mmcv', 'mmaction_multigrid'}
 
 
@@ -25,7 +23,7 @@ def read_list(path: Union[str, Path]) -> List[str]:
         path (str or Path): The list.
 
     Returns:
-        list[str]: Its lines without empty ones and without a byte-order
+        list[str]: The lines without empty ones and without a byte-order
         mark.
 
     Raises:
@@ -37,36 +35,36 @@ def read_list(path: Union[str, Path]) -> List[str]:
             return [line.rstrip('\n') for line in file if line.strip()]
     except (FileNotFoundError, IsADirectoryError):
         raise FileNotFoundError(
-            f'{path}: there is no such list; give an annotation file, with '
-            'one clip a line') from None
+            f'{path}: there is no such list; give an annotation file with '
+            'one clip per line') from None
     except UnicodeDecodeError as error:
         raise ValueError(f'{path}: is not UTF-8 ({error}); '
                          'save the list as UTF-8') from None
 
 
 def video_path(name: str) -> str:
-    """Return the path of the file that decord opens for a name.
+    """Return the path of the file that ``DecordInit`` opens for a name.
 
-    ``DecordInit`` takes a name without an extension for an mp4 file.
+    It adds ``.mp4`` to a name without an extension.
     """
     return name if osp.splitext(name)[1] else f'{name}.mp4'
 
 
 def clip_name(info: Mapping, index: int) -> str:
-    """Name a clip by its file or folder, or by its index."""
+    """Return the file or folder of a clip, or else its index."""
     return str(
         info.get('filename') or info.get('frame_dir') or f'clip {index}')
 
 
 def clip_path(info: Mapping, reader: Optional[str]) -> Optional[str]:
-    """Find the file, or the folder of pictures, that a reader opens.
+    """Return the file, or the folder of pictures, that a reader opens.
 
     Args:
-        info (Mapping): A dataset's description of a clip.
+        info (Mapping): Description of a clip by its dataset.
         reader (str, optional): ``opens`` or ``decodes`` of a rule.
 
     Returns:
-        str, optional: None where the reader opens no file.
+        str, optional: The path; None if the reader opens no file.
     """
     if reader == 'frames':
         return info.get('frame_dir')
@@ -76,28 +74,11 @@ def clip_path(info: Mapping, reader: Optional[str]) -> Optional[str]:
     return video_path(path) if path and reader == 'decord' else path
 
 
-def check_train_data(cfg: Mapping) -> None:
-    """Build the training data of a resolved config and load one clip.
+def build_dataset(dataset: Any) -> Any:
+    """Build a dataset and explain errors in its annotation list.
 
     Args:
-        cfg (Config): It is ignored if its dataset is no ``MultigridDataset``.
-
-    Raises:
-        FileNotFoundError, ValueError: See :func:`build_dataset`.
-        RuntimeError: No file of its list can be loaded.
-    """
-    dataset = (cfg.get('train_dataloader') or {}).get('dataset')
-    if (isinstance(dataset, Mapping)
-            and transform_name(dataset) == 'MultigridDataset'):
-        scope = cfg.get('default_scope', 'mmaction')
-        with DefaultScope.overwrite_default_scope(scope):
-            built = DATASETS.build(dataset)
-        # Any clip: the first one may be of a file that crashes its decoder.
-        built[np.random.randint(max(1, len(built)))]
-
-
-def build_dataset(dataset: Any) -> Any:
-    """Build a dataset, unless it is built, and explain a wrong list.
+        dataset (dict or Dataset): The config, or the dataset itself.
 
     Raises:
         FileNotFoundError: The list of a dataset is missing.
@@ -109,14 +90,15 @@ def build_dataset(dataset: Any) -> Any:
         if hasattr(built, 'full_init'):
             built.full_init()
         return built
-    except (OSError, ValueError):  # UnicodeDecodeError, too
-        for config in _configs(dataset):
+    except (OSError, ValueError):  # UnicodeDecodeError is a ValueError
+        # MMAction2's errors name neither the file nor the line.
+        for config in dataset_configs(dataset):
             _check_list(config)
         raise
 
 
 def unwrap_datasets(dataset: Any) -> Iterator[Any]:
-    """Yield the datasets that have clips of their own."""
+    """Yield the datasets inside of concatenated and repeated ones."""
     if isinstance(dataset, ConcatDataset):
         for entry in dataset.datasets:
             yield from unwrap_datasets(entry)
@@ -126,18 +108,18 @@ def unwrap_datasets(dataset: Any) -> Iterator[Any]:
         yield dataset
 
 
-def _configs(dataset: Any) -> Iterator[Mapping]:
-    """Yield the configs of a dataset and of those that it wraps."""
+def dataset_configs(dataset: Any) -> Iterator[Mapping]:
+    """Yield the config of a dataset and of those that it wraps."""
     if isinstance(dataset, Mapping):
         yield dataset
         dataset = dataset.get('dataset'), dataset.get('datasets')
     if isinstance(dataset, (list, tuple)):
         for entry in dataset:
-            yield from _configs(entry)
+            yield from dataset_configs(entry)
 
 
 def _check_list(config: Mapping) -> None:
-    """Raise an error that names what is wrong with the list of a dataset."""
+    """Raise an error that names a mistake in the list of a dataset."""
     kind, path = transform_name(config), str(config.get('ann_file'))
     if kind not in ('VideoDataset', 'RawframeDataset') or '://' in path:
         return
@@ -151,17 +133,17 @@ def _check_list(config: Mapping) -> None:
 
 
 def check_classes(dataset: Any, num_classes: Optional[int]) -> None:
-    """Look for a clip whose class does not exist.
+    """Check that the class of each clip exists.
 
     Args:
-        dataset (Dataset): Parts of it whose transforms may change a clip's
-            class are left out.
-        num_classes (int, optional): Number of classes of the head. None:
-            only the parts with several classes a clip are checked, by their
-            own number.
+        dataset (Dataset): The dataset. Parts whose transforms may change the
+            class of a clip are skipped.
+        num_classes (int, optional): Number of classes of the head. With None,
+            only parts with several classes per clip are checked, by their
+            ``num_classes``.
 
     Raises:
-        ValueError: There is one.
+        ValueError: A class does not exist.
     """
     for part in unwrap_datasets(dataset):
         several = getattr(part, 'multi_class', False)
@@ -170,7 +152,8 @@ def check_classes(dataset: Any, num_classes: Optional[int]) -> None:
                 or not _keeps_labels(part)):
             continue
         for index in range(len(part)):
-            # A dataset's own method may fail at such a class.
+            # Not the method of the dataset, which makes a tensor of several
+            # classes and fails at a wrong one without naming the clip.
             info = BaseDataset.get_data_info(part, index)
             for label in info['label'] if several else [info.get('label')]:
                 if (isinstance(label, int) and label != IGNORED
@@ -183,7 +166,8 @@ def check_classes(dataset: Any, num_classes: Optional[int]) -> None:
 
 
 def _keeps_labels(dataset: BaseDataset) -> bool:
-    """Check that no transform gives a clip another class."""
+    """Check that no transform can change the class of a clip."""
+    # A MultigridTransform has the wrapped transform as `base`.
     modules = {
         type(getattr(step, 'base', step)).__module__.split('.')[0]
         for step in dataset.pipeline.transforms

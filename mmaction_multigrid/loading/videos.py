@@ -1,6 +1,6 @@
-"""Find videos that cannot be decoded, or that end their reader.
+"""Find videos that cannot be decoded, or that crash their decoder.
 
-A decoder that segfaults ends a child process, which is started anew.
+Videos are opened in child processes, which are started anew after a crash.
 """
 
 import signal
@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Iterator, Sequence, Tuple
 
+# Source of the child process. It opens videos from memory and with one thread,
+# as DecordInit does, and imports no more than that needs.
 READER = """
 import io, sys
 import decord, numpy as np
@@ -37,16 +39,18 @@ def check_videos(paths: Sequence[str],
 
     Args:
         paths (Sequence[str]): The videos.
-        timeout (float): Seconds that one may take. Defaults to 60.
-        processes (int): Readers side by side. Defaults to 1.
+        timeout (float): Seconds allowed per video. Defaults to 60.
+        processes (int): Number of child processes. Defaults to 1.
 
     Yields:
-        tuple[str, str]: Each path, in order, and ``fine``, an error,
-        ``hang: ...`` or ``crash: ...``.
+        tuple[str, str]: Each path, in order, with ``'fine'``, an error,
+        ``'hang: ...'`` or ``'crash: ...'``.
     """
+    # Each thread of the pool talks to one child.
     local = threading.local()
 
     def read(path: str) -> Tuple[str, str]:
+        # The child reads one path per line.
         if '\n' in path:
             return path, 'ValueError: a line break in the name'
         child = getattr(local, 'child', None)
@@ -65,7 +69,7 @@ def check_videos(paths: Sequence[str],
 
 
 def _ask(child: subprocess.Popen, path: str, timeout: float) -> str:
-    """Have a child read a video; it is closed if that ends it."""
+    """Let a child open a video, and return its answer."""
     child.stdin.write(path + '\n')
     child.stdin.flush()
     alarm = threading.Timer(timeout, child.kill)
@@ -74,6 +78,7 @@ def _ask(child: subprocess.Popen, path: str, timeout: float) -> str:
     alarm.cancel()
     if answer:
         return answer
+    # The child has ended, by itself or by the alarm.
     with child:  # closes its pipes
         code = child.wait()
     if code == -signal.SIGKILL:

@@ -12,7 +12,8 @@ from torch import nn
 from mmaction.registry import HOOKS
 from ..core.batch_norm import unwrap_model
 
-# Of validation, its last batch and precise BN, for example.
+# Graphs beside those of the schedule: validation, its last and smaller batch,
+# precise BN, and each of them with and without gradients.
 SPARE_GRAPHS = 16
 
 
@@ -20,17 +21,15 @@ SPARE_GRAPHS = 16
 class BFloat16OptimWrapper(OptimWrapper):
     """``OptimWrapper`` that runs the model in bfloat16, on CPUs too.
 
-    mmengine's ``AmpOptimWrapper`` refuses CPUs. bfloat16 needs no scaling of
-    losses. Arguments as for ``OptimWrapper``.
+    mmengine's ``AmpOptimWrapper`` refuses CPUs. bfloat16 needs no loss
+    scaling. Args: as for ``OptimWrapper``.
     """
 
     @contextmanager
     def optim_context(self, model: nn.Module):
-        """Run the model in bfloat16 inside the ``with`` block.
-
-        MMAction2's heads turn their scores into numpy arrays, which know no
-        bfloat16: scores come out in float32.
-        """
+        """Run the model in bfloat16 inside the ``with`` block."""
+        # MMAction2's heads convert scores to numpy arrays to compute the
+        # accuracy, and numpy has no bfloat16: scores become float32.
         head = getattr(unwrap_model(model), 'cls_head', nn.Identity())
         device = next(model.parameters()).device.type
         with super().optim_context(model), torch.autocast(
@@ -43,23 +42,22 @@ class BFloat16OptimWrapper(OptimWrapper):
 class CompileBackboneHook(Hook):
     """Compile ``model.backbone`` by ``torch.compile``.
 
-    ``apply_multigrid`` replaces ``compile`` by this hook. mmengine's
-    ``compile`` compiles the whole ``train_step``, whose graph depends on the
-    samples of a batch and is compiled anew at every iteration. A backbone's
-    depends on the clip shape, the batch size and the number of batch-norm
-    splits: a schedule has more of these than the eight after which torch
-    stops compiling. Parameters keep their names.
+    ``apply_multigrid`` replaces the key ``compile`` by this hook. mmengine
+    would compile the whole ``train_step``, whose graph depends on the samples
+    of a batch, so that every iteration compiles it again. The graph of a
+    backbone depends on clip shape, batch size and batch-norm splits only.
+    Parameters keep their names.
 
-    Its priority is BELOW_NORMAL: after ``MultigridHook`` has replaced the
-    batch norms.
+    Its priority is BELOW_NORMAL, so that ``MultigridHook`` has converted the
+    batch norms before.
 
     Args:
         **options: Arguments of ``torch.compile`` (``backend``, ``mode``,
             ...). ``dynamic`` defaults to False: one graph per shape.
 
     Raises:
-        AttributeError: In training: torch is older than 2.2, which cannot
-            compile a module in place.
+        AttributeError: At the start of training, with a torch before 2.2,
+            which cannot compile a module in place.
     """
     priority = 'BELOW_NORMAL'
 
@@ -68,7 +66,8 @@ class CompileBackboneHook(Hook):
 
     def before_train(self, runner) -> None:
         """Compile, and allow a graph for every shape of the schedule."""
-        # Two stages may share a shape and differ in splits.
+        # By default torch stops compiling after eight graphs. Two stages may
+        # share a shape and differ in splits.
         graphs = SPARE_GRAPHS + sum(
             len(set(stage.shapes))
             for stage in runner.train_loop.batch_sampler.stages)
@@ -76,6 +75,8 @@ class CompileBackboneHook(Hook):
         config.cache_size_limit = max(config.cache_size_limit, graphs)
         config.accumulated_cache_size_limit = max(
             config.accumulated_cache_size_limit, 8 * graphs)
+        # In place: a compiled copy would have other parameter names, and
+        # checkpoints would no longer be stock ones.
         unwrap_model(runner.model).backbone.compile(**self.options)
         runner.logger.info('The backbone is compiled, for each shape when it '
                            f'first comes ({self.options}): the first '

@@ -1,6 +1,6 @@
-"""Feature maps that a network makes of the smallest clips of a schedule."""
+"""Check which clip sizes a network takes, by running it."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from traceback import walk_tb
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
@@ -11,23 +11,26 @@ Size = Tuple[int, int]  # frames, crop
 
 
 def temporal_kernel(model: nn.Module) -> int:
-    """Return the frames of the longest convolution; 1 without any."""
+    """Return the largest temporal kernel size, in frames; 1 without any."""
     return max((layer.kernel_size[0]
                 for layer in model.modules() if isinstance(layer, nn.Conv3d)),
                default=1)
 
 
 def short_edges(features: Any) -> List[int]:
-    """List the shorter spatial sides of feature maps (N, C, T, H, W)."""
+    """List the shorter spatial edges of feature maps (N, C, T, H, W)."""
+    # SlowFast returns a tuple, and other backbones may nest them.
     if isinstance(features, (list, tuple)):
-        return [side for entry in features for side in short_edges(entry)]
+        return [edge for entry in features for edge in short_edges(entry)]
     is_map = isinstance(features, Tensor) and features.dim() == 5
     return [min(features.shape[-2:])] if is_map else []
 
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluate the network without gradients in the context."""
+    """Evaluate a network without gradients inside the ``with`` block."""
+    # Dropout would draw random numbers, and batch norms would change their
+    # statistics. train() afterwards would also thaw frozen layers.
     training = [module for module in model.modules() if module.training]
     try:
         with torch.no_grad():
@@ -38,29 +41,31 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _make_clip(backbone: nn.Module, size: Size) -> Tensor:
-    """Make a black clip with the channels of the first convolution."""
+    """Return a black clip with the channels of the first convolution."""
     channels = next((layer.in_channels for layer in backbone.modules()
                      if isinstance(layer, (nn.Conv2d, nn.Conv3d))), 3)
     device = next((parameter.device for parameter in backbone.parameters()),
                   None)
-    frames, crop = size
-    return torch.zeros(1, channels, frames, crop, crop, device=device)
+    return torch.zeros(1, channels, *size, size[1], device=device)
 
 
 def min_feature_size(backbone: nn.Module, num_frames: int,
                      crop_size: int) -> Optional[int]:
-    """Find the shorter side of the smallest feature map of a clip.
+    """Return the shorter edge of the smallest feature map of a clip.
+
+    Args:
+        backbone (nn.Module): The backbone.
+        num_frames (int): Frames of the clip.
+        crop_size (int): Height and width of the clip in pixels.
 
     Returns:
-        int, optional: None where the backbone takes no such clip, or makes no
-        feature maps of it.
+        int, optional: The edge in positions; None if the backbone refuses the
+        clip, or returns no feature maps.
     """
-    try:
-        with _evaluating(backbone):
-            features = backbone(_make_clip(backbone, (num_frames, crop_size)))
-            return min(short_edges(features), default=None)
-    except Exception:  # a network that takes something else
-        return None
+    with suppress(Exception), _evaluating(backbone):
+        # Networks raise errors of any type at input that they refuse.
+        features = backbone(_make_clip(backbone, (num_frames, crop_size)))
+        return min(short_edges(features), default=None)
 
 
 def find_failure(model: nn.Module, size: Size) -> Optional[str]:
@@ -71,8 +76,8 @@ def find_failure(model: nn.Module, size: Size) -> Optional[str]:
         size (tuple[int, int]): Frames and crop of the clip.
 
     Returns:
-        str, optional: The layer that fails, and its error; None if all layers
-        take the clip.
+        str, optional: The layer that fails, with its error; None if all
+        layers take the clip.
     """
     try:
         with _evaluating(model):
@@ -80,7 +85,9 @@ def find_failure(model: nn.Module, size: Size) -> Optional[str]:
             if getattr(model, 'neck', None) is not None:
                 model.neck(features)
         return None
-    except Exception as error:  # whatever a layer makes of its input
+    except Exception as error:  # layers raise errors of any type
+        # Of the modules in the trace, the innermost one has failed. Functions
+        # called by it have no `self` that is a module.
         names = {module: name for name, module in model.named_modules()}
         called = (frame.f_locals.get('self')
                   for frame, _ in walk_tb(error.__traceback__))
@@ -94,14 +101,18 @@ def find_failure(model: nn.Module, size: Size) -> Optional[str]:
 def check_sizes(model: nn.Module, sizes: Sequence[Size], base: Size) -> None:
     """Check that a network takes the smallest clips of a schedule.
 
+    Only clips that are smallest in frames or crop are run, because larger
+    ones fit where these do.
+
     Args:
         model (nn.Module): The recognizer.
         sizes (Sequence[tuple[int, int]]): Frames and crop of every shape of
             the schedule.
-        base (tuple[int, int]): Those of the base clips.
+        base (tuple[int, int]): Frames and crop of the base clips.
 
     Raises:
-        ValueError: It does not, though it takes the base clips.
+        ValueError: The network refuses them, although it takes the base
+            clips.
     """
     sizes = sorted({*sizes, base})
     smallest = [
@@ -112,9 +123,11 @@ def check_sizes(model: nn.Module, sizes: Sequence[Size], base: Size) -> None:
     failures = ((size, find_failure(model, size)) for size in smallest)
     (frames, crop), failure = next(
         filter(lambda pair: pair[1], failures), (base, None))
-    # A network that fails at the base clips too takes other inputs than these.
+    # A network that fails at the base clips as well needs other input than
+    # these clips, so that nothing is known about it.
     if not failure or find_failure(model, base):
         return
+    # All sizes are run only for the message, which takes seconds.
     works = ', '.join(f'{size[0]} x {size[1]}' for size in sizes
                       if not find_failure(model, size))
     raise ValueError(f'clips of {frames} frames x {crop} pixels are too small '

@@ -20,7 +20,8 @@ from .windows import follow_windows
 
 # Tokens along time, height and width.
 TokenGrid = Tuple[int, int, int]
-# Names of parameters that hold one vector per position.
+# Names of parameters that usually hold one vector per position. Backbones
+# with such a parameter and without a rule are refused.
 _TABLE = re.compile(r'(pos|position|positional|time|temporal)_?'
                     r'(embed|embeds|embedding|embeddings|emb)$')
 
@@ -29,10 +30,10 @@ class PositionTable(NamedTuple):
     """Layout of a parameter (..., tokens, channels) of position embeddings.
 
     Attributes:
-        axes (str): Axes of its rows, ``'t'``, ``'hw'`` or ``'thw'``; the last
-            one is the fastest.
-        extra (int): Rows before them without a position, such as that of a
-            class token. Defaults to 0.
+        axes (str): Axes of the rows: ``'t'``, ``'hw'`` or ``'thw'``. The
+            index along the last one changes fastest.
+        extra (int): Number of first rows that have no position, such as that
+            of a class token. Defaults to 0.
     """
     axes: str
     extra: int = 0
@@ -43,15 +44,16 @@ class PositionRule:
     """How to interpolate the position embeddings of a backbone.
 
     Attributes:
-        patches (str): Name of the convolution, 2D or 3D, that makes tokens of
-            a clip.
-        grid (callable): Function of a backbone as it was built that returns
-            the tokens (t, h, w) that its tables are for.
-        tables (dict[str, PositionTable]): Parameters or buffers that hold a
-            vector per position. Those that a backbone lacks are left out.
-        attributes (dict[str, callable]): Attributes of the backbone and of
-            its modules that depend on the tokens, and functions of the tokens
-            that return them. Defaults to none.
+        patches (str): Name of the convolution, 2D or 3D, that turns a clip
+            into tokens.
+        grid (callable): Function that takes the backbone and returns the
+            tokens (t, h, w) that it was built for.
+        tables (dict[str, PositionTable]): Names and layouts of parameters or
+            buffers that hold a vector per position. Names that a backbone
+            lacks are skipped.
+        attributes (dict[str, callable]): Names of attributes of the backbone
+            and its modules that depend on the tokens, with functions that
+            return their value for tokens (t, h, w). Defaults to none.
     """
     patches: str
     grid: Callable[[nn.Module], TokenGrid]
@@ -64,7 +66,8 @@ def _square(frames: int, positions: int) -> TokenGrid:
     return frames, isqrt(positions), isqrt(positions)
 
 
-# By class name, of MMAction2's backbones. None: it interpolates by itself.
+# By class name of MMAction2's backbones. None marks a backbone that
+# interpolates by itself.
 _RULES: Dict[str, Optional[PositionRule]] = dict(
     TimeSformer=PositionRule(
         'patch_embed.projection', lambda module: _square(
@@ -88,7 +91,7 @@ def register_position_rule(name: str, rule: Optional[PositionRule]) -> None:
     """Register the position rule of a backbone, or replace it.
 
     Args:
-        name (str): Name of its class.
+        name (str): Class name of the backbone.
         rule (PositionRule, optional): The rule; None if the backbone takes
             clips of all shapes by itself.
 
@@ -102,11 +105,15 @@ def register_position_rule(name: str, rule: Optional[PositionRule]) -> None:
 
 
 def token_grid(patches: nn.Module, clip: Sequence[int]) -> TokenGrid:
-    """Compute the tokens that a convolution makes of a clip.
+    """Compute the tokens that a convolution turns a clip into.
 
     Args:
-        patches (nn.Module): The convolution; one in 2D takes every frame.
+        patches (nn.Module): The convolution. A 2D one is applied to each
+            frame.
         clip (Sequence[int]): Frames, height and width.
+
+    Returns:
+        tuple[int, int, int]: Tokens along time, height and width.
     """
     axes = len(patches.kernel_size)
     settings = zip(clip[-axes:], patches.kernel_size, patches.stride,
@@ -119,19 +126,21 @@ def resample_abs_pos_embed(values: Tensor, table: PositionTable,
                            base: TokenGrid, grid: TokenGrid) -> Tensor:
     """Interpolate a table to other tokens.
 
-    It is linear in time and bicubic with antialias in space, as timm does it
-    for images.
+    The interpolation is linear in time, and bicubic with antialiasing in
+    space, as in timm.
 
     Args:
         values (Tensor): The table, of shape (..., tokens, channels).
         table (PositionTable): Its layout.
-        base (tuple[int]): Tokens (t, h, w) that it is for.
-        grid (tuple[int]): Tokens to interpolate it to.
+        base (tuple[int]): Tokens (t, h, w) that the table is for.
+        grid (tuple[int]): Tokens (t, h, w) to interpolate to.
 
     Returns:
-        Tensor: ``values`` itself where the tokens are the same along the axes
-        of the table.
+        Tensor: The new table, or ``values`` itself if the tokens are equal
+        along the axes of the table.
     """
+    # Axes that the table does not have count as 1, so that one reshape fits
+    # all layouts.
     old, new = ([(size if axis in table.axes else 1)
                  for axis, size in zip('thw', tokens)]
                 for tokens in (base, grid))
@@ -139,6 +148,7 @@ def resample_abs_pos_embed(values: Tensor, table: PositionTable,
         return values
     extra, rows = values[..., :table.extra, :], values[..., table.extra:, :]
     x = rows.reshape(*old, -1).permute(0, 3, 1, 2).float()  # (t, c, h, w)
+    # Antialiasing also changes values where the size stays.
     if old[1:] != new[1:]:
         x = F.interpolate(x, new[1:], mode='bicubic', antialias=True)
     if old[0] != new[0]:
@@ -149,10 +159,11 @@ def resample_abs_pos_embed(values: Tensor, table: PositionTable,
 
 
 class InterpolatedPosEmbed:
-    """Mixed into the class of a backbone to interpolate its tables.
+    """Mixin of backbones that interpolates their tables.
 
-    A table is interpolated to the tokens of the last batch when the network
-    reads it: gradients reach the one parameter, which stays as it is.
+    A table is interpolated to the tokens of the current batch whenever the
+    network accesses it. Gradients flow to the one stored parameter, whose
+    shape stays.
     """
     rule: PositionRule
 
@@ -165,9 +176,11 @@ class InterpolatedPosEmbed:
         return super().forward(x, *args, **kwargs)
 
 
-def _reader(name: str, table: PositionTable) -> property:
+def _interpolated(name: str, table: PositionTable) -> property:
 
     def read(self) -> Tensor:
+        # A property has priority over nn.Module.__getattr__, which finds
+        # parameters and buffers in these dicts.
         held = self._parameters if name in self._parameters else self._buffers
         return resample_abs_pos_embed(held[name], table, self.base_grid,
                                       self.token_grid)
@@ -175,23 +188,27 @@ def _reader(name: str, table: PositionTable) -> property:
     return property(read)
 
 
+# One class per backbone class: compiled code is guarded by the class.
 @lru_cache(maxsize=None)
 def _mix(kind: type, rule: PositionRule, names: Tuple[str, ...]) -> type:
-    tables = {name: _reader(name, rule.tables[name]) for name in names}
+    tables = {name: _interpolated(name, rule.tables[name]) for name in names}
     return type(f'{kind.__name__}OnGrid', (InterpolatedPosEmbed, kind),
                 dict(tables, rule=rule))
 
 
 def interpolate_pos_embeds(model: nn.Module) -> List[str]:
-    """Let the positions of a model follow the clip shape, in place.
+    """Change a model in place so that its positions fit each clip shape.
 
-    Position embeddings are interpolated by the rule of their class, and
-    VideoSwin's windows get the biases of their own offsets. Modules, tensors
-    and checkpoints stay those of the stock model, and so do its outputs at
-    the shape that it was built for, bit for bit.
+    Position embeddings are interpolated by the rule of their backbone, and
+    VideoSwin's smaller windows use the biases of the right offsets. Modules,
+    tensors and checkpoints stay those of the stock model. At the shape that
+    the model was built for its outputs stay the same, bit for bit.
+
+    Args:
+        model (nn.Module): The model.
 
     Returns:
-        list[str]: Names of the modules that follow.
+        list[str]: Names of the changed modules.
 
     Raises:
         ValueError: A module has a table of positions, and no rule is
@@ -206,10 +223,11 @@ def interpolate_pos_embeds(model: nn.Module) -> List[str]:
                                 (*module._parameters, *module._buffers)):
                 raise ValueError(
                     f'{name}.{table} of {kinds[0]}: a position embedding of '
-                    'one grid, and no PositionRule is registered for it; '
-                    'mmaction_multigrid.register_position_rule does that')
+                    'one grid, and no PositionRule is registered for it; call '
+                    'mmaction_multigrid.register_position_rule')
         elif _RULES[kind] and not isinstance(module, InterpolatedPosEmbed):
             rule = _RULES[kind]
+            # Before the change of class: the rule reads the stored tables.
             module.base_grid = module.token_grid = rule.grid(module)
             module.attr_targets = tuple((part, target)
                                         for part in module.modules()
@@ -231,13 +249,14 @@ class InterpolatePosEmbedHook(Hook):
 
         Raises:
             ValueError: A position embedding has no rule, or the network
-                cannot take the smallest clips of the schedule.
+                refuses the smallest clips of the schedule.
         """
         model, loop = unwrap_model(runner.model), runner.train_loop
         changed = interpolate_pos_embeds(model)
         if changed:
-            runner.logger.info('Multigrid: positions follow the grid in '
-                               f'{len(changed)} modules, {changed[0]} first')
+            runner.logger.info('Multigrid: positions are fitted to each clip '
+                               f'in {len(changed)} modules, such as '
+                               f'{changed[0]}')
         if hasattr(model, 'backbone'):
             sizes = [
                 shape[1:] for stage in loop.batch_sampler.stages

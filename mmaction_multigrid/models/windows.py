@@ -1,4 +1,4 @@
-"""VideoSwin's relative positions in windows smaller than its tables."""
+"""Relative positions of VideoSwin in windows smaller than its tables."""
 
 from functools import lru_cache
 from typing import Any, List
@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 
 class WindowBiasMixin:
-    """Mixed into window attention: biases of the offsets in its window.
+    """Mixin of window attention that uses the biases of the right offsets.
 
     Stock code takes the first rows and columns of the full window's index.
-    They are right in a window that is shorter in time alone; in one that is
-    smaller in space most of them are those of other offsets.
+    These are right if the window is only shorter in time. If it is smaller in
+    space, most of them belong to other offsets.
 
     Attributes:
         window (tuple[int]): (frames, height, width) of the windows of the
@@ -20,18 +20,22 @@ class WindowBiasMixin:
 
     @property
     def relative_position_index(self) -> Tensor:
-        """Tensor: Row of the table for every pair of positions."""
+        """Tensor: Row of the bias table for every pair of positions."""
+        # Stock code reads this attribute in each forward pass, and a property
+        # has priority over the buffer of that name.
         index = self._buffers['relative_position_index'].view(
             *self.window_size, *self.window_size)
+        # Positions outside of the window are cut from both sides of each pair.
         inside = tuple(map(slice, self.window))
         return index[inside + inside].flatten(3).flatten(0, 2)
 
 
 class WindowSizeMixin:
-    """Mixed into VideoSwin's block: sets the window of its attention."""
+    """Mixin of VideoSwin's block that sets the window of its attention."""
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Forward maps of shape (N, frames, height, width, channels)."""
+        # As stock code does it: a window is no larger than the feature map.
         self.attn.window = tuple(map(min, x.shape[1:4], self.window_size))
         return super().forward(x, *args, **kwargs)
 
@@ -42,12 +46,12 @@ def _mix(mixin: type, kind: type) -> type:
 
 
 def follow_windows(model: nn.Module) -> List[str]:
-    """Let VideoSwin's blocks use the biases of their windows' offsets.
+    """Change the blocks of VideoSwin in place to use the right biases.
 
-    They are changed in place and without new state.
+    No state is added to the model.
 
     Returns:
-        list[str]: Names of these blocks.
+        list[str]: Names of the blocks.
     """
     followed = []
     for name, block in model.named_modules():

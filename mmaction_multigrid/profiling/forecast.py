@@ -8,7 +8,9 @@ from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
 from ..core.stages import count_batches
 
-MANY_CLIPS = 10**8  # for an unknown number: an epoch drops none of them
+# Stands for an unknown number of clips. With so many, those that fill no batch
+# do not count.
+MANY_CLIPS = 10**8
 
 
 class MeasuredTimes(NamedTuple):
@@ -17,11 +19,12 @@ class MeasuredTimes(NamedTuple):
     Attributes:
         steps (Mapping): Seconds of a training step, by shape.
         batch_size (int): Base batch per process.
-        clips (int): Clips of one process.
+        clips (int): Clips of one process in an epoch.
         loads (Mapping): Seconds to load a clip in one worker, by (frames,
-            crop); of base training under None. Empty: no waiting.
-        workers (int): Data workers, each with a core; 0: the training
-            process loads.
+            crop), with those of base training under None. Defaults to an
+            empty dict, which means no waiting.
+        workers (int): Number of data workers, each with a core. With 0 the
+            training process loads. Defaults to 1.
     """
     steps: Mapping[Shape, float]
     batch_size: int
@@ -38,9 +41,10 @@ class MeasuredTimes(NamedTuple):
         """Compute the seconds of waiting for clips.
 
         Args:
-            computing: Seconds of computing, in which workers load.
-            loading: Seconds of loading in one worker.
+            computing (float): Seconds of computing.
+            loading (float): Seconds of loading in one worker.
         """
+        # Workers load while the training process computes.
         if not self.workers:
             return loading
         return max(0., loading / self.workers - computing)
@@ -57,7 +61,8 @@ def forecast(schedule: MultigridSchedule,
         times (MeasuredTimes): The measured times.
 
     Returns:
-        dict: Seconds of the schedule and of base training, by what they do.
+        dict: Seconds of the schedule and of base training, as a pair for
+        each of ``'training'``, ``'waiting for data'`` and ``'total'``.
     """
     training = waiting = 0.
     for stage in schedule.stages:
@@ -66,6 +71,7 @@ def forecast(schedule: MultigridSchedule,
         computing = sum(count * times.steps[shape] for count, shape in batches)
         loading = sum(count * times.load(shape) for count, shape in batches)
         training += stage.epochs * computing
+        # Per stage: a fast stage does not load ahead for a slow one.
         waiting += stage.epochs * times.waiting(computing, loading)
     iterations = count_base_iterations(schedule, times.batch_size, times.clips)
     computing = iterations * times.steps[schedule.base.shape]
@@ -79,7 +85,8 @@ def forecast(schedule: MultigridSchedule,
 
 
 def workers_needed(schedule: MultigridSchedule, times: MeasuredTimes) -> int:
-    """Count the data workers that keep up with training in every stage."""
+    """Return the number of data workers that no stage has to wait for."""
+    # The small number keeps rounding errors from asking for one more.
     return max(
         math.ceil(
             sum(map(times.load, stage.shapes)) /

@@ -1,4 +1,4 @@
-"""Build what is measured: a network, its optimizer, and random clips."""
+"""Build a network, its optimizer and random clips to measure steps with."""
 
 from typing import Any, Mapping, Optional, Sequence
 
@@ -11,6 +11,7 @@ from torch import nn
 from mmaction.registry import MODELS
 from ..core.transform_rules import type_name
 
+# Last steps of a train pipeline, if the config's own are not given.
 FORMAT = [
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs')
@@ -18,7 +19,7 @@ FORMAT = [
 
 
 def without_weights(config: Any) -> Any:
-    """Leave the files that weights come from out of a model's config."""
+    """Remove the files of initial weights from a model's config."""
     if isinstance(config, dict):
         return {
             key: None if key == 'pretrained' else without_weights(value)
@@ -50,10 +51,12 @@ def build_optimizer(model: nn.Module, config: Optional[dict],
 
     Args:
         model (nn.Module): The network.
-        config (dict, optional): ``optim_wrapper``. None: plain SGD.
-        device (str): Device of the network. On a CPU the wrapper is a plain
-            ``OptimWrapper``.
+        config (dict, optional): ``optim_wrapper`` of a config. None means
+            plain SGD.
+        device (str): Device of the network.
     """
+    # Accumulated gradients would leave some steps without an optimizer step.
+    # mmengine's AmpOptimWrapper, with its arguments, refuses CPUs.
     left_out = ('accumulative_counts', ) if device != 'cpu' else (
         'accumulative_counts', 'type', 'loss_scale', 'dtype', 'use_fsdp')
     config = config or dict(optimizer=dict(type='SGD', lr=0.))
@@ -61,24 +64,26 @@ def build_optimizer(model: nn.Module, config: Optional[dict],
         model,
         {key: value
          for key, value in config.items() if key not in left_out})
+    # Random weights and labels must not diverge into NaN.
     for group in wrapper.param_groups:
         group['lr'] = 0.
     return wrapper
 
 
 class RandomClips:
-    """Batches of noise in the form in which a train pipeline yields them.
+    """Batches of noise in the format of a train pipeline.
 
     Args:
-        model (nn.Module): The network.
-        pipeline (Sequence[dict]): Train pipeline of its config, whose
-            transforms that sample, format and pack clips count. Empty: as for
-            a 3D network.
+        model (nn.Module): The recognizer.
+        pipeline (Sequence[dict]): Train pipeline of its config, of which the
+            transforms that sample, format and pack clips are used. An empty
+            one means the format of a 3D network.
     """
 
     def __init__(self, model: nn.Module, pipeline: Sequence[Mapping]) -> None:
         steps = {type_name(step.get('type')): step for step in pipeline}
         sampler = next((step for step in pipeline if 'clip_len' in step), {})
+        # Segments of 2D networks, which are clips of one frame.
         self.num_clips = sampler.get('num_clips', 1)
         self.heatmaps = steps.get('GeneratePoseTarget')
         self.format = Compose(
@@ -104,9 +109,10 @@ class RandomClips:
         if getattr(self.head, 'multi_class', False):
             label = nn.functional.one_hot(label[0], classes).float()
         shape, kind = (crop_size, crop_size, self.channels), 'uint8'
+        # PoseC3D draws its heatmaps at a share of the crop.
         if self.heatmaps:
-            side = int(crop_size * self.heatmaps.get('scaling', 1.) + 0.5)
-            shape, kind = (self.channels, side, side), 'float32'
+            edge = int(crop_size * self.heatmaps.get('scaling', 1.) + 0.5)
+            shape, kind = (self.channels, edge, edge), 'float32'
         images = np.random.randint(
             256, size=(self.num_clips * num_frames, *shape)).astype(kind)
         return self.format(

@@ -1,4 +1,4 @@
-"""Read what training runs did from the scalars that mmengine logs."""
+"""Read times and scores of training runs from mmengine's scalars."""
 
 import json
 from dataclasses import dataclass, field
@@ -6,19 +6,19 @@ from itertools import takewhile
 from pathlib import Path
 from typing import List, Optional, Union
 
-# What the line of a validation has beside its metrics.
+# Keys beside the metrics in the line of a validation.
 NO_METRICS = ('time', 'data_time', 'epoch', 'step', 'memory')
 
 
 @dataclass
 class Point:
-    """A validation.
+    """Time and score of a validation.
 
     Attributes:
         seconds (float): Training time before it.
-        epoch (int): Epochs finished; 0 in a log by iterations.
-        iterations (int): Iterations made, as far as they were logged.
-        score (float): The metric, in percent where it is a share.
+        epoch (int): Number of finished epochs; 0 in a log by iterations.
+        iterations (int): Number of iterations up to the last logged one.
+        score (float): The metric, in percent if its value is from 0 to 1.
     """
     seconds: float
     epoch: int
@@ -34,32 +34,31 @@ class Run:
         name (str): Name of its work dir.
         metric (str): Name of the metric.
         points (list[Point]): Validations, in order.
-        stages (list[float]): Seconds at which the number of frames changed;
-            none for a run without multigrid.
-        seconds (float): Training time, with the time of waiting for data
-            and without validations and checkpoints.
+
+        seconds (float): Training time, which includes waiting for data and
+            excludes validations and checkpoints.
         waiting (float): Seconds of waiting for data.
     """
     name: str
     metric: Optional[str] = None
     points: List[Point] = field(default_factory=list)
-    stages: List[float] = field(default_factory=list)
+
     seconds: float = 0.
     waiting: float = 0.
 
     @property
     def end(self) -> Point:
-        """The last validation."""
+        """Point: The last validation."""
         return self.points[-1]
 
     def time_to(self, score: float) -> Optional[float]:
-        """Find the seconds to the first validation that reaches a score."""
+        """Return the seconds before the first validation with a score."""
         return next((point.seconds
                      for point in self.points if point.score >= score), None)
 
 
 def read_run(work_dir: Union[str, Path], metric: Optional[str] = None) -> Run:
-    """Read the scalars in a work dir; those of a resumed run count together.
+    """Read the scalars in a work dir, and join those of resumed runs.
 
     Args:
         work_dir (str or Path): Folder of the run.
@@ -70,6 +69,7 @@ def read_run(work_dir: Union[str, Path], metric: Optional[str] = None) -> Run:
         FileNotFoundError: There are no scalars.
         ValueError: No validation is in them, or none with such a metric.
     """
+    # The folders are named by time.
     paths = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
     if not paths:
         raise FileNotFoundError(
@@ -77,13 +77,13 @@ def read_run(work_dir: Union[str, Path], metric: Optional[str] = None) -> Run:
             'LocalVisBackend in visualizer.vis_backends, which writes it')
     lines: List[dict] = []
     for path in paths:
-        # A run that is killed may leave a part of a line.
+        # A killed run may leave a partial line.
         following = [
             json.loads(text) for text in path.read_text('utf-8').splitlines()
             if text.endswith('}')
         ]
         begin = next((line['iter'] for line in following if 'iter' in line), 0)
-        # Iterations after the checkpoint of a resume are made again.
+        # A resume repeats the iterations after its checkpoint.
         kept = takewhile(lambda line: line.get('iter', 0) < begin, lines)
         lines = [*kept, *following] if begin else lines
     run = Run(Path(work_dir).resolve().name, metric)
@@ -95,16 +95,16 @@ def read_run(work_dir: Union[str, Path], metric: Optional[str] = None) -> Run:
 
 
 def _add_lines(run: Run, lines: List[dict]) -> None:
-    """Add up iterations, and note validations, whose lines have no iter."""
+    """Add up the iterations, and add a point for each validation."""
     epoch = done = 0
-    frames = None
+
     for line in lines:
+        # Only lines of training have this key. Their times are means over the
+        # iterations since the line before.
         if 'iter' in line:
             count, done = line['iter'] - done, line['iter']
             epoch = line.get('epoch', 0)
-            if line.get('multigrid/num_frames') != frames:
-                frames = line.get('multigrid/num_frames')
-                run.stages.append(run.seconds)
+
             run.seconds += count * line.get('time', 0.)
             run.waiting += count * line.get('data_time', 0.)
             continue

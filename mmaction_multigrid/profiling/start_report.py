@@ -1,4 +1,4 @@
-"""Report on a multigrid run before it starts, and warn of its schedule."""
+"""Describe a multigrid run before it starts, and warn of problems."""
 
 from typing import Iterable, List, Mapping, NamedTuple, Optional
 
@@ -13,13 +13,16 @@ from ..core.shapes import Shape
 from ..models.input_sizes import min_feature_size, temporal_kernel
 from ..patches import change_lines
 
-MAX_SHARE = 0.1  # of the dataset in one batch
-MIN_POSITIONS = 3  # with fewer, pooling leaves nothing of a feature map
+# Share of the dataset in one batch above which there is a warning.
+MAX_SHARE = 0.1
+# Positions along an edge of the last feature map. With fewer, the head pools
+# over almost nothing.
+MIN_POSITIONS = 3
 
 
 def data_warnings(shapes: Iterable[Shape], batch_size: int, clips: int,
                   iterations: int, base_iterations: int) -> List[str]:
-    """Warn of a dataset that is small for the schedule.
+    """List warnings of a dataset that is small for the schedule.
 
     Args:
         shapes (Iterable[Shape]): All shapes of the schedule.
@@ -30,6 +33,7 @@ def data_warnings(shapes: Iterable[Shape], batch_size: int, clips: int,
     """
     found, cure = [], "set multigrid.max_batch_factor = 'auto'"
     largest = max(shape.batch_factor for shape in shapes) * batch_size
+    # A limit on the batch cannot help where no batch is larger.
     if largest <= batch_size:
         cure = 'train more epochs (multigrid.epoch_factor)'
     elif largest > MAX_SHARE * clips:
@@ -46,14 +50,14 @@ def data_warnings(shapes: Iterable[Shape], batch_size: int, clips: int,
 
 def clip_warnings(num_frames: int, crop_size: int, positions: Optional[int],
                   kernel: int) -> List[str]:
-    """Warn of clips that are small for the network.
+    """List warnings of clips that are small for the network.
 
     Args:
         num_frames (int): Frames of a clip.
         crop_size (int): Crop in pixels.
-        positions (int, optional): Shorter side of the smallest feature map
-            that the head sees. None where it is unknown.
-        kernel (int): Frames of the network's longest convolution.
+        positions (int, optional): Shorter edge of the smallest feature map
+            that the head gets. None if it is unknown.
+        kernel (int): Largest temporal kernel size of the network, in frames.
     """
     found = []
     if positions is not None and positions < MIN_POSITIONS:
@@ -72,13 +76,16 @@ def clip_warnings(num_frames: int, crop_size: int, positions: Optional[int],
 
 @HOOKS.register_module()
 class StartReportHook(Hook):
-    """Log what a run will do, and warn of what speaks against it.
+    """Log a summary of a run and warnings before it starts.
 
     Args:
         base (dict, optional): Base training to compare the run with:
-            ``max_epochs``, ``relative_cost`` (computing relative to it),
-            ``max_batch_factor`` and ``lr_scaling``. Defaults to None.
+            ``max_epochs``, ``relative_cost`` (cost of the run divided by that
+            of base training), ``max_batch_factor`` and ``lr_scaling``.
+            Defaults to None, which means no comparison.
     """
+    # After MultigridHook, which comes before it in the list of hooks, has
+    # converted the batch norms.
     priority = 'NORMAL'
 
     def __init__(self, base: Optional[dict] = None) -> None:
@@ -87,17 +94,17 @@ class StartReportHook(Hook):
     def before_train(self, runner) -> None:
         """Log the report."""
         model = unwrap_model(runner.model)
-        for line in change_lines():
-            runner.logger.info(line)
-        model.train()  # as every epoch begins
+        # Frozen layers go to evaluation mode in train(), as in every epoch.
+        model.train()
         norms = norm_report(model)
-        for line in (*report_lines(runner, self.base), norms):
-            runner.logger.info(f'Multigrid: {line}')
+        lines = (*report_lines(runner, self.base), norms)
+        for line in (*change_lines(), *map('Multigrid: {}'.format, lines)):
+            runner.logger.info(line)
         warnings = report_warnings(runner, self.base)
         if norms.unknown:
             warnings.append(
-                f'the statistics of {len(norms.unknown)} batch norms are over '
-                'whole batches, since their classes are not known. Use '
+                f'{len(norms.unknown)} batch norms compute statistics over '
+                'whole batches, because their classes are not known. Use '
                 "torch's or mmcv's classes instead of "
                 f'{", ".join(sorted({*norms.unknown.values()}))}')
         for line in warnings:
@@ -108,8 +115,8 @@ def report_lines(runner, base: Mapping) -> List[str]:
     """Describe epochs, iterations and batches.
 
     Args:
-        runner (Runner): Its train loop is built.
-        base (dict): That of :class:`StartReportHook`.
+        runner (Runner): A runner whose train loop is built.
+        base (dict): As for :class:`StartReportHook`.
     """
     loop = runner.train_loop
     stages, iterations = loop.batch_sampler.stages, loop.max_iters
@@ -132,7 +139,10 @@ def report_lines(runner, base: Mapping) -> List[str]:
 
 
 def report_warnings(runner, base: Mapping) -> List[str]:
-    """List all that speaks against a run, from the same arguments."""
+    """List the warnings about a run.
+
+    Args: as for :func:`report_lines`.
+    """
     loop, sampler = runner.train_loop, runner.train_loop.batch_sampler
     shapes = {shape for stage in sampler.stages for shape in stage.shapes}
     processes, found = get_world_size(), []
@@ -159,11 +169,11 @@ class NormReport(NamedTuple):
     """Batch norms of a converted model.
 
     Attributes:
-        converted (dict[str, str]): Names and classes of those whose
+        converted (dict[str, str]): Names and classes of layers whose
             statistics are over groups of clips.
-        frozen (dict[str, str]): Those in evaluation mode.
-        unknown (dict[str, str]): Those of unknown classes, which stay as
-            they are.
+        frozen (dict[str, str]): Those of layers in evaluation mode.
+        unknown (dict[str, str]): Those of layers of unknown classes, which
+            stay as they are.
     """
     converted: dict
     frozen: dict
@@ -179,11 +189,8 @@ def norm_report(model: nn.Module) -> NormReport:
     """Sort the batch norms of a converted model in training mode."""
     report = NormReport({}, {}, {})
     for name, module in named_batch_norms(model):
-        if not module.training:
-            kind = report.frozen
-        elif isinstance(module, SubBatchNorm):
-            kind = report.converted
-        else:
-            kind = report.unknown
+        known = isinstance(module, SubBatchNorm)
+        kind = ((report.converted if known else report.unknown)
+                if module.training else report.frozen)
         kind[name] = type(module).__name__
     return report

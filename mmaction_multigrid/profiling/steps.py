@@ -1,4 +1,4 @@
-"""Measure training steps and loading."""
+"""Measure the time and memory of training steps, and the time of loading."""
 
 import math
 import random
@@ -25,10 +25,13 @@ from ..models.positions import interpolate_pos_embeds
 from .network import RandomClips, build_model, build_optimizer
 from .start_report import clip_warnings
 
-STEP_SECONDS = 5.  # after which no step at a shape is repeated
-LOAD_SECONDS = 2.  # the same of loading
-CLIPS = 32  # that are loaded
-MAX_MEMORY = 1.15  # peak of a shape, relative to the base shape
+# Limits of the time spent at one shape on steps and on loading.
+STEP_SECONDS = 5.
+LOAD_SECONDS = 2.
+CLIPS = 32  # clips to load at each shape, if the time allows
+# Peak memory relative to that of the base shape. Rounded feature maps account
+# for less.
+MAX_MEMORY = 1.15
 
 
 @dataclass
@@ -38,12 +41,13 @@ class StepProfile:
     Attributes:
         shape (Shape): The shape.
         clips (int): Clips in the batch.
-        seconds (float): Forward, backward and update; the median of the
-            repeats after the first. NaN after an error.
-        peak_memory (int, optional): Bytes of the GPU at the peak; None on a
-            CPU.
+        seconds (float): Time of forward, backward and optimizer; the median
+            of the repeats after the first. NaN after an error.
+        peak_memory (int, optional): Peak memory of the GPU in bytes; None on
+            a CPU.
         loss (float): The loss; NaN after an error.
-        warnings (List[str]): Of a shape that is small for the network.
+        warnings (list[str]): Warnings of a shape that is small for the
+            network.
         error (str, optional): First line of an error of the step.
     """
     shape: Shape
@@ -56,7 +60,7 @@ class StepProfile:
 
     @property
     def works(self) -> bool:
-        """Whether the step ran and its loss is finite."""
+        """bool: Whether the step ran and its loss is finite."""
         return self.error is None and math.isfinite(self.loss)
 
 
@@ -84,12 +88,14 @@ def profile_steps(
     Args:
         config (dict): ``model`` of a config.
         shapes (Iterable[Shape]): The shapes.
-        batch_size (int): Base batch.
+        batch_size (int): Base batch in clips.
         bn_base_size (int): Clips of batch-norm statistics. Defaults to 8.
-        device (str): Where to run. Defaults to ``'cpu'``.
-        repeats (int): Steps at a shape at the most. Defaults to 6.
-        optim_wrapper (dict, optional): Of the config. Defaults to SGD.
-        pipeline (Sequence[dict]): See :class:`.network.RandomClips`.
+        device (str): Device of the steps. Defaults to ``'cpu'``.
+        repeats (int): The largest number of steps at a shape. Defaults to 6.
+        optim_wrapper (dict, optional): ``optim_wrapper`` of the config.
+            Defaults to plain SGD.
+        pipeline (Sequence[dict]): See :class:`.network.RandomClips`. Defaults
+            to an empty one.
 
     Yields:
         StepProfile: The profile of each shape.
@@ -116,10 +122,12 @@ def profile_steps(
 
 def _run_steps(profile: StepProfile, model: nn.Module, wrapper: OptimWrapper,
                clips: RandomClips, repeats: int) -> None:
-    """Fill a profile; time and memory are those of later steps."""
+    """Fill in a profile."""
     device = next(model.parameters()).device
     times: List[float] = []
     try:
+        # The first step also chooses algorithms and fills caches, so that at
+        # least two are made.
         while len(times) < repeats and (len(times) < 2
                                         or sum(times) < STEP_SECONDS):
             data = clips.batch(profile.clips, *profile.shape[1:])
@@ -127,23 +135,24 @@ def _run_steps(profile: StepProfile, model: nn.Module, wrapper: OptimWrapper,
                 torch.cuda.reset_peak_memory_stats(device)
             begin = time.perf_counter()
             loss = model.train_step(data, wrapper)['loss']
-            profile.loss = loss.item()  # waits for the device
+            profile.loss = loss.item()  # waits until the GPU has finished
             times.append(time.perf_counter() - begin)
             if device.type == 'cuda':
                 profile.peak_memory = torch.cuda.max_memory_allocated(device)
         profile.seconds = median(times[1:] or times)
-    except Exception as error:  # a shape that the network cannot take
+    except Exception as error:  # networks raise errors of any type
         profile.error = f'{type(error).__name__}: {error}'.splitlines()[0]
+        # The next shape must not pay for gradients that are left over.
         model.zero_grad(set_to_none=True)
 
 
 def shape_warnings(schedule: MultigridSchedule,
                    profiles: Sequence[StepProfile]) -> List[str]:
-    """Warn of shapes that fail, or are too large or small.
+    """List warnings of shapes that fail, or are too large or too small.
 
     Args:
         schedule (MultigridSchedule): The schedule.
-        profiles (Sequence[StepProfile]): Steps at its shapes.
+        profiles (Sequence[StepProfile]): Profiles of its shapes.
     """
     base = next(
         (profile.peak_memory
@@ -178,10 +187,12 @@ def load_seconds(cfg: Config, shapes: Iterable[Shape]
         dict: Seconds by (frames, crop), and of base training under None.
 
     Raises:
-        Exception: Any error of the dataset, as of files that are missing.
+        Exception: Any error of the dataset, such as that of a missing file.
     """
     stock = DATASETS.build(cfg.train_dataloader.dataset)
     ours = DATASETS.build(apply_multigrid(cfg).train_dataloader.dataset)
+    # The same clips at all shapes, because videos differ in length. A seed of
+    # its own keeps the global random numbers as they are.
     order = random.Random(0).choices(range(len(stock)), k=CLIPS + 1)
     return {
         None: _mean_seconds(stock.__getitem__, order),
@@ -194,7 +205,7 @@ def load_seconds(cfg: Config, shapes: Iterable[Shape]
 
 
 def _mean_seconds(load: Callable[[int], dict], order: List[int]) -> float:
-    load(order[0])  # what is opened or built once
+    load(order[0])  # opens and builds what later clips share
     begin, times = time.perf_counter(), [0.]
     for index in order[1:]:
         if times[-1] < LOAD_SECONDS:

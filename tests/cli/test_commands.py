@@ -67,7 +67,7 @@ def test_help_fits_a_screen(call, monkeypatch, command):
       ], "multigrid has no key 'nonsense'"),
     (['resolve', K400, 'no/such/folder/out.py'], 'No such file or directory'),
     (['resolve', K400, 'out.json'], 'resolve: out.json: must end in .py'),
-    (['store', 'info', 'nowhere'], "grid store = 'nowhere': has no grid_st"),
+    (['store', 'info', 'nowhere'], "frame store = 'nowhere': has no grid_s"),
     (['store', 'build', 'store'], '--config is missing'),
     ([*BUILD, '32'], "nowhere.txt': there is no such file"),
     ([*BUILD, '32', '--part', '3/2'], '--part: 3/2: must be I/N'),
@@ -141,7 +141,7 @@ def test_a_store_from_nothing_to_damage(call, tmp_path):
     encode(tmp_path / 'b.mp4', 20, 160, 128)
     (tmp_path / 'list.txt').write_text('a.mp4 0\nb.mp4 1\nmissing.mp4 0\n')
     store, whole = tmp_path / 'store', (
-        0, '2 videos, 2 copies, 0 of them not whole\n')
+        0, '2 videos, 2 copies, 0 of them damaged\n')
     build = ('store', 'build', tmp_path / 'list.txt', store, '--root',
              tmp_path, '--sides', 64, '--processes', 1)
     status, out, _ = call(*build, '--part', '1/2')

@@ -119,7 +119,7 @@ def test_commands_of_the_store(installed, tmp_path, small_config, digits):
              '--config', small_config, '--processes', 1)
     call(*stock, *build, cwd=tmp_path)
     assert '4 videos' in call(*stock, 'store', 'info', 'store', cwd=tmp_path)
-    assert '0 of them not whole' in call(
+    assert '0 of them damaged' in call(
         *stock, 'store', 'check', 'store', cwd=tmp_path)
 
 

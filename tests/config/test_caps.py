@@ -28,11 +28,12 @@ def test_the_first_stage_by_hand():
     # Three iterations show 12 clips, at 4/16 + 4/8 + 4/8 of the cost of a
     # base iteration each: 9.6 clips for one's.
     assert capped.stages[0].average_batch_factor == 4
-    assert capped.stages[0].saving == pytest.approx(12 / 1.25)
+    assert capped.stages[0].cost_reduction == pytest.approx(12 / 1.25)
     # The second long-cycle shape has batches of 8, 4 and 4 clips.
     assert capped.stages[1].shapes == ((4, 16, 112), (4, 16, 158), (4, 16,
                                                                     158))
-    assert capped.stages[1].saving == pytest.approx(12 / (1 / 2 + 1 + 1))
+    assert capped.stages[1].cost_reduction == pytest.approx(12 /
+                                                            (1 / 2 + 1 + 1))
 
 
 def test_a_cap_leaves_epochs_and_clips_alone():
@@ -154,8 +155,9 @@ def test_auto_is_the_largest_cap_that_leaves_enough(clips, batch_size,
 
 def test_json_has_iterations_and_cost():
     info = describe(schedule(max_batch_factor=1), 8, 2, 80)
-    assert (info['updates'], info['base_updates']) == (358 * 10, 239 * 10)
+    assert (info['iterations'], info['base_iterations']) == (358 * 10,
+                                                             239 * 10)
     assert info['relative_cost'] == pytest.approx(
         1 / info['predicted_speedup'], abs=1e-4)
     unknown = describe(schedule(), 8)
-    assert (unknown['updates'], unknown['base_updates']) == (None, None)
+    assert (unknown['iterations'], unknown['base_iterations']) == (None, None)

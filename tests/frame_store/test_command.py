@@ -64,5 +64,5 @@ def test_training_from_a_store(digits, small_config, trained, tmp_path,
     assert losses[0] != losses[1]
     assert losses[0] == pytest.approx(losses[1], abs=0.3)
     lines = (work_dir / 'bad_videos.txt').read_text().splitlines()
-    assert (['is not in the grid store' in line
+    assert (['is not in the frame store' in line
              for line in lines] == [True] * 16)

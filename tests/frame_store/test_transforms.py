@@ -203,7 +203,7 @@ def test_a_store_that_is_not_of_these_videos(store, tmp_path, changed):
     for _ in range(2):  # the second time, too
         assert distance(clip_of(dataset, COARSE), clip_of(plain, COARSE)) == 0
     line, = (tmp_path / 'report.txt').read_text().splitlines()
-    assert '.mp4: is not in the grid store, or has changed' in line
+    assert '.mp4: is not in the frame store, or has changed' in line
 
 
 INDEX = 'its index.npy is broken'

@@ -44,7 +44,7 @@ def test_every_shape_is_of_whole_patches(tmp_path):
                                        for crop in (8, 12, 16)} - {(2, 16)}
     assert isinstance(runner.model.backbone, InterpolatedPosEmbed)
     log = next(tmp_path.rglob('*.log')).read_text()
-    assert 'positions follow the grid in 1 modules, backbone first' in log
+    assert 'positions are fitted to each clip in 1 modules, such as ' in log
     assert 'by its square root' in log
 
 

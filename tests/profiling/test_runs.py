@@ -56,19 +56,19 @@ def write(folder, *logs):
 
 
 @pytest.mark.parametrize(
-    ('logs', 'points', 'stages'),
+    ('logs', 'points'),
     [
-        ((FIRST, ), POINTS[:2], [0., 8.]),
-        ((FIRST, RESUMED, []), POINTS, [0., 8.]),
-        ((FIRST, RESUMED, FIRST), POINTS[:2], [0., 8.]),  # another run
-        ((FIRST, EPOCH_AGAIN), [POINTS[0], (14., 2, 70, 62.5)], [0.]),
+        ((FIRST, ), POINTS[:2]),
+        ((FIRST, RESUMED, []), POINTS),
+        ((FIRST, RESUMED, FIRST), POINTS[:2]),  # another run
+        ((FIRST, EPOCH_AGAIN), [POINTS[0], (14., 2, 70, 62.5)]),
         (map(by_iterations,
              (FIRST, RESUMED)), [(seconds, 0, *rest)
-                                 for seconds, _, *rest in POINTS], [0., 8.]),
+                                 for seconds, _, *rest in POINTS]),
     ])
-def test_validations_and_stages(tmp_path, logs, points, stages):
+def test_validations(tmp_path, logs, points):
     run = read_run(write(tmp_path / 'a', *logs))
-    assert (run.name, run.metric, run.stages) == ('a', 'acc/top1', stages)
+    assert (run.name, run.metric) == ('a', 'acc/top1')
     assert [tuple(vars(point).values())
             for point in run.points] == [pytest.approx(p) for p in points]
     assert run.seconds == pytest.approx(points[-1][0])
@@ -82,9 +82,9 @@ def test_times(tmp_path):
                   pytest.approx(17.), None]
 
 
-def test_a_stock_run_has_no_stages(tmp_path):
+def test_a_score_above_one_is_no_share(tmp_path):
     run = read_run(write(tmp_path, [train(1, 20, 0.2, 0.05), val(1, 7.)]))
-    assert run.stages == [] and run.end.score == 7.
+    assert run.end.score == 7.
 
 
 def test_another_metric_and_none(tmp_path):
