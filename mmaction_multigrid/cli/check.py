@@ -15,9 +15,9 @@ from ..core.stages import bn_group_size
 from ..core.transform_rules import type_name
 from ..profiling.forecast import (MANY_CLIPS, MeasuredTimes, forecast,
                                   workers_needed)
-from ..profiling.start_report import data_warnings
 from ..profiling.steps import (StepProfile, load_seconds, profile_steps,
-                               schedule_shapes, shape_warnings)
+                               schedule_shapes)
+from ..profiling.warnings import data_warnings, shape_warnings
 from .common import (above_zero, add_config, format_time, load_config,
                      load_schedule, print_table)
 

@@ -3,8 +3,7 @@
 import argparse
 from typing import List
 
-from ..profiling.drawing import draw_runs
-from ..profiling.runs import Run, read_run
+from ..profiling.runs import Run, draw_runs, read_run
 from .common import format_time, print_table
 
 # Points below the last score of the first run, which count as reaching it: the

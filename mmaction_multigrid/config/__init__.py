@@ -1,6 +1,6 @@
 """The ``multigrid`` key: from a base config to a resolved config."""
 
-from .apply import apply_multigrid, multigrid_schedule
+from .resolve import apply_multigrid, multigrid_schedule
 from .runner import MultigridRunner
 
 __all__ = ['MultigridRunner', 'apply_multigrid', 'multigrid_schedule']

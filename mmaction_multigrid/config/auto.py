@@ -11,10 +11,9 @@ from mmengine.registry import DefaultScope
 from mmaction.registry import DATA_SAMPLERS, DATASETS
 from ..core.schedule import MultigridSchedule, make_grid
 from ..core.settings import BaseTraining
-from ..core.transform_rules import type_name
 from ..loading.train_data import build_dataset
 from .base import with_pipelines
-from .base_lr import BaseLR, curve_lr
+from .base_lr import BaseLR, curve_lr, lr_rule
 from .describe import count_base_iterations, count_iterations
 from .finish import finish_on_full_clips
 from .settings import AUTO, Settings, check_count, section
@@ -22,10 +21,6 @@ from .settings import AUTO, Settings, check_count, section
 # Environment variable of a launcher that holds the number of processes.
 PROCESSES = dict(
     pytorch='WORLD_SIZE', slurm='SLURM_NTASKS', mpi='OMPI_COMM_WORLD_SIZE')
-# Optimizers that divide the gradient by its running size. For these the lr
-# follows the square root of the batch (Malladi et al., arXiv 2205.10287).
-ADAPTIVE = ('adam', 'lamb', 'adafactor', 'rmsprop', 'lion', 'adagrad',
-            'adadelta')
 # No dataset that was tried lost accuracy with this number of iterations
 # (docs/results.md).
 ENOUGH_ITERATIONS = 2000
@@ -84,13 +79,6 @@ def _count(dataloader: Mapping) -> int:
             return len(dataset)
         # A sampler has the clips of one process.
         return len(sampler) * get_world_size()
-
-
-def lr_rule(optim_wrapper: Mapping) -> str:
-    """Choose ``'sqrt'`` for Adam and similar optimizers, else ``'linear'``."""
-    optimizer = section(optim_wrapper, 'optimizer', 'optim_wrapper.')
-    name = type_name(optimizer.get('type', '')).lower()
-    return 'sqrt' if any(kind in name for kind in ADAPTIVE) else 'linear'
 
 
 def complete_stages(base: BaseTraining, settings: Settings) -> Settings:

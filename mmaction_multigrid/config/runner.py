@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmaction.registry import RUNNERS
-from .apply import apply_multigrid
+from .resolve import apply_multigrid
 
 
 @RUNNERS.register_module()

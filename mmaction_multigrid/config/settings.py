@@ -6,7 +6,7 @@ from numbers import Integral, Real
 from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union
 
 from ..core.batch_sampler import is_positive_int
-from ..core.schedule import LR_EXPONENTS
+from ..core.lr import LR_EXPONENTS
 from ..core.settings import ScheduleSettings
 
 STAGE_KEYS = ('epochs', 'batch_factor', 'num_frames', 'crop_size', 'lr_factor')

@@ -3,7 +3,7 @@
 import random
 from bisect import bisect_right
 from itertools import accumulate
-from typing import Any, Dict, Iterator, Union
+from typing import Any, Dict, Iterator, List, Union
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from mmaction.registry import LOOPS
 from .batch_sampler import (TRAIN, MultigridBatchSampler, RunBatch,
                             is_positive_int)
 from .lr import MultigridLR
+from .stages import Stage
 
 
 class RunBatches:
@@ -79,6 +80,24 @@ class RunBatches:
         return next(self._iterator)
 
 
+def list_eval_epochs(stage: Stage, freq: int) -> List[int]:
+    """List the epochs after which to validate in a stage.
+
+    Args:
+        stage (Stage): The stage.
+        freq (int): Validations per stage.
+
+    Returns:
+        list[int]: Numbers of finished epochs of the whole training, evenly
+        spaced. The end of the stage is one of them.
+    """
+    # A short stage has no more validations than epochs.
+    count = min(freq, stage.epochs)
+    # Rounded up, so that the last one is the end of the stage.
+    return [(stage.begin + -(-stage.epochs * i // count))
+            for i in range(1, count + 1)]
+
+
 @LOOPS.register_module()
 class MultigridTrainLoop(EpochBasedTrainLoop):
     """Count the iterations of each epoch and validate per stage.
@@ -136,7 +155,7 @@ class MultigridTrainLoop(EpochBasedTrainLoop):
                              'must be an integer of at least 1')
         self.eval_epochs = frozenset(
             epoch for stage in sampler.stages
-            for epoch in stage.eval_epochs(eval_freq))
+            for epoch in list_eval_epochs(stage, eval_freq))
         # Known in advance, because the batch sampler follows from the epoch.
         self.first_iters = [
             0, *accumulate(map(sampler.num_batches, range(max_epochs)))

@@ -9,6 +9,19 @@ from mmengine.optim import _ParamScheduler
 
 from mmaction.registry import PARAM_SCHEDULERS
 
+# The lr follows the batch factor to this power.
+LR_EXPONENTS = dict(linear=1., sqrt=0.5, none=0.)
+
+
+def scale_lr(batch_factor: int, rule: Optional[str]) -> float:
+    """Compute the factor of the lr for a batch factor.
+
+    Args:
+        batch_factor (int): The batch factor.
+        rule (str, optional): One of ``LR_EXPONENTS``. None is ``'linear'``.
+    """
+    return batch_factor**LR_EXPONENTS[rule or 'linear']
+
 
 class EpochSpan(NamedTuple):
     """Epochs of a stage, and the corresponding epochs of base training.

@@ -3,7 +3,7 @@
 from itertools import accumulate
 from typing import List, Optional, Sequence, Tuple
 
-from .lr import EpochSpan, PiecewiseLR, last_points
+from .lr import EpochSpan, PiecewiseLR, last_points, scale_lr
 from .settings import EPS, BaseTraining, ScheduleSettings
 from .shapes import Shape, ShapeGrid, mean_batch_factor
 from .stages import Stage
@@ -12,8 +12,6 @@ from .stages import Stage
 # has no decays. They are near those of the reference's Kinetics-400 schedule,
 # which decays at 94, 154 and 196 of 239 epochs.
 CYCLE_ENDS = (1 / 3, 2 / 3, 5 / 6)
-# The lr follows the batch factor to this power.
-LR_EXPONENTS = dict(linear=1., sqrt=0.5, none=0.)
 
 
 def make_grid(base: BaseTraining, settings: ScheduleSettings) -> ShapeGrid:
@@ -111,8 +109,7 @@ class MultigridSchedule:
 
     def lr_factor(self, stage: Stage) -> float:
         """Compute the factor of the lr for a stage's own batch."""
-        exponent = LR_EXPONENTS[self.settings.lr_scaling or 'linear']
-        return stage.shape.batch_factor**exponent
+        return scale_lr(stage.shape.batch_factor, self.settings.lr_scaling)
 
     def _long_cycle(self) -> Tuple[List[Stage], list]:
         """Follow the reference implementation, operation by operation.

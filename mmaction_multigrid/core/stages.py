@@ -42,22 +42,6 @@ class Stage:
         """int: Length of the stage."""
         return self.end - self.begin
 
-    def eval_epochs(self, freq: int) -> List[int]:
-        """List the epochs after which to validate.
-
-        Args:
-            freq (int): Validations per stage.
-
-        Returns:
-            list[int]: Numbers of finished epochs of the whole training,
-            evenly spaced. The end of the stage is one of them.
-        """
-        # A short stage has no more validations than epochs.
-        count = min(freq, self.epochs)
-        # Rounded up, so that the last one is the end of the stage.
-        return [(self.begin + -(-self.epochs * i // count))
-                for i in range(1, count + 1)]
-
 
 def count_batches(shapes: Sequence[Shape], batch_size: int,
                   clips: int) -> List[int]:

@@ -1,10 +1,12 @@
-"""Read times and scores of training runs from mmengine's scalars."""
+"""Read times and scores of runs from mmengine's scalars, and draw them."""
 
 import json
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
-from typing import List, Optional, Union
+from typing import List, Optional, Sequence, Union
+
+from matplotlib.figure import Figure
 
 # Keys beside the metrics in the line of a validation.
 NO_METRICS = ('time', 'data_time', 'epoch', 'step', 'memory')
@@ -115,3 +117,33 @@ def _add_lines(run: Run, lines: List[dict]) -> None:
             run.points.append(
                 Point(run.seconds, epoch, done,
                       100 * score if 0 <= score <= 1 else score))
+
+
+def draw_runs(runs: Sequence[Run],
+              path: Union[str, Path],
+              title: str = '') -> None:
+    """Draw scores against training time.
+
+    Args:
+        runs (Sequence[Run]): The runs.
+        path (str or Path): Path of the picture. Its suffix sets the format.
+        title (str): Title of the picture. Defaults to no title.
+    """
+    # Without pyplot, which would choose a backend that may need a display.
+    figure = Figure(figsize=(7, 4), layout='tight')
+    axis = figure.subplots()
+    unit, name = (3600, 'h') if max(run.seconds
+                                    for run in runs) > 3 * 3600 else (1, 's')
+    for run in runs:
+        axis.plot([point.seconds / unit for point in run.points],
+                  [point.score for point in run.points],
+                  marker='o',
+                  ms=4,
+                  label=run.name)
+    axis.set(
+        xlabel=f'training time ({name})',
+        ylabel=f'{runs[0].metric} (%)',
+        title=title)
+    axis.grid(alpha=.3)
+    axis.legend(loc='lower right')
+    figure.savefig(path, dpi=120)

@@ -23,15 +23,12 @@ from ..core.shapes import Shape
 from ..models.input_sizes import min_feature_size, temporal_kernel
 from ..models.positions import interpolate_pos_embeds
 from .network import RandomClips, build_model, build_optimizer
-from .start_report import clip_warnings
+from .warnings import clip_warnings
 
 # Limits of the time spent at one shape on steps and on loading.
 STEP_SECONDS = 5.
 LOAD_SECONDS = 2.
 CLIPS = 32  # clips to load at each shape, if the time allows
-# Peak memory relative to that of the base shape. Rounded feature maps account
-# for less.
-MAX_MEMORY = 1.15
 
 
 @dataclass
@@ -144,35 +141,6 @@ def _run_steps(profile: StepProfile, model: nn.Module, wrapper: OptimWrapper,
         profile.error = f'{type(error).__name__}: {error}'.splitlines()[0]
         # The next shape must not pay for gradients that are left over.
         model.zero_grad(set_to_none=True)
-
-
-def shape_warnings(schedule: MultigridSchedule,
-                   profiles: Sequence[StepProfile]) -> List[str]:
-    """List warnings of shapes that fail, or are too large or too small.
-
-    Args:
-        schedule (MultigridSchedule): The schedule.
-        profiles (Sequence[StepProfile]): Profiles of its shapes.
-    """
-    base = next(
-        (profile.peak_memory
-         for profile in profiles if profile.shape == schedule.base.shape),
-        None)
-    found = []
-    for profile in profiles:
-        _, frames, crop = profile.shape
-        ratio = (profile.peak_memory or 0) / (base or math.inf)
-        if ratio > MAX_MEMORY:
-            found.append(f'{frames} frames x {crop} pixels needs {ratio:.2f} '
-                         'times the memory of the base shape: lower '
-                         'multigrid.max_batch_factor, or '
-                         'train_dataloader.batch_size and the lr with it')
-        if profile.works:
-            found += profile.warnings
-        else:
-            found.append(f'{frames} frames x {crop} pixels fails: '
-                         f'{profile.error or f"loss = {profile.loss}"}')
-    return list(dict.fromkeys(found))
 
 
 def load_seconds(cfg: Config, shapes: Iterable[Shape]
