@@ -1,25 +1,19 @@
-"""The train configs that the installed MMAction2 ships, as
-``tools/maintain/survey_configs.py`` finds them."""
+"""Find the train configs of the installed MMAction2."""
 
 import re
 from functools import lru_cache
 
 from mmaction_multigrid import multigrid_schedule
 from mmengine.config import Config
+from mmengine.registry import Registry
 
 from mmaction import registry
 from .small import load_tool
 
-REGISTRIES = (registry.MODELS, registry.DATASETS, registry.TRANSFORMS,
-              registry.DATA_SAMPLERS, registry.HOOKS, registry.LOOPS,
-              registry.METRICS, registry.OPTIMIZERS, registry.PARAM_SCHEDULERS,
-              registry.VISUALIZERS, registry.VISBACKENDS)
-
 
 @lru_cache(maxsize=None)
 def accepted_configs():
-    """Name and config, with ``multigrid = dict()`` in it, of all that can be
-    trained with multigrid."""
+    """Return names and configs, with ``multigrid = dict()``, by name."""
     survey, accepted = load_tool('maintain/survey_configs'), {}
     for name in survey.stock_configs():
         cfg = Config.fromfile(survey.STOCK / name)
@@ -33,13 +27,15 @@ def accepted_configs():
 
 
 def find(name):
-    """The class of a registered name, or None."""
-    found = (entry.get(name) for entry in REGISTRIES)
+    """Return the class of a registered name, or None."""
+    found = (
+        entry.get(name) for entry in vars(registry).values()
+        if isinstance(entry, Registry))
     return next(filter(None, found), None)
 
 
 def import_types(cfg):
-    """The text of a config that imports its types instead of naming them."""
+    """Return the text of a config that imports its types."""
     text = re.sub(r"\n *_scope_='mmaction',?", '', Config(cfg).pretty_text)
     types = {
         name: kind

@@ -1,4 +1,4 @@
-"""One command line: mistakes, help, and what every command does."""
+"""Run every command, with help and with mistakes."""
 
 import json
 
@@ -9,11 +9,10 @@ from mmengine.config import Config
 
 from ..conftest import ROOT
 from ..profiling.test_runs import FIRST, RESUMED, write
+from ..small import K400
 from ..videos import encode
 
 CONFIGS = ROOT / 'configs' / 'recognition'
-K400 = CONFIGS / 'slowfast' / (
-    'slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py')
 UNIFORMER, = CONFIGS.glob('uniformerv2/*multigrid*')
 SWIN, = CONFIGS.glob('swin/*multigrid*')
 STOCK = ('mmaction::recognition/slowfast/'
@@ -23,7 +22,7 @@ BUILD = ['store', 'build', 'nowhere.txt', 'store', '--sides']
 
 @pytest.fixture
 def call(capsys):
-    """Run a command: its exit status, stdout and stderr."""
+    """Run a command; return its exit status, stdout and stderr."""
 
     def call(*argv):
         try:
@@ -111,7 +110,7 @@ def test_a_config_of_a_scope(call):
     (7200, '2.0 h'),
     (3.6e6, '1000 h'),
 ])
-def test_a_duration_has_the_unit_of_its_size(seconds, text):
+def test_units_of_durations(seconds, text):
     assert format_time(seconds) == text
 
 

@@ -1,4 +1,4 @@
-"""Batch factors that a list gives."""
+"""Take batch factors from a list."""
 
 import pytest
 from mmaction_multigrid.config.auto import make_schedule
@@ -50,13 +50,3 @@ def test_shapes_that_are_not_in_the_list():
             match='multigrid.batch_factors: 2 frames x 11 '
             'pixels are missing beside 8 x 16; '):
         shapes(batch_factors=((8, 16, 1), ))
-
-
-@pytest.mark.parametrize('value', [
-    3, None, '', 'times.json', [], [(1, 2)], [(1, 2, 0)], [(1, 2, True)],
-    ['abc'], {}
-])
-def test_errors(value):
-    with pytest.raises((TypeError, ValueError),
-                       match=r'multigrid\.batch_factors'):
-        Settings.from_dict(dict(batch_factors=value))

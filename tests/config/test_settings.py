@@ -1,4 +1,4 @@
-"""Every wrong setting is one clear error."""
+"""Raise one clear error for every wrong setting."""
 
 import pytest
 from hypothesis import given
@@ -70,6 +70,16 @@ def test_defaults_are_the_papers():
      r'multigrid\.stages\.lr_factor'),
     (dict(stages=[dict(epochs=1)], epoch_factor=2), ValueError,
      r'multigrid\.epoch_factor = 2: has no meaning'),
+    (dict(finish='half'), ValueError,
+     "multigrid.finish = 'half'.*'short_cycle', 'full' or"),
+    (dict(finish=1.), ValueError, r"multigrid.finish = 1\.0"),
+    (dict(finish=True), TypeError, 'multigrid.finish = True'),
+    (dict(finish='full', stages=[dict(epochs=1)]), ValueError,
+     'multigrid.finish .*stages'),
+    (dict(batch_factors='times.json'), ValueError, 'multigrid.batch_factors'),
+    (dict(batch_factors=[(1, 2)]), ValueError, 'multigrid.batch_factors'),
+    (dict(batch_factors=[(1, 2, 0)]), ValueError, 'multigrid.batch_factors'),
+    (dict(batch_factors=['abc']), TypeError, 'multigrid.batch_factors'),
 ])
 def test_one_clear_error(values, error, message):
     with pytest.raises(error, match=message):

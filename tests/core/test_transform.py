@@ -290,18 +290,8 @@ def test_an_unknown_transform_needs_a_rule():
 
 
 @pytest.mark.parametrize(('pipeline', 'expected'), [
-    ([
-        dict(type='SampleFrames', clip_len=32, frame_interval=2),
-        dict(type='Resize', scale=(-1, 256)),
-        dict(type='RandomResizedCrop'),
-        dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    ], (32, 224, 2)),
-    ([
-        dict(type='UniformSample', clip_len=16),
-        dict(type='Resize', scale=(-1, 256)),
-        dict(type='MultiScaleCrop', input_size=224),
-        dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    ], (16, 224, None)),
+    (KINETICS, (32, 224, 2)),
+    (SSV2, (16, 224, None)),
     ([
         dict(type='SampleFrames', clip_len=16),
         dict(type='Resize', scale=(171, 128), keep_ratio=False),

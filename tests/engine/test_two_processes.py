@@ -1,8 +1,6 @@
-"""Two gloo processes on this machine: the same shapes, the same weights, one
-batch norm."""
+"""Train in two gloo processes: shapes, weights and batch norm."""
 
 import os
-import socket
 
 import pytest
 import torch
@@ -18,21 +16,21 @@ from torch import nn
 
 from mmaction.registry import MODELS
 from ..core.batches import seeded_batches
-from ..toy import RecordHook, SplitsHook, base_config
+from ..toy import DISTRIBUTED, RecordHook, SplitsHook, base_config
 from .test_training import train
 
 WORLD = 2
 
 
-def _enter(rank, port, function, folder):
+def _enter(rank, function, folder):
     os.environ.update(
-        MASTER_ADDR='127.0.0.1',
-        MASTER_PORT=str(port),
-        RANK=str(rank),
-        LOCAL_RANK=str(rank),
-        WORLD_SIZE=str(WORLD))
+        RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(WORLD))
     torch.set_num_threads(1)
-    dist.init_process_group('gloo', rank=rank, world_size=WORLD)
+    dist.init_process_group(
+        'gloo',
+        init_method=f'file://{folder}/processes',
+        rank=rank,
+        world_size=WORLD)
     try:
         torch.save(function(rank, folder), folder / f'rank{rank}.pt')
     finally:
@@ -40,13 +38,12 @@ def _enter(rank, port, function, folder):
 
 
 def in_two_processes(function, folder):
-    """Call ``function(rank, folder)`` in two processes; what they returned,
-    rank 0's first."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    mp.start_processes(
-        _enter, (port, function, folder), nprocs=WORLD, start_method='spawn')
+    """Call ``function(rank, folder)`` in two processes.
+
+    Returns:
+        list: What they returned, rank 0's first.
+    """
+    mp.spawn(_enter, (function, folder), nprocs=WORLD)
     return [
         torch.load(folder / f'rank{rank}.pt', weights_only=False)
         for rank in range(WORLD)
@@ -57,10 +54,7 @@ def on_two_processes(work_dir, **settings):
     """A toy config with a batch of 2 clips on each of two processes."""
     cfg = base_config(work_dir, **settings)
     cfg.launcher, cfg.experiment_name = 'pytorch', work_dir.name
-    cfg.model_wrapper_cfg = dict(
-        type='MMDistributedDataParallel',
-        device_ids=None,
-        broadcast_buffers=False)
+    cfg.model_wrapper_cfg = DISTRIBUTED
     return cfg
 
 

@@ -1,4 +1,4 @@
-"""A user's machine: the wheel, made-up data, a folder of one's own."""
+"""Make the data, and compare weights with those of other versions."""
 
 import hashlib
 import os
@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from ..wheel import WarmPython
 from . import media
 
 
@@ -15,14 +14,6 @@ from . import media
 def data(tmp_path_factory):
     """Folder of videos, frames and poses."""
     return media.make(tmp_path_factory.mktemp('media'))
-
-
-@pytest.fixture(scope='session')
-def python(tmp_path_factory, installed):
-    """A Python that has the package from its wheel; see ``WarmPython``."""
-    python = WarmPython(installed / 'python', tmp_path_factory.mktemp('out'))
-    yield python
-    python.close()
 
 
 def digest(checkpoint):
