@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from unittest import mock
 
-# Tests compare bits, and sums on a GPU have no fixed order: all tests but those
-# of test_gpu.py run on the CPU.
+# Tests compare bits, and sums on a GPU have no fixed order: all tests but
+# those of test_gpu.py run on the CPU.
 if not os.environ.get('TEST_ON_GPU'):
     os.environ['CUDA_VISIBLE_DEVICES'] = ''
 

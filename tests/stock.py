@@ -5,10 +5,14 @@ from functools import lru_cache
 
 from mmaction_multigrid import multigrid_schedule
 from mmengine.config import Config
-from mmengine.registry import Registry
 
 from mmaction import registry
 from .small import load_tool
+
+REGISTRIES = (registry.MODELS, registry.DATASETS, registry.TRANSFORMS,
+              registry.DATA_SAMPLERS, registry.HOOKS, registry.LOOPS,
+              registry.METRICS, registry.OPTIMIZERS, registry.PARAM_SCHEDULERS,
+              registry.VISUALIZERS, registry.VISBACKENDS)
 
 
 @lru_cache(maxsize=None)
@@ -28,9 +32,7 @@ def accepted_configs():
 
 def find(name):
     """Return the class of a registered name, or None."""
-    found = (
-        entry.get(name) for entry in vars(registry).values()
-        if isinstance(entry, Registry))
+    found = (entry.get(name) for entry in REGISTRIES)
     return next(filter(None, found), None)
 
 

@@ -59,14 +59,15 @@ def test_every_package_is_known():
             } == {'__init__.py', '__main__.py', 'compat.py', 'patches.py'}
 
 
-@pytest.mark.parametrize('path', sorted(PACKAGE.rglob('*.py')), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    'path', sorted(PACKAGE.rglob('*.py')), ids=lambda path: path.name)
 def test_files_and_functions_stay_small(path):
     text = path.read_text()
     assert len(text.splitlines()) <= 300
     assert not [
         node.name for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.FunctionDef)
-        and node.end_lineno - node.lineno >= 50
+        if isinstance(node, ast.FunctionDef) and node.end_lineno -
+        node.lineno >= 50
     ]
 
 

@@ -50,9 +50,9 @@ def encode(path, num_frames=24, width=96, height=64, grain=1, **settings):
     if grain > 1:
         picture = cv2.resize(
             picture, (width, height), interpolation=cv2.INTER_CUBIC)
-    return write_video(
-        path, [np.roll(picture, 3 * i, 1) for i in range(num_frames)], width,
-        height, **settings)
+    return write_video(path,
+                       [np.roll(picture, 3 * i, 1) for i in range(num_frames)],
+                       width, height, **settings)
 
 
 def encode_colours(path, colours, width, height):

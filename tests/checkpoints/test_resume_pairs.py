@@ -22,7 +22,6 @@ BLENDING = dict(
 # The resumed run's first epoch, inside of the first of three stages.
 FIRST = 1
 
-
 FEATURES = dict(
     auto_scale_lr={'auto_scale_lr': dict(enable=True, base_batch_size=16)},
     bf16={'optim_wrapper.type': 'BFloat16OptimWrapper'},
@@ -130,7 +129,10 @@ IN_TWO = [
 
 
 def on_a_rank(rank, folder):
-    found = {features: ends(folder / features, features) for features in IN_TWO}
+    found = {
+        features: ends(folder / features, features)
+        for features in IN_TWO
+    }
     try:
         train(folder / 'other', 'two_processes',
               folder / IN_TWO[1] / 'straight' / 'epoch_1.pth')

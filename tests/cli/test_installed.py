@@ -58,9 +58,9 @@ def test_wheel_and_sdist_carry_package_and_mim(built):
         names = archive.namelist()
         about, = (name for name in names if name.endswith('/METADATA'))
         about = Parser().parsestr(archive.read(about).decode())
-    assert {name for name in names if '.dist-info/' not in name} == {
-        *package, *mim
-    }
+    assert {name
+            for name in names
+            if '.dist-info/' not in name} == {*package, *mim}
     assert about['Version'] == mmaction_multigrid.__version__
     assert {'dev', 'store', 'tutorial'} <= set(about.get_all('Provides-Extra'))
     # Neither torch nor mm*: they are the user's.

@@ -82,10 +82,9 @@ def test_json_equals_the_reference(schedule, reference, tmp_path):
     assert {stage['end']
             for stage in info['stages']} == {*ends, output['max_epochs']}
     assert {(stage['end'], stage['lr_step'], *stage['shapes'][-1])
-            for stage in info['stages']} >= {
-                (end, lr_step, *shape)
-                for lr_step, shape, end in output['schedule'] or []
-            }
+            for stage in info['stages']
+            } >= {(end, lr_step, *shape)
+                  for lr_step, shape, end in output['schedule'] or []}
     per_gpu = given['batch_size'] // given['num_gpus']
     for stage in info['stages']:
         row = [

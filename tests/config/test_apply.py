@@ -74,7 +74,7 @@ def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, warnings):
     assert 'both long_cycle and short_cycle are off' in warnings[0]
 
 
-def test_stages_that_are_rounded_away_are_named(cfg, warnings):
+def test_a_warning_names_stages_rounded_to_zero(cfg, warnings):
     assert len(apply_multigrid(cfg).train_dataloader.batch_sampler.stages) == 7
     warning = warnings.pop()
     assert '2 of 9 stages are shorter than half an epoch' in warning
@@ -117,7 +117,7 @@ def test_workers_persist_and_the_package_is_imported(cfg):
     assert resolved.custom_imports.imports == ['mmaction_multigrid']
 
 
-def test_a_checkpoint_hook_of_the_users_own_and_none(cfg):
+def test_another_checkpoint_hook_and_none(cfg):
     cfg.default_hooks.checkpoint = dict(type='MyCheckpointHook', interval=5)
     assert apply_multigrid(cfg).default_hooks.checkpoint == dict(
         type='MyCheckpointHook', interval=5)
@@ -145,7 +145,6 @@ def change(path, value):
     (change('multigrid', 'default'), TypeError, "multigrid = 'default'"),
     (change('train_cfg', dict(type='IterBasedTrainLoop', max_iters=10)),
      ValueError, "'IterBasedTrainLoop'.*epochs"),
-    (change('train_cfg', None), ValueError, r'train_cfg\.max_epochs = None'),
     (change('train_cfg.max_epochs',
             0), ValueError, r'train_cfg\.max_epochs = 0'),
     (change('train_dataloader',

@@ -26,13 +26,9 @@ def test_the_first_stage_by_hand():
     # base iteration each: 9.6 clips for one's.
     assert capped.stages[0].average_batch_factor == 4
     assert capped.stages[0].saving == pytest.approx(12 / 1.25)
-    # The second long-cycle shape has batches of 8, 4 and 4 clips.
-    assert capped.stages[1].shapes == ((4, 16, 112), (4, 16, 158), (4, 16,
-                                                                    158))
-    assert capped.stages[1].saving == pytest.approx(12 / (1 / 2 + 1 + 1))
 
 
-def test_a_cap_leaves_epochs_and_clips_alone():
+def test_a_cap_keeps_epochs_and_clips():
     """Every shape has as many clips, in more iterations."""
     free, capped = schedule(), schedule(max_batch_factor=1)
     assert [(s.begin, s.end) for s in capped.stages] == [(s.begin, s.end)
@@ -93,7 +89,8 @@ def test_every_cap(cap, batch_size, reference, short_cycle, rule, frames, crop,
         if stage.shapes != uncapped.shapes:
             cost += stage.epochs * sum(
                 shape.batch_factor / free_shape.batch_factor
-                for shape, free_shape in zip(stage.shapes, uncapped.shapes)) / clips
+                for shape, free_shape in zip(stage.shapes,
+                                             uncapped.shapes)) / clips
         else:
             cost += uncapped.epochs / uncapped.average_batch_factor
     assert capped.predicted_speedup == pytest.approx(60 / cost)
@@ -118,8 +115,7 @@ def test_auto_keeps_an_explicit_short_cycle_beside_stages():
 
 
 @given(st.integers(8, 2000), st.integers(1, 16), st.floats(0.3, 3.))
-def test_auto_keeps_enough_iterations(clips, batch_size,
-                                                    epoch_factor):
+def test_auto_keeps_enough_iterations(clips, batch_size, epoch_factor):
     settings = Settings(epoch_factor=epoch_factor)
     enough = min(2000, 70 * -(-clips // batch_size))
     order = (None, 8, 4, 2, 1)

@@ -11,6 +11,7 @@ from ..engine.test_training import assert_equal_weights, interrupted, train
 from ..toy import base_config
 from .test_caps import schedule
 
+
 def test_steps():
     """7 and 29 epochs with batches of 4, 2 and 1 become 36 * 3 / 7 full."""
     paper, ours = schedule(), schedule(finish='full')

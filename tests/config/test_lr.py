@@ -1,5 +1,4 @@
-"""The lr is mmengine's own, at the corresponding epoch of base training, times
-the batch factor."""
+"""Compare the lr with mmengine's at the same epoch of base training."""
 
 import math
 

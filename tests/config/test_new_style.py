@@ -46,7 +46,7 @@ def test_the_resolved_text(new_style, tmp_path):
     assert resolved.default_scope == 'mmaction'
 
 
-def test_classes_in_a_config_that_python_makes(small_config):
+def test_classes_in_a_config_become_names(small_config):
     """Classes become names, so that the text can be written."""
     cfg = Config.fromfile(small_config)
     cfg.val_evaluator = dict(type=AccMetric)

@@ -162,6 +162,5 @@ def test_train_and_resume_without_the_rest(folder):
         torch.load(folder / name / 'epoch_4.pth', weights_only=False)
         for name in ('straight', 'broken')
     ]
-    torch.testing.assert_close(*(end['state_dict'] for end in ends),
-                               rtol=0,
-                               atol=0)
+    torch.testing.assert_close(
+        *(end['state_dict'] for end in ends), rtol=0, atol=0)

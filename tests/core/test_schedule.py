@@ -19,6 +19,7 @@ from mmaction_multigrid.core.stages import count_batches, stages_from_config
 from ..config.test_caps import K400, schedule
 from ..test_fuzz import trainings
 
+
 def reference_schedule(data):
     given = data['input']
     base = BaseTraining(given['num_frames'],
@@ -77,7 +78,7 @@ def test_default_schedule_by_hand():
     assert default.predicted_speedup == pytest.approx(239 / iterations)
 
 
-def test_stage_reference_gives_every_stage_its_own_short_cycle():
+def test_the_stage_reference_scales_the_short_cycle():
     stage = schedule(short_cycle_reference='stage')
     assert stage.stages[0].shapes == ((32, 8, 79), (16, 8, 112), (8, 8, 158))
     assert stage.stages[3].shapes == schedule().stages[3].shapes
@@ -211,7 +212,7 @@ def test_a_refusal_names_the_least_epochs(base, long_cycle, epoch_factor):
 
 
 @pytest.mark.parametrize('epochs', [1, 2, 3, 7])
-def test_short_curves_end_on_the_full_grid(epochs):
+def test_short_curves_end_on_the_full_shape(epochs):
     ours = schedule(
         BaseTraining(32, 224, epochs), lambda epoch: 1 - epoch / epochs)
     assert ours.stages[-1].shape == (1, 32, 224)

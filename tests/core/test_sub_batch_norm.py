@@ -84,7 +84,7 @@ def test_evaluation_is_as_with_batch_norm():
 
 @pytest.mark.parametrize(('clips_in_batch', 'used'), [(6, 3), (7, 1), (9, 3),
                                                       (2, 2), (8, 4)])
-def test_a_batch_that_the_splits_do_not_divide(clips_in_batch, used):
+def test_splits_that_do_not_divide_a_batch(clips_in_batch, used):
     _, ours = pair(4)
     _, expected = pair(used)
     assert torch.equal(

@@ -27,8 +27,8 @@ def type_in(python):
         shown = []
         for line in commands(text):
             # As bash does: the content of a file.
-            line = re.sub(r'\$\(cat (\S+)\)',
-                          lambda match: (folder / match[1]).read_text(), line)
+            line = re.sub(r'\$\(cat (\S+)\)', lambda match:
+                          (folder / match[1]).read_text(), line)
             program, *args = shlex.split(line)
             assert program == 'python'
             shown.append(python(*args, cwd=folder))

@@ -60,8 +60,7 @@ def test_layers_have_their_base_size(tmp_path, norm, kind, splits, texts):
 
 
 def test_an_unknown_class_is_named_in_a_warning(tmp_path):
-    with pytest.raises(
-            AttributeError, match='num_splits'):  # of SplitsHook
+    with pytest.raises(AttributeError, match='num_splits'):  # of SplitsHook
         run(tmp_path, 'UsersNorm')
     log = log_of(tmp_path)
     assert ('0 of 1 batch norms follow the stages; 0 are frozen, '

@@ -92,7 +92,7 @@ def unreadable(tmp_path_factory):
 @pytest.mark.parametrize(('name', 'workers', 'persistent'),
                          [('SIGSEGV', 2, True), ('SIGABRT', 1, False)])
 def test_a_crash_counts_as_an_unreadable_file(unreadable, tmp_path, name,
-                                                  workers, persistent):
+                                              workers, persistent):
     """Batches, lr and weights are the same, and each file crashes once."""
     cfg = crashing(tmp_path / 'run', signal_name=name, workers=workers)
     cfg.train_dataloader.persistent_workers = persistent
@@ -120,7 +120,7 @@ def test_resumed_after_crashes(unreadable, tmp_path):
     assert crashes(tmp_path / 'run') == list(BAD)
 
 
-def test_files_that_all_crash_end_the_run(tmp_path, monkeypatch):
+def test_too_many_crashes_end_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(prefetch, 'MAX_CRASHES', 4)
     with pytest.raises(RuntimeError, match='DataLoader worker'):
         train(crashing(tmp_path / 'run', clips=range(64)))
@@ -163,7 +163,7 @@ def sleepers():
     iterator._shutdown_workers()
 
 
-def test_a_death_waits_for_the_end_of_the_step(sleepers):
+def test_a_crash_is_raised_after_the_step(sleepers):
     """Torch's own handler would raise inside the step."""
     with workers.DeferredSigchld() as deaths:
         assert deaths.next(sleepers).item() == 0

@@ -147,8 +147,9 @@ def test_the_run_ends_and_resumes_to_the_same_weights(tmp_path, fault):
 
 
 @pytest.mark.long
-def test_a_rank_that_dies(tmp_path):
-    """The other one ends with an error, and both resume to the same weights."""
+def test_a_killed_rank(tmp_path):
+    """The other one ends with an error, and both resume to the same
+    weights."""
     fine(launch(tmp_path, 'straight', 'none', processes=2))
     codes, log = launch(tmp_path, 'run', 'rank', processes=2)
     assert codes[1] == -signal.SIGKILL
@@ -158,7 +159,7 @@ def test_a_rank_that_dies(tmp_path):
 
 
 @pytest.mark.long
-def test_workers_that_crash_on_two_processes(tmp_path):
+def test_crashed_workers_on_two_processes(tmp_path):
     """The other process waits; files count as files that cannot be read."""
     fine(launch(tmp_path, 'unreadable', 'unreadable', workers=1, processes=2))
     codes, log = launch(tmp_path, 'run', 'crash', workers=1, processes=2)

@@ -133,14 +133,14 @@ def test_the_log_gives_advice_after_long_waits(waited, advice):
 
 @HOOKS.register_module()
 class StopTrainingHook(Hook):
-    """Early stopping."""
+    """Stop training early."""
 
     def after_train_epoch(self, runner):
         runner.train_loop.stop_training = runner.epoch == 2
 
 
 @pytest.mark.parametrize('persistent', [True, False])
-def test_training_that_stops_early(tmp_path, persistent):
+def test_early_stopping(tmp_path, persistent):
     """Batches that were loaded ahead are dropped."""
     before = set(multiprocessing.active_children())
     cfg = apply_multigrid(base_config(tmp_path, workers=1, **STAGED))
@@ -170,7 +170,7 @@ class ValidateBesideCrashHook(Hook):
 # for file handles that are left: the collector closes what is open.
 @pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning',
                             'ignore::pytest.PytestUnraisableExceptionWarning')
-def test_a_worker_that_crashes_while_the_model_is_validated(tmp_path):
+def test_a_worker_crashes_during_validation(tmp_path):
     """Its file, of the next epoch, counts as unreadable from then on."""
     _, records = train(base_config(tmp_path / 'fine', **STAGED))
     first = next(record['indices'][0] for record in records

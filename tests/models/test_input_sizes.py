@@ -15,6 +15,7 @@ from ..stock_paths.families import FAMILIES
 SIZES = [(frames, crop) for frames in (4, 8, 16) for crop in (32, 45, 64)]
 BASE = (16, 64)
 
+
 def test_stock_i3d_of_16_frames(tmp_path):
     """Its pool2 gets one of 4 frames, and needs two."""
     family = FAMILIES['i3d_16']._replace(multigrid='')
@@ -33,7 +34,7 @@ def test_stock_i3d_of_16_frames(tmp_path):
 
 
 class Recognizer(nn.Module):
-    """A backbone of one layer, and perhaps a neck."""
+    """Backbone of one layer, with or without a neck."""
 
     def __init__(self, backbone, neck=None):
         super().__init__()
@@ -49,7 +50,7 @@ class Recognizer(nn.Module):
     (nn.Sequential(nn.Conv3d(3, 2, (16, 1, 1))), None,
      r'backbone.0 \(Conv3d\).* takes 16 x 32, 16 x 45, 16 x 64:'),
 ])
-def test_the_layer_and_the_shapes_that_work(backbone, neck, message):
+def test_errors_name_the_layer_and_working_shapes(backbone, neck, message):
     with pytest.raises(ValueError, match=message):
         check_sizes(Recognizer(backbone, neck), SIZES, BASE)
 
@@ -59,7 +60,7 @@ def test_the_layer_and_the_shapes_that_work(backbone, neck, message):
     nn.Linear(3, 2),
     nn.Sequential(nn.Conv3d(3, 2, 3), nn.BatchNorm3d(2), nn.Dropout(0.5)),
 ])
-def test_networks_that_are_not_refused(backbone):
+def test_accepted_networks_do_not_change(backbone):
     model = Recognizer(backbone).train()
     state = {key: value.clone() for key, value in model.state_dict().items()}
     random = torch.get_rng_state()

@@ -45,7 +45,7 @@ def test_every_shape_is_of_whole_patches(tmp_path):
     assert isinstance(runner.model.backbone, InterpolatedPosEmbed)
     log = next(tmp_path.rglob('*.log')).read_text()
     assert 'positions follow the grid in 1 modules, backbone first' in log
-    assert 'by its square root' in log
+    assert "lr_scaling = 'sqrt'" in log
 
 
 @pytest.mark.filterwarnings(

@@ -12,12 +12,12 @@ from . import media
 
 @pytest.fixture(scope='session')
 def data(tmp_path_factory):
-    """Folder of videos, frames and poses."""
+    """Write videos, frames and poses into a folder."""
     return media.make(tmp_path_factory.mktemp('media'))
 
 
 def digest(checkpoint):
-    """Checksum of the weights in a checkpoint."""
+    """Return a checksum of the weights in a checkpoint."""
     found = hashlib.sha256()
     weights = torch.load(checkpoint, weights_only=False)['state_dict']
     for name in sorted(weights):

@@ -160,7 +160,7 @@ for step in test_pipeline:
 
 
 def resnet(channels, **backbone):
-    """Lines for a ResNet of 18 layers whose head sees these channels."""
+    """Return lines for a ResNet-18 and the channels of its head."""
     backbone = dict(dict(depth=18, pretrained=None), **backbone)
     return (f'model = dict(\n    backbone={backbone!r},\n'
             f'    cls_head=dict(in_channels={channels}, num_classes=2))\n')

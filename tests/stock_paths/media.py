@@ -1,4 +1,4 @@
-"""Made-up videos, frames and poses of two classes."""
+"""Make videos, frames and poses of two classes."""
 
 import pickle
 
@@ -11,7 +11,7 @@ JOINTS = 17
 
 
 def moving_square(label, seed):
-    """Frames (T, H, W, 3), uint8, of a square that moves right or down."""
+    """Make frames (T, H, W, 3), uint8, of a square that moves."""
     rng = np.random.RandomState(seed)
     x, y = rng.randint(0, WIDTH - SIDE), rng.randint(0, HEIGHT - SIDE)
     frames = np.repeat(
@@ -33,7 +33,7 @@ def write_video(path, frames):
 
 
 def pose(label, seed, split_name):
-    """One annotation of MMAction2's ``PoseDataset``."""
+    """Make one annotation of MMAction2's ``PoseDataset``."""
     rng = np.random.RandomState(seed)
     points = rng.uniform(10, 50, (1, 1, JOINTS, 2)).repeat(FRAMES, 1)
     points[..., label] += np.arange(FRAMES)[None, :, None]

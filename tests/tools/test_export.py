@@ -11,7 +11,7 @@ from ..wheel import call
 tool = load_tool('maintain/export')
 
 
-def test_the_copy_stands_by_itself(tmp_path):
+def test_the_copy_passes_its_tests(tmp_path):
     (tmp_path / 'projects').mkdir()
     project = tool.export(tmp_path)
     files = [path for path in project.rglob('*') if path.is_file()]
@@ -37,6 +37,6 @@ def test_the_copy_stands_by_itself(tmp_path):
         PYTHONPATH=str(project))
 
 
-def test_a_folder_that_is_no_clone(tmp_path):
+def test_a_folder_without_a_clone_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match='has no folder projects'):
         tool.export(tmp_path)

@@ -1,5 +1,4 @@
-"""The figures, tables and plots of README and docs are those of the
-records."""
+"""Compare figures, tables and plots of the pages with the records."""
 
 import json
 import re
@@ -61,7 +60,7 @@ def test_a_mark_without_a_value(report, records, mark, reason):
 
 
 def record_of(variant, seed, top1, seconds, iterations, data='utd', **more):
-    """A run with two validations, one of them halfway."""
+    """Return a record with two validations, one of them halfway."""
     conditions = {
         key: more.pop(key)
         for key in ('clips', 'budget') if key in more
