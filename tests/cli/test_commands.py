@@ -64,12 +64,10 @@ def test_help_fits_a_screen(call, monkeypatch, command):
     (['resolve', K400, 'out.json'], 'resolve: out.json: must end in .py'),
     (['store', 'info', 'nowhere'], "grid store = 'nowhere': has no grid_st"),
     (['store', 'build', 'store'], '--config is missing'),
-    ([*BUILD, '32'], "nowhere.txt': there is no such file"),
+    ([*BUILD, '32'], 'nowhere.txt: there is no such list'),
     ([*BUILD, '32', '--part', '3/2'], '--part: 3/2: must be I/N'),
     ([*BUILD, '32', '--full'], '--full: not allowed with argument --sides'),
     ([*BUILD, '32', '--processes', '0'], '--processes: 0: must be above 0'),
-    ([*BUILD, '32', '--config', 'c.py', '--delimiter', ','
-      ], '--delimiter: not allowed with argument --config'),
     (['videos', 'nowhere.txt'], 'nowhere.txt: there is no such list'),
     (['report', 'nowhere'], 'report: nowhere: has no TIME/vis_data'),
 ])

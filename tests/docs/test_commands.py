@@ -20,8 +20,8 @@ NEEDS = re.compile(
 # tests/docs/test_guides.py runs the blocks of these as they stand.
 GUIDES = {*commands(TUTORIAL), *commands(FINE_TUNING)}
 # How commands begin that another test runs.
-INSTALLS = ('pip install .', 'pip install dist/', 'python -m build',
-            'mmaction-multigrid')
+INSTALLS = ('pip install .', "pip install '.[", 'pip install dist/',
+            'python -m build', 'mmaction-multigrid')
 LAUNCHES = ('tools/dist_train.sh CONFIG 8', 'NNODES=2', 'RESTARTS=3',
             'torchrun', 'GPUS=16', 'srun')
 ELSEWHERE = {

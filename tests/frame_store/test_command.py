@@ -20,8 +20,8 @@ SIDES = ('--sides', '16')
     ('odd one.mp4 0\n', SIDES, 2, 'another VideoDataset.delimiter'),
     ('gone.mp4 0\n', SIDES, 2, 'The first: '),
     ('', SIDES, 2, 'names no video'),
-    (None, SIDES, 2, "list.txt': there is no such file"),
-    (None, ('--config', ), 2, "list.txt': there is no such file"),
+    (None, SIDES, 2, 'list.txt: there is no such list'),
+    (None, ('--config', ), 2, 'list.txt: there is no such list'),
 ])
 def test_store_build(tmp_path, capsys, small_config, content, options, status,
                      message):
