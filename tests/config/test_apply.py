@@ -151,8 +151,6 @@ def change(path, value):
             None), ValueError, r'train_dataloader\.dataset has no pipeline'),
     (change('model.backbone.type', 'C3D'), ValueError,
      r"model\.backbone\.type = 'C3D': its first fully connected layer"),
-    (change('train_dataloader.dataset.pipeline',
-            None), ValueError, 'no pipeline'),
     (change('train_dataloader.dataset.pipeline.2.type',
             'PixelMagic'), ValueError, "'PixelMagic'"),
     (change('train_dataloader.batch_sampler', dict(type='Other')), ValueError,

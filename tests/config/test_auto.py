@@ -28,7 +28,6 @@ def schedule(tmp_path, **settings):
     ('AdamW', 'sqrt'),
     ('Adam', 'sqrt'),
     ('torch.optim.NAdam', 'sqrt'),
-    ('RMSprop', 'sqrt'),
     ('LARS', 'linear'),
 ])
 def test_the_lr_rule_of_an_optimizer(tmp_path, optimizer, rule):

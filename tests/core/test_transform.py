@@ -122,7 +122,6 @@ DEMO = [
         (SSV2, [2, 3, 4]),
         (DEMO, [1, 2]),
         (KINETICS[:3], []),  # nothing to crop
-        (DEMO[:1] + DEMO[2:], []),  # nothing to resize
         ([dict(type='OwnDecode'), *DEMO[1:]], [1, 2]),
         ([dict(type='PoseDecode'), *KINETICS[2:]], []),  # key points
         ([DEMO[0], dict(type='ColorJitter'), *DEMO[1:]
