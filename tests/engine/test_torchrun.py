@@ -38,7 +38,7 @@ def wait(launchers):
     end = time.monotonic() + TIMEOUT
     while None in [process.poll() for process in launchers]:
         if any(process.returncode for process in launchers):
-            end = min(end, time.monotonic() + 20)
+            end = min(end, time.monotonic() + 5)
         if time.monotonic() > end:
             break
         time.sleep(0.1)
