@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 FAST := tests/core tests/config tests/models/test_positions.py \
 	tests/models/test_input_sizes.py tests/models/test_windows.py \
 	tests/profiling/test_runs.py tests/cli/test_commands.py tests/test_fuzz.py \
-	tests/test_rooms.py tests/test_readme.py tests/docs/test_links.py \
+	tests/test_packages.py tests/test_readme.py tests/docs/test_links.py \
 	tests/docs/test_keys.py tests/docs/test_messages.py
 
 .PHONY: help demo test test-fast test-gpu test-long lint docs clean

@@ -1,4 +1,4 @@
-"""Fixtures that the rooms' tests share."""
+"""Fixtures of several packages' tests."""
 
 import json
 import logging
@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from unittest import mock
 
-# Tests compare bits, which a GPU adds up in an order of its own: all but those
-# of test_gpu.py run on the CPU.
+# Tests compare bits, and sums on a GPU have no fixed order: all tests but
+# those of test_gpu.py run on the CPU.
 if not os.environ.get('TEST_ON_GPU'):
     os.environ['CUDA_VISIBLE_DEVICES'] = ''
 
@@ -21,7 +21,6 @@ from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
 from . import wheel
-# fixtures of many rooms' tests
 from .small import digits, small_config, trained  # noqa: F401
 
 ROOT = Path(__file__).parent.parent
@@ -33,9 +32,9 @@ settings.load_profile('default')
 
 @pytest.fixture(autouse=True)
 def clean_globals():
-    """mmengine keeps the current scope, loggers and visualizers in globals:
+    """Give every test its own globals of mmengine.
 
-    every test gets its own.
+    They hold the current scope, loggers and visualizers.
     """
     from .toy import RecordHook
     torch.set_num_threads(1)
@@ -56,8 +55,10 @@ def clean_globals():
 
 @pytest.fixture(scope='session', autouse=True)
 def plain_config_text():
-    """mmengine lays out the whole config anew for every checkpoint: seconds,
-    of which a toy run has dozens."""
+    """Leave the text of configs without a layout.
+
+    mmengine lays it out for every checkpoint, which takes seconds.
+    """
     with mock.patch('mmengine.config.config.FormatCode',
                     (lambda text, **kwargs: (text, False))):
         yield
@@ -66,19 +67,26 @@ def plain_config_text():
 @pytest.fixture(
     scope='session', params=['k400_slowfast_8x8', 'i3d_100e', 'short_only'])
 def reference(request):
-    """Input and output of the method's reference implementation, copied as
-    facts into tests/reference."""
+    """Return input and output of the reference implementation."""
     return json.loads(
         (ROOT / 'tests' / 'reference' / f'{request.param}.json').read_text())
 
 
 @pytest.fixture(scope='session')
 def built(tmp_path_factory):
-    """Folder of an sdist, and of the wheel that is built from it."""
+    """Return the folder of an sdist and of the wheel built from it."""
     return wheel.build(tmp_path_factory.mktemp('built'))
 
 
 @pytest.fixture(scope='session')
 def installed(tmp_path_factory, built):
-    """Scripts' folder of an environment that holds the wheel."""
+    """Return the Python of an environment that holds the wheel."""
     return wheel.install(built, tmp_path_factory.mktemp('installed'))
+
+
+@pytest.fixture(scope='session')
+def python(tmp_path_factory, installed):
+    """Return the same Python, started; see ``WarmPython``."""
+    python = wheel.WarmPython(installed, tmp_path_factory.mktemp('out'))
+    yield python
+    python.close()

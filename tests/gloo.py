@@ -1,8 +1,4 @@
-"""For configs of jobs on CPUs: whoever imports this is a process of the job,
-with gloo.
-
-One of them can die.
-"""
+"""Start processes of a job with gloo; configs of jobs on CPUs import this."""
 
 import os
 import signal
@@ -22,7 +18,7 @@ if 'RANK' in os.environ and not dist.is_initialized():
 
 @HOOKS.register_module()
 class DieHook(Hook):
-    """Kills the process of rank 1 in the midst of the fifth epoch, once."""
+    """Kill the process of rank 1 in the fifth epoch, once."""
     priority = 'LOWEST'
 
     def after_train_iter(self,

@@ -1,18 +1,14 @@
 """Compare the lr of multigrid with mmengine's own."""
 
 from types import SimpleNamespace
-from typing import List, Sequence
 
 import torch
-from mmaction_multigrid import (MultigridSchedule, apply_multigrid,
-                                multigrid_schedule)
-from mmaction_multigrid.core.lr import PiecewiseLR
-from mmengine.config import Config
+from mmaction_multigrid import apply_multigrid, multigrid_schedule
 
 from mmaction.registry import PARAM_SCHEDULERS
 
 
-def _build(configs: Sequence[dict], epoch_length: int, lr: float) -> tuple:
+def _build(configs, epoch_length, lr):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
     arguments = dict(optimizer=optimizer, epoch_length=epoch_length)
     return optimizer, [
@@ -21,10 +17,7 @@ def _build(configs: Sequence[dict], epoch_length: int, lr: float) -> tuple:
     ]
 
 
-def mmengine_lr(schedulers: Sequence[dict],
-                max_epochs: int,
-                epoch_length: int,
-                lr: float = 1.) -> List[float]:
+def mmengine_lr(schedulers, max_epochs, epoch_length, lr=1.):
     """Compute the lr of every iteration of a run of the stock Runner."""
     optimizer, built = _build([{
         'end': max_epochs,
@@ -42,9 +35,7 @@ def mmengine_lr(schedulers: Sequence[dict],
     return seen
 
 
-def multigrid_lr(cfg: Config,
-                 epoch_length: int,
-                 lr: float = 1.) -> PiecewiseLR:
+def multigrid_lr(cfg, epoch_length, lr=1.):
     """Compute the lr of multigrid, for base epochs of so many iterations."""
     _, (scheduler, ) = _build(
         apply_multigrid(cfg).param_scheduler, epoch_length, lr)
@@ -54,7 +45,7 @@ def multigrid_lr(cfg: Config,
     return scheduler.schedules[0]
 
 
-def differences(cfg: Config, epoch_length: int, lr: float = 1.) -> List[float]:
+def differences(cfg, epoch_length, lr=1.):
     """Compare multigrid's lr over its batch factor with mmengine's.
 
     Returns:
@@ -78,8 +69,7 @@ def differences(cfg: Config, epoch_length: int, lr: float = 1.) -> List[float]:
     return found
 
 
-def _corresponding(schedule: MultigridSchedule, ours: PiecewiseLR,
-                   base_epoch: float) -> float:
+def _corresponding(schedule, ours, base_epoch):
     """Find the epoch of multigrid training for one of base training."""
     span = next((span for span in getattr(ours, 'clock', ())
                  if base_epoch < span.base_end - 1e-9), None)

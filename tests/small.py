@@ -1,10 +1,7 @@
-"""A data set of real video files and a multigrid config to train on it, for
-tools that run as a user runs them."""
+"""Make a dataset of video files, and a multigrid config to train on it."""
 
 import importlib.util
 import json
-import os
-import subprocess
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -13,10 +10,13 @@ from unittest import mock
 import pytest
 
 import mmaction
+from .wheel import call
 
 ROOT = Path(__file__).parent.parent
 
 SLOWFAST = ROOT / 'configs' / 'recognition' / 'slowfast'
+K400 = SLOWFAST / (
+    'slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py')
 BASELINE = (
     SLOWFAST / 'slowfast-tiny_1xb8-16x1x1-steplr-6e_moving-digits-rgb.py')
 
@@ -50,7 +50,7 @@ randomness = dict(seed=0)
 
 @lru_cache(maxsize=None)  # what it defines is pickled by its name
 def load_tool(name):
-    """A script of tools/ as a module, beside those in its folder."""
+    """Import a script of tools/, with the scripts in its folder."""
     path = ROOT / 'tools' / f'{name}.py'
     spec = importlib.util.spec_from_file_location(f'tool_{path.stem}', path)
     # dataclasses look their module up
@@ -60,25 +60,13 @@ def load_tool(name):
     return module
 
 
-def run(*command, **environment):
-    """Run a Python script with its arguments; its output.
-
-    Fails with the output where the script does.
-    """
-    result = subprocess.run([sys.executable, *map(str, command)],
-                            capture_output=True,
-                            text=True,
-                            env=dict(
-                                os.environ, OMP_NUM_THREADS='1',
-                                **environment))
-    assert result.returncode == 0, (
-        result.stdout[-2000:] + result.stderr[-4000:])
-    return result.stdout
+def run(*command):
+    """Run a Python script with its arguments, and return its output."""
+    return call(sys.executable, *command)
 
 
 def scalars(work_dir):
-    """What a run logged at every training iteration, times and memory left
-    out."""
+    """Return what a run logged at training iterations, but no times."""
     lines = [
         line for path in sorted(work_dir.rglob('scalars.json'))
         for line in path.read_text().splitlines()
@@ -92,7 +80,7 @@ def scalars(work_dir):
 
 @pytest.fixture(scope='session')
 def digits(tmp_path_factory):
-    """24 clips to train on and 4 to validate on, of two classes."""
+    """Make 24 clips to train on and 4 to validate on, of two classes."""
     folder = tmp_path_factory.mktemp('digits') / 'data'
     run(ROOT / 'tools' / 'data' / 'moving_digits.py', folder, '--num-train',
         24, '--num-val', 4, '--size', 64, '--num-frames', 20, '--classes', 2)
@@ -101,8 +89,7 @@ def digits(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def small_config(tmp_path_factory, digits):
-    """The demo's model on those clips: four epochs, one batch of one clip at
-    the full grid."""
+    """Write a config of the demo's model: four epochs, one clip a batch."""
     path = tmp_path_factory.mktemp('config') / 'small.py'
     path.write_text(SMALL.format(baseline=BASELINE, data=digits))
     return path
@@ -110,7 +97,7 @@ def small_config(tmp_path_factory, digits):
 
 @pytest.fixture(scope='session')
 def trained(tmp_path_factory, small_config):
-    """The work dir of one run with our train.py."""
+    """Train with our train.py, and return the work dir."""
     work_dir = tmp_path_factory.mktemp('trained')
     run(ROOT / 'tools' / 'train.py', small_config, '--work-dir', work_dir)
     return work_dir

@@ -1,5 +1,4 @@
-"""The train configs that the installed MMAction2 ships, as
-``tools/maintain/survey_configs.py`` finds them."""
+"""Find the train configs of the installed MMAction2."""
 
 import re
 from functools import lru_cache
@@ -18,8 +17,7 @@ REGISTRIES = (registry.MODELS, registry.DATASETS, registry.TRANSFORMS,
 
 @lru_cache(maxsize=None)
 def accepted_configs():
-    """Name and config, with ``multigrid = dict()`` in it, of all that can be
-    trained with multigrid."""
+    """Return names and configs, with ``multigrid = dict()``, by name."""
     survey, accepted = load_tool('maintain/survey_configs'), {}
     for name in survey.stock_configs():
         cfg = Config.fromfile(survey.STOCK / name)
@@ -33,13 +31,13 @@ def accepted_configs():
 
 
 def find(name):
-    """The class of a registered name, or None."""
+    """Return the class of a registered name, or None."""
     found = (entry.get(name) for entry in REGISTRIES)
     return next(filter(None, found), None)
 
 
 def import_types(cfg):
-    """The text of a config that imports its types instead of naming them."""
+    """Return the text of a config that imports its types."""
     text = re.sub(r"\n *_scope_='mmaction',?", '', Config(cfg).pretty_text)
     types = {
         name: kind

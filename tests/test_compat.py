@@ -1,4 +1,4 @@
-"""Patches of what is broken in the installed stack, and of nothing else."""
+"""Patch the installed stack where it is broken."""
 
 import os
 import subprocess
@@ -69,7 +69,7 @@ def test_drn_is_replaced_only_where_it_is_missing(tmp_path, monkeypatch,
                           ('', True)])
 def test_multimodal_models_are_left_out_beside_a_new_transformers(
         tmp_path, source, patched):
-    """In a process of its own, with a transformers that is made up."""
+    """Use a made-up transformers in another process."""
     pytest.importorskip(
         'mmaction.utils.dependency',
         reason='mmaction2 1.1 has no multi-modal models')
@@ -82,7 +82,7 @@ def test_multimodal_models_are_left_out_beside_a_new_transformers(
     code = ('import mmaction_multigrid, mmaction.utils.dependency as d; '
             'print(d.WITH_MULTIMODAL); import mmaction.models; from '
             'mmaction.registry import MODELS; MODELS.get("VindLUVQA")()')
-    output, error, _ = told(
+    output, error, _ = run_code(
         code, PYTHONPATH=os.pathsep.join([str(tmp_path),
                                           os.getcwd()]))
     assert output.strip().endswith(str(not patched))
@@ -92,7 +92,7 @@ def test_multimodal_models_are_left_out_beside_a_new_transformers(
 
 @pytest.mark.parametrize('offset', [-127, -26, -1, 1, 26, 100, 127])
 def test_color_jitter_turns_hues_as_numpy_1_does(offset):
-    """Down in 16 bit, up in 8 bit, which wraps around at 256."""
+    """Turn them down in 16 bits, and up in 8 bits with an overflow."""
     hues = np.arange(0, 180, 4, dtype=np.uint8)
     hsv = np.stack([hues,
                     np.full_like(hues, 255),
@@ -109,14 +109,14 @@ def test_color_jitter_turns_hues_as_numpy_1_does(offset):
 
 
 def test_numpy_keeps_its_names():
-    """Only the module that asks for an old one gets it."""
+    """Only one module gets the old name."""
     assert pose_transforms.np.Inf == np.inf
     assert pose_transforms.np.min is np.min
     assert hasattr(np, 'Inf') == (patches.release(np.__version__) < (2, 0, 0))
 
 
-def told(code, **environment):
-    """What a fresh process prints, on stdout and stderr, and its status."""
+def run_code(code, **environment):
+    """Run code in a new process; return stdout, stderr and status."""
     result = subprocess.run([sys.executable, '-W', 'ignore', '-c', code],
                             capture_output=True,
                             text=True,
@@ -133,7 +133,7 @@ def test_the_stack_is_patched_unless_it_is_left_as_it_is(left):
             'mmengine.runner import CheckpointLoader; '
             'print(CheckpointLoader._schemes[""].__module__, '
             '*change_lines(), sep="\\n")')
-    output, error, status = told(
+    output, error, status = run_code(
         code, **({
             patches.LEAVE_STACK: '1'
         } if left else {}))

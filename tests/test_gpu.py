@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def trained(cfg, work_dir, **changes):
-    """Weights at the end of a run, on the CPU, and the losses on the way."""
+    """Train; return the weights on the CPU and the losses."""
     cfg = cfg.copy()
     cfg.update(work_dir=str(work_dir), **changes)
     runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
@@ -39,8 +39,8 @@ def trained(cfg, work_dir, **changes):
 @pytest.mark.parametrize(
     'memory_format', [torch.contiguous_format, torch.channels_last_3d],
     ids=str)
-def test_sub_batch_norm_is_what_it_is_on_the_cpu(splits, memory_format):
-    """One split is the stock layer, too."""
+def test_sub_batch_norm_equals_the_cpus(splits, memory_format):
+    """With one split it equals the stock layer."""
     results = []
     for device in ('cpu', 'cuda'):
         layer = nn.BatchNorm3d(5)
@@ -61,8 +61,7 @@ def test_sub_batch_norm_is_what_it_is_on_the_cpu(splits, memory_format):
 
 
 def _synchronised(rank, folder, dtype):
-    """A process' half of eight clips through a layer that shares its
-    statistics with the other process."""
+    """Run half of eight clips through a synchronised layer."""
     dist.init_process_group(
         'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
     layer = nn.BatchNorm3d(5).cuda()
@@ -79,7 +78,7 @@ def _synchronised(rank, folder, dtype):
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float16], ids=str)
-def test_synchronised_statistics_are_those_of_the_joint_batch(tmp_path, dtype):
+def test_synchronised_statistics_equal_the_joint_batchs(tmp_path, dtype):
     torch.multiprocessing.spawn(
         _synchronised, (str(tmp_path), dtype), nprocs=2)
     stock = nn.BatchNorm3d(5).cuda()
@@ -102,8 +101,7 @@ def test_synchronised_statistics_are_those_of_the_joint_batch(tmp_path, dtype):
 
 
 def test_a_run_learns_and_resumes(tmp_path):
-    """The same weights straight and resumed, but for what a GPU adds up in
-    another order."""
+    """Straight and resumed weights are close."""
     cfg = base_config(tmp_path, workers=2)
     cfg.custom_hooks.append(dict(type='StopHook', epoch=4))
     with pytest.raises(KeyboardInterrupt):
@@ -123,7 +121,7 @@ def test_a_run_learns_and_resumes(tmp_path):
         dict(type='BFloat16OptimWrapper'),
     ],
     ids=str)
-def test_mixed_precision_learns_what_single_precision_does(tmp_path, wrapper):
+def test_mixed_precision_learns_as_single_precision(tmp_path, wrapper):
     cfg = base_config(tmp_path)
     plain, _ = trained(cfg, tmp_path / 'plain')
     cfg.optim_wrapper.update(wrapper)
@@ -141,8 +139,7 @@ def test_mixed_precision_learns_what_single_precision_does(tmp_path, wrapper):
 
 
 def test_every_shape_takes_as_much_memory():
-    """What the method rests on: coarse batches are larger, and fit where the
-    base batch does."""
+    """Coarse batches are larger, and need the memory of the base batch."""
     model = base_config('unused').model
     model.backbone.channels, model.cls_head.in_channels = 32, 32
     shapes = [Shape(1, 16, 112), Shape(4, 16, 56), Shape(8, 8, 56)]

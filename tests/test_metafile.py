@@ -1,5 +1,4 @@
-"""Our metafile is one that MMAction2 would take, and says what configs and
-study say."""
+"""Compare our metafile with MMAction2's, the configs and the study."""
 
 import json
 import re
@@ -21,7 +20,7 @@ NAME = re.compile(r'[a-z0-9]+[a-z0-9-]*(_[a-zA-Z0-9-]+)?_\d+xb\d+-[a-z0-9-]*'
 
 
 def load(root, kind):
-    """Entries of all metafiles that a model-index.yml imports."""
+    """Return the entries of all metafiles that a model-index.yml imports."""
     index = yaml.safe_load((root / 'model-index.yml').read_text())
     return [
         entry for path in index['Import']

@@ -1,4 +1,4 @@
-"""The multigrid configs that README and guide show."""
+"""Resolve the configs on the pages."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The stacks of noxfile.py: the limits of what is let in."""
+"""Compare the stacks of noxfile.py with the requirements."""
 
 import importlib.util
 import re
@@ -11,7 +11,7 @@ from .conftest import ROOT
 NAMES = dict(mmcv='mmcv-lite', mmaction='mmaction2')
 
 
-def test_the_oldest_is_the_lowest_that_is_let_in():
+def test_the_oldest_stack_has_the_lowest_versions():
     path = ROOT / 'noxfile.py'
     spec = importlib.util.spec_from_file_location('noxfile', path)
     noxfile = importlib.util.module_from_spec(spec)

@@ -1,5 +1,4 @@
-"""A data set, a model and hooks small enough to train in a second; importable
-from a config."""
+"""Dataset, model and hooks that train in a second; a config imports them."""
 
 import copy
 import itertools
@@ -17,12 +16,14 @@ from mmaction.datasets.base import BaseActionDataset
 from mmaction.registry import DATASETS, HOOKS, MODELS, TRANSFORMS
 
 HEIGHT, WIDTH, TOTAL_FRAMES = 24, 32, 40
+DISTRIBUTED = dict(
+    type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
 _names = itertools.count()
 
 
 @DATASETS.register_module()
 class ToyDataset(BaseActionDataset):
-    """Clips made up in memory."""
+    """Clips that are made in memory."""
 
     def __init__(self, num_clips=64, pipeline=(), **kwargs):
         self.num_clips = num_clips
@@ -36,13 +37,13 @@ class ToyDataset(BaseActionDataset):
 
 
 def tolerant_dataset(dataset, base_shape):
-    """The wrappers of a resolved config around a data set."""
+    """Wrap a dataset as in a resolved config."""
     return MultigridDataset(ReplaceBrokenClips(dataset), base_shape)
 
 
 @TRANSFORMS.register_module()
 class ToyDecode(BaseTransform):
-    """Frames whose values tell clip and frame, brighter for label 1."""
+    """Make frames of a grey level by clip and frame, brighter for label 1."""
 
     def transform(self, results):
         frames = np.atleast_1d(results['frame_inds'])
@@ -60,7 +61,7 @@ register_transform_rule('ToyDecode')
 
 @MODELS.register_module()
 class ToyBackbone(nn.Module):
-    """Convolution, batch norm."""
+    """A convolution and a norm layer."""
 
     def __init__(self, channels=4, norm='BN3d', stride=1):
         super().__init__()
@@ -77,7 +78,7 @@ class ToyBackbone(nn.Module):
 
 @HOOKS.register_module()
 class RecordHook(Hook):
-    """Writes down what every iteration sees."""
+    """Record what every iteration gets."""
     priority = 'LOWEST'
     records = []
 
@@ -99,8 +100,7 @@ class RecordHook(Hook):
 
 @HOOKS.register_module()
 class SplitsHook(Hook):
-    """Writes down the stage's batch factor and the norm layer's splits of
-    every epoch."""
+    """Record the splits of the norm layer by the stage's batch factor."""
     priority = 'LOWEST'
     seen = {}
 
@@ -112,8 +112,7 @@ class SplitsHook(Hook):
 
 @HOOKS.register_module()
 class StopHook(Hook):
-    """Breaks training off, as a pre-empted machine does, once an epoch is
-    finished and saved."""
+    """Stop training when an epoch is finished and saved."""
     priority = 'LOWEST'
 
     def __init__(self, epoch):
@@ -125,13 +124,13 @@ class StopHook(Hook):
 
 
 def label_of(sample):
-    """Label tensor of a packed clip, in mmaction2 1.1 too."""
+    """Return the label of a packed clip, in mmaction2 1.1 too."""
     sample = sample['data_samples']
     return sample.gt_label if 'gt_label' in sample else sample.gt_labels.item
 
 
 def pipeline(train=True, frames=8, crop=16, extra=()):
-    """A stock pipeline on toy frames."""
+    """Return a stock pipeline on toy frames."""
     return [
         dict(
             type='SampleFrames',
@@ -156,8 +155,7 @@ def base_config(work_dir,
                 milestones=(3, 5),
                 workers=0,
                 **multigrid):
-    """A plain config of 8 frames x 16 pixels, with the three lines of
-    multigrid in it."""
+    """Return a plain config of 8 frames x 16 pixels with multigrid."""
 
     def loader(train):
         return dict(
@@ -233,15 +231,13 @@ def base_config(work_dir,
 
 
 def new_name(cfg):
-    """Name the experiment anew: mmengine's globals go by it, and its own names
-    last a second."""
+    """Name the experiment: names by mmengine are the same for a second."""
     cfg.experiment_name = f'toy_{next(_names)}'
     return cfg
 
 
 def close_workers(runner):
-    """End the workers of a run's loaders; left to the garbage collector, each
-    takes five seconds to go."""
+    """End the workers of a run, each of which would take five seconds."""
     for loop in (runner._train_loop, runner._val_loop):
         loader = getattr(loop, 'dataloader', None)
         if getattr(loader, '_iterator', None) is not None:

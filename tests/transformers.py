@@ -1,5 +1,4 @@
-"""Networks of MMAction2 with positions, of a few blocks and channels, for
-clips of 8 frames of 64 pixels."""
+"""Build small networks with positions, for 8 frames of 64 pixels."""
 
 import torch
 from mmengine.registry import init_default_scope
@@ -79,8 +78,7 @@ NETWORKS = {
 
 
 def build(name, frames=BASE[0], crop=BASE[1]):
-    """A network for clips of a shape, its parameters random: some are zero at
-    first, and hide what is before them."""
+    """Build a network with random parameters, none of which are zero."""
     init_default_scope('mmaction')
     config = dict(NETWORKS[name])
     if config['type'] in _SHAPES:
@@ -94,7 +92,7 @@ def build(name, frames=BASE[0], crop=BASE[1]):
 
 
 def noise(frames, crop, clips=2):
-    """A batch of clips, the same at every call."""
+    """Return a batch of clips, the same at every call."""
     return torch.randn(
         clips,
         3,

@@ -1,4 +1,4 @@
-"""Videos that a data set meets in the wild, and broken ones, all made here."""
+"""Make unusual and broken videos."""
 
 import random
 import struct
@@ -10,46 +10,61 @@ import numpy as np
 KINDS = ('cut', 'flipped', 'header', 'edited')
 
 
-def encode(path,
-           num_frames=24,
-           width=96,
-           height=64,
-           codec='libx264',
-           pix_fmt='yuv420p',
-           step=lambda i: 1,
-           grain=1):
-    """A noise picture that moves to the right; ``step(i)`` ticks between frame
-    i and the next, at 25 a second.
+def write_video(path,
+                pictures,
+                width,
+                height,
+                codec='libx264',
+                pix_fmt='yuv420p',
+                step=lambda i: 1):
+    """Write RGB pictures as a video of 25 frames a second.
 
-    Its grains are that many pixels wide: smooth pictures stay what they are
-    when they are made smaller.
+    ``step(i)`` is the number of ticks between frame i and the next.
     """
-    picture = np.random.RandomState(0).randint(
-        0, 255, (height // grain, width // grain, 3), dtype=np.uint8)
-    if grain > 1:
-        picture = cv2.resize(
-            picture, (width, height), interpolation=cv2.INTER_CUBIC)
     with av.open(str(path), 'w') as container:
         stream = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt, stream.gop_size = (
             width, height, pix_fmt, 8)
         if codec == 'libx265':
             stream.options = {'x265-params': 'log-level=none'}
-        # or a file of no frames would have no header
+        # A file of no frames has a header, too.
         container.start_encoding()
         tick = 0
-        for i in range(num_frames):
-            frame = av.VideoFrame.from_ndarray(
-                np.roll(picture, 3 * i, 1),
-                format='rgb24').reformat(format=pix_fmt)
+        for i, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format='rgb24')
+            frame = frame.reformat(format=pix_fmt)
             frame.pts, tick = tick, tick + step(i)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
 
 
+def encode(path, num_frames=24, width=96, height=64, grain=1, **settings):
+    """Write a picture of noise that moves to the right.
+
+    Its grains are ``grain`` pixels wide: smooth pictures stay the same when
+    they are resized.
+    """
+    picture = np.random.RandomState(0).randint(
+        0, 255, (height // grain, width // grain, 3), dtype=np.uint8)
+    if grain > 1:
+        picture = cv2.resize(
+            picture, (width, height), interpolation=cv2.INTER_CUBIC)
+    return write_video(path,
+                       [np.roll(picture, 3 * i, 1) for i in range(num_frames)],
+                       width, height, **settings)
+
+
+def encode_colours(path, colours, width, height):
+    """Write a frame of each colour (R, G, B)."""
+    pictures = [
+        np.full((height, width, 3), colour, np.uint8) for colour in colours
+    ]
+    return write_video(path, pictures, width, height)
+
+
 def encode_audio(path):
-    """Half a second of silence, and no pictures."""
+    """Write half a second of silence, without pictures."""
     with av.open(str(path), 'w') as container:
         stream = container.add_stream('aac', rate=8000)
         for _ in range(4):
@@ -63,7 +78,7 @@ def encode_audio(path):
 
 
 def odd_videos(folder):
-    """Unusual videos that are fine; their names."""
+    """Write unusual videos that can be read, and return their names."""
     for name, settings in {
             '1_frames.mp4': dict(num_frames=1),
             '2_frames.mp4': dict(num_frames=2),
@@ -88,7 +103,7 @@ def odd_videos(folder):
 
 
 def broken_videos(folder):
-    """Videos that cannot be read; their names."""
+    """Write videos that cannot be read, and return their names."""
     data = encode(folder / 'truncated.mp4').read_bytes()
     (folder / 'truncated.mp4').write_bytes(data[:len(data) // 2])
     (folder / 'empty.mp4').touch()
@@ -101,42 +116,18 @@ def broken_videos(folder):
 
 
 def mutate(data, kind, generator: random.Random):
-    """A damaged copy of a file."""
-    damaged = bytearray(data)
+    """Return a damaged copy of the bytes of a file."""
     if kind == 'cut':
         return data[:generator.randrange(len(data))]
-    if kind == 'flipped':
-        for _ in range(generator.choice([1, 4, 16, 64])):
-            damaged[generator.randrange(
-                len(data))] ^= 1 << generator.randrange(8)
-    elif kind == 'header':  # of an mp4; the first bytes of other containers
+    damaged, begin, end = bytearray(data), 0, len(data)
+    if kind == 'header':  # of an mp4; other containers have it first
         begin = max(0, data.find(b'moov'))
-        for _ in range(generator.choice([1, 2, 4, 8])):
-            damaged[generator.randrange(begin,
-                                        min(len(data), begin + 1500))] = (
-                                            generator.randrange(256))
-    else:
-        for _ in range(generator.choice([1, 3, 9])):
-            begin, length = (generator.randrange(len(damaged)),
-                             generator.randrange(1, 64))
-            inserted = (b'',
-                        bytes(generator.randrange(256)
-                              for _ in range(length)), bytes(length))
-            choice = generator.randrange(3)
-            damaged[begin:begin + (0 if choice == 1 else length)] = (
-                inserted[choice])
+        end = min(end, begin + 1500)
+    for _ in range(generator.choice([1, 3, 9, 30])):
+        place, length = generator.randrange(begin, end), 1
+        content = bytes([generator.randrange(256)])
+        if kind == 'edited':
+            length = generator.choice([0, generator.randrange(1, 64)])
+            content *= generator.randrange(64)
+        damaged[place:place + length] = content
     return bytes(damaged)
-
-
-def encode_colours(path, colours, width=64, height=48, codec='libx264'):
-    """A frame of each colour, (R, G, B)."""
-    with av.open(str(path), 'w') as container:
-        stream = container.add_stream(codec, rate=25)
-        stream.width, stream.height, stream.pix_fmt = width, height, 'yuv420p'
-        for colour in colours:
-            picture = np.full((height, width, 3), colour, np.uint8)
-            container.mux(
-                stream.encode(
-                    av.VideoFrame.from_ndarray(picture, format='rgb24')))
-        container.mux(stream.encode())
-    return path

@@ -1,4 +1,4 @@
-"""The package as a user has it: built and installed from a wheel."""
+"""Build the package and install it from its wheel."""
 
 import json
 import os
@@ -10,18 +10,24 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 
-def call(*command, cwd, status=0):
-    """Run a command; its output, or the last line of the error of one that has
-    to fail."""
+def call(*command, cwd=None, status=0, **environment):
+    """Run a command, and return its output.
+
+    Of one that has to fail it is the last line of the error.
+    """
     result = subprocess.run(
-        list(map(str, command)), cwd=cwd, capture_output=True, text=True)
+        list(map(str, command)),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, OMP_NUM_THREADS='1', **environment))
     assert result.returncode == status, (
         result.stdout[-2000:] + result.stderr[-4000:])
     return result.stdout if status == 0 else result.stderr.splitlines()[-1]
 
 
 def repository_files(*paths):
-    """Files of the repository below these paths, ignored ones left out."""
+    """Return the files below these paths that git does not ignore."""
     listed = subprocess.run([
         'git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard',
         *paths
@@ -34,7 +40,7 @@ def repository_files(*paths):
 
 
 def build(folder):
-    """Build an sdist, and a wheel from it; the folder that holds both."""
+    """Build an sdist and a wheel from it, and return their folder."""
     for name in repository_files():
         source, copy = ROOT / name, folder / 'source' / name
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -55,11 +61,10 @@ def build(folder):
 
 
 def environment(folder):
-    """Make a virtual environment that has what runs the tests, and not this
-    package.
+    """Make a virtual environment with the stack and without this package.
 
     Returns:
-        Path: The folder of its Python.
+        Path: Its Python.
     """
     call(
         sys.executable,
@@ -68,18 +73,16 @@ def environment(folder):
         '--without-pip',
         folder / 'env',
         cwd=folder)
-    scripts = folder / 'env' / 'bin'
-    code = 'import sysconfig; print(sysconfig.get_path("purelib"))'
-    site = Path(call(scripts / 'python', '-c', code, cwd=folder).strip())
+    site = next((folder / 'env').rglob('site-packages'))
     # A plain path: the link to this repository, which a .pth file there
     # holds, is not followed.
     (site / 'stack.pth').write_text(sysconfig.get_path('purelib') + '\n')
-    return scripts
+    return folder / 'env' / 'bin' / 'python'
 
 
 def install(dist, folder):
-    """Install the wheel into a virtual environment; its Python's folder."""
-    scripts = environment(folder)
+    """Install the wheel into a virtual environment, and return its Python."""
+    python = environment(folder)
     wheel, = dist.glob('*.whl')
     call(
         sys.executable,
@@ -87,18 +90,18 @@ def install(dist, folder):
         'pip',
         '--disable-pip-version-check',
         '--python',
-        scripts / 'python',
+        python,
         'install',
         '--no-deps',
         '--no-index',
         '--ignore-installed',
         wheel,
         cwd=folder)
-    return scripts
+    return python
 
 
 class WarmPython:
-    """Runs scripts as ``python ARGS`` does, without the import of torch.
+    """Run scripts as ``python ARGS`` does, without the import of torch.
 
     Args:
         python (Path): The interpreter.
@@ -118,10 +121,7 @@ class WarmPython:
                                             os.environ, OMP_NUM_THREADS='1'))
 
     def __call__(self, *args, cwd, status=0):
-        """Run a script in a folder; its output.
-
-        Fails with the end of the output where the exit status is another.
-        """
+        """Run a script in a folder, and return its output."""
         task = dict(cwd=str(cwd), out=str(self.out), args=list(map(str, args)))
         self.process.stdin.write(json.dumps(task) + '\n')
         self.process.stdin.flush()

@@ -1,5 +1,4 @@
-"""A small Charades in the official layout, with real video files, from
-annotations to mAP."""
+"""Train and test on a small Charades in the official layout."""
 
 import mmaction_multigrid.charades  # noqa: F401
 import numpy as np
@@ -34,7 +33,8 @@ def write_list(path, rows):
 
 @pytest.fixture(scope='module')
 def charades(tmp_path_factory):
-    """Videos whose first half is dark (c000), the second bright (c001)."""
+    """Write videos with a dark first half (c000) and a bright second
+    (c001)."""
     folder = tmp_path_factory.mktemp('charades')
     rows = [dict(id=f'V{i:04d}') for i in range(16)]
     for row in rows:
@@ -137,7 +137,7 @@ def test_views_are_joined(kind):
 @pytest.mark.filterwarnings('ignore:FileClient')
 @pytest.mark.filterwarnings('ignore:invalid value:RuntimeWarning')
 def test_train_and_test_with_multigrid(charades, tmp_path):
-    """It learns dark from bright; 30 views in the test."""
+    """Learn dark from bright, and test with 30 views."""
     cfg = base_config(tmp_path, batch_size=1, max_epochs=12, milestones=(8, ))
     cfg.model.cls_head = dict(
         type='MultiLabelI3DHead',

@@ -1,5 +1,4 @@
-"""Checkpoint files are whole or not there, and none goes before the next is
-there."""
+"""Write checkpoints atomically, and remove old ones afterwards."""
 
 import os
 
@@ -8,7 +7,7 @@ from mmaction_multigrid.checkpoints.checkpoint_hook import (AtomicLocalBackend,
                                                             atomic_write)
 
 
-def test_a_file_is_whole_or_what_it_was(tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
     backend = AtomicLocalBackend()
     backend.put(b'first', tmp_path / 'a.pth')
 
@@ -23,8 +22,8 @@ def test_a_file_is_whole_or_what_it_was(tmp_path, monkeypatch):
     assert (tmp_path / 'a.pth').read_bytes() == b'first'
 
 
-def test_what_is_outdated_goes_once_the_next_is_there(tmp_path):
-    """The next checkpoint of the run, whatever its process writes before."""
+def test_an_outdated_file_is_removed_after_the_next_write(tmp_path):
+    """Other files that the process writes do not count."""
     backend = AtomicLocalBackend()
     backend.put(b'first', tmp_path / '1.pth')
     backend.remove(tmp_path / '1.pth')
@@ -34,7 +33,7 @@ def test_what_is_outdated_goes_once_the_next_is_there(tmp_path):
     assert not (tmp_path / '1.pth').exists()
 
 
-def test_what_is_outdated_and_written_again_stays(tmp_path):
+def test_an_outdated_file_written_again_stays(tmp_path):
     """A ``filename_tmpl`` without ``{}`` gives two checkpoints one name."""
     backend = AtomicLocalBackend()
     (tmp_path / 'folder').mkdir()

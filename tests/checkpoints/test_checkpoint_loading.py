@@ -1,4 +1,4 @@
-"""A stranger's checkpoint runs nothing; all that mmengine writes is read."""
+"""Load the checkpoints of mmengine, and refuse hostile ones."""
 
 import functools
 import http.server
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Call:
-    """Is pickled as a call, whose result is given a state."""
+    """Object that is pickled as a call with a state for its result."""
 
     def __init__(self, function, *args, state=None):
         self.call = function, args, state
@@ -73,7 +73,7 @@ def test_a_hostile_checkpoint_is_refused_by_name(tmp_path, kind):
 
 
 def test_the_state_of_a_dtype_is_not_taken_over(tmp_path):
-    """It could have numbers of the file taken for Python objects."""
+    """The state could turn numbers of the file into Python objects."""
     fields = dict(a=(np.dtype('i8'), 0))
     dtype = Call(
         np.dtype,
@@ -97,7 +97,7 @@ def test_a_damaged_file(tmp_path, content):
 
 
 def contents():
-    """What checkpoints of mmengine were seen to hold."""
+    """Return kinds of values that checkpoints of mmengine hold."""
     tagged = torch.ones(2)
     tagged.tag = 'a tensor with an attribute is pickled otherwise'
     state = {0: dict(momentum_buffer=None)}
@@ -134,7 +134,7 @@ def contents():
 
 
 def plain(value):
-    """A nested value as something to compare."""
+    """Convert a nested value into values that can be compared."""
     if isinstance(value, HistoryBuffer):
         return 'history', *map(plain, value.data), value.mean()
     if isinstance(value, (torch.Tensor, np.ndarray, np.generic)):
@@ -147,7 +147,7 @@ def plain(value):
 
 
 @pytest.mark.parametrize('zipped', [True, False])
-def test_what_checkpoints_hold_is_read(tmp_path, zipped):
+def test_contents_of_checkpoints_are_read(tmp_path, zipped):
     path = str(tmp_path / 'a.pth')
     torch.save(contents(), path, _use_new_zipfile_serialization=zipped)
     checkpoint = CheckpointLoader.load_checkpoint(path)
@@ -157,7 +157,7 @@ def test_what_checkpoints_hold_is_read(tmp_path, zipped):
 
 
 def stock_config(work_dir, epochs):
-    """A plain config that has much written into its checkpoints."""
+    """Return a plain config with many values in its checkpoints."""
     cfg = base_config(work_dir, max_epochs=epochs, milestones=(1, 2))
     for key in ('multigrid', 'runner_type'):
         cfg.pop(key)
@@ -182,7 +182,7 @@ def stock_config(work_dir, epochs):
 @pytest.mark.filterwarnings(
     'ignore:Detected call of `scheduler.step:UserWarning')
 def test_checkpoints_of_a_stock_run_load_and_resume(tmp_path):
-    """As torch reads them without any restriction."""
+    """The contents are as torch reads them without a restriction."""
     Runner.from_cfg(stock_config(tmp_path, 2)).train()
     files = sorted(tmp_path.glob('*.pth'))
     assert len(files) >= 2 and any('best' in path.name for path in files)
@@ -195,7 +195,7 @@ def test_checkpoints_of_a_stock_run_load_and_resume(tmp_path):
 
 
 def test_a_download_runs_nothing_either(tmp_path, monkeypatch):
-    """mmengine reads what it has downloaded in full, whatever the torch."""
+    """mmengine by itself reads downloads in full with every torch."""
     web = tmp_path / 'web'
     web.mkdir()
     torch.save(contents(), web / 'fine.pth')
@@ -222,7 +222,7 @@ def test_a_download_runs_nothing_either(tmp_path, monkeypatch):
     assert len(list(tmp_path.glob('home/**/*.pth'))) == 2
 
 
-def test_a_file_can_be_trusted_all_the_same(tmp_path, monkeypatch):
+def test_a_file_can_be_trusted(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(loading, 'print_log',
                         lambda text, **kwargs: said.append(text))
@@ -236,7 +236,7 @@ def test_a_file_can_be_trusted_all_the_same(tmp_path, monkeypatch):
     assert load_local_checkpoint(str(tmp_path / 'b.pth')) and len(said) == 1
 
 
-def test_older_torch_loads_as_it_does(monkeypatch):
+def test_older_torch_keeps_its_loading(monkeypatch):
     monkeypatch.setattr(CheckpointLoader, '_schemes', {})
     monkeypatch.setattr(torch, '__version__', '2.5.1')
     assert not patches.patch_checkpoint_loading()

@@ -1,5 +1,4 @@
-"""A resume goes on with the schedule of its checkpoint or not at all, and says
-what differs."""
+"""Refuse to resume with another schedule, and name the differences."""
 
 import json
 import shutil
@@ -27,8 +26,7 @@ def config(work_dir, **multigrid):
 
 @pytest.fixture(scope='module')
 def straight(tmp_path_factory):
-    """A run of three epochs in two stages: its folder, and what its iterations
-    saw."""
+    """Train three epochs in two stages; return folder and records."""
     torch.set_num_threads(
         1)  # this fixture comes before the one that does it for every test
     folder = tmp_path_factory.mktemp('straight')
@@ -40,7 +38,7 @@ def resume(cfg, path):
     return train(cfg)[1]
 
 
-def test_a_checkpoint_tells_its_schedule_in_plain_values(straight):
+def test_checkpoints_hold_their_schedule_in_plain_values(straight):
     meta = torch.load(straight[0] / 'epoch_1.pth', weights_only=False)['meta']
     assert meta['multigrid'] == dict(
         batch=2,
@@ -64,7 +62,7 @@ def test_a_checkpoint_tells_its_schedule_in_plain_values(straight):
 
 
 def stages(*entries, **first):
-    """Settings with a stage of two epochs and others."""
+    """Return settings with a stage of two epochs and others."""
     return dict(stages=[dict(epochs=2, num_frames=4, **first), *entries])
 
 
@@ -95,7 +93,7 @@ def test_another_schedule_is_refused(straight, tmp_path, settings, lines):
     error.match('load_from=CHECKPOINT')
 
 
-def test_nothing_is_taken_over_before(straight, tmp_path):
+def test_a_refused_resume_changes_nothing(straight, tmp_path):
     cfg = config(tmp_path)
     cfg.optim_wrapper.accumulative_counts = 2
     cfg.param_scheduler[0].end = 1
@@ -122,7 +120,7 @@ def test_a_checkpoint_of_a_plain_run_is_refused(tmp_path):
 
 
 def test_a_checkpoint_without_a_schedule_is_refused(straight, tmp_path):
-    """As earlier versions wrote it."""
+    """Earlier versions wrote such checkpoints."""
     checkpoint = torch.load(straight[0] / 'epoch_1.pth', weights_only=False)
     checkpoint['meta']['multigrid_batch'] = checkpoint['meta'].pop(
         'multigrid')['batch']
@@ -134,7 +132,7 @@ def test_a_checkpoint_without_a_schedule_is_refused(straight, tmp_path):
     assert train(cfg)[1] == straight[1]
 
 
-def test_what_does_not_change_training_may_change(straight, tmp_path):
+def test_settings_that_may_change_on_a_resume(straight, tmp_path):
     cfg = config(tmp_path, eval_freq=1)
     cfg.multigrid.precise_bn = 0
     cfg.train_dataloader.update(num_workers=1, persistent_workers=True)
@@ -151,7 +149,7 @@ def test_what_does_not_change_training_may_change(straight, tmp_path):
 
 
 def test_the_explicit_form_resumes_the_short_form(straight, tmp_path):
-    """The resolved config is dumped and read again between."""
+    """The resolved config is dumped and read again."""
     shutil.copy(straight[0] / 'epoch_1.pth', tmp_path)
     apply_multigrid(config(tmp_path)).dump(tmp_path / 'resolved.py')
     cfg = apply_multigrid(config(tmp_path)).fromfile(tmp_path / 'resolved.py')
@@ -161,7 +159,7 @@ def test_the_explicit_form_resumes_the_short_form(straight, tmp_path):
 
 
 def test_a_scheduler_takes_over_its_position_only():
-    """What a stock scheduler saves would make it step once an epoch."""
+    """The state of a stock scheduler would make it step once an epoch."""
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
     lr = MultigridLR(optimizer, points=[(0, 4.)])
     before = dict(vars(lr))

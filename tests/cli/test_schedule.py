@@ -1,4 +1,4 @@
-"""The command schedule equals the reference implementation."""
+"""Compare the command ``schedule`` with the reference implementation."""
 
 import json
 
@@ -6,11 +6,9 @@ import pytest
 from mmaction_multigrid.__main__ import main
 
 from ..conftest import ROOT
-from ..small import run
+from ..small import K400, run
 
 CONFIGS = ROOT / 'configs' / 'recognition'
-K400 = CONFIGS / 'slowfast' / (
-    'slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py')
 SCHEDULES = json.loads(
     (ROOT / 'tests' / 'reference' / 'schedules.json').read_text())
 SLOWONLY = """
@@ -27,7 +25,7 @@ param_scheduler = [
 
 @pytest.fixture
 def schedule(capsys):
-    """The command, in this process: what it prints as JSON."""
+    """Run the command, and return its JSON."""
 
     def call(path):
         assert main(['schedule', str(path), '--format', 'json']) == 0
@@ -37,14 +35,14 @@ def schedule(capsys):
 
 
 def lr_of(output):
-    """The points of a reference; the last of those at the same epoch."""
+    """Return the lr of a reference: the last point of every epoch."""
     factors = dict(zip(output['steps'], output['lrs']))
     return [[epoch, pytest.approx(factors[epoch], rel=1e-12)]
             for epoch in sorted(factors)]
 
 
 def write_config(given, path):
-    """A reference's input: a stock config and what differs."""
+    """Write a reference's input as changes of a stock config."""
     scheduler = [
         dict(
             type='MultiStepLR',
@@ -83,6 +81,10 @@ def test_json_equals_the_reference(schedule, reference, tmp_path):
             or output['steps'][1:])
     assert {stage['end']
             for stage in info['stages']} == {*ends, output['max_epochs']}
+    assert {(stage['end'], stage['lr_step'], *stage['shapes'][-1])
+            for stage in info['stages']
+            } >= {(end, lr_step, *shape)
+                  for lr_step, shape, end in output['schedule'] or []}
     per_gpu = given['batch_size'] // given['num_gpus']
     for stage in info['stages']:
         row = [
@@ -92,6 +94,7 @@ def test_json_equals_the_reference(schedule, reference, tmp_path):
             [size // per_gpu, row['num_frames'], crop] for size, crop in zip(
                 row['short_batch_sizes_per_gpu'], row['short_crops'])
         ]
+        # The reference keeps its last splits beside plain batch norm.
         assert stage['bn_splits'] == (
             row['num_splits'] if row['norm'] == 'sub_batchnorm' else 1)
         assert stage['frame_interval'] == [
@@ -125,7 +128,7 @@ def test_the_shipped_kinetics_config_by_hand(schedule):
     ('slowonly_8x8', None),
 ])
 def test_other_configs_equal_the_reference(schedule, name, pattern, tmp_path):
-    """Long cycle and lr of settings that the reference was run on."""
+    """Compare long cycle and lr."""
     (tmp_path / 'config.py').write_text(SLOWONLY)
     path, = CONFIGS.rglob(pattern) if pattern else tmp_path.iterdir()
     info, output = schedule(path), SCHEDULES[name]['output']

@@ -1,13 +1,12 @@
-"""What a config leaves to be read from the rest of it: norm statistics, lr
-rule, 'auto'."""
+"""Complete settings from the config: BN statistics, lr rule, ``'auto'``."""
 
 import copy
 
 import pytest
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
-from mmaction_multigrid.config.apply import LOADER_TIMEOUT
-from mmaction_multigrid.config.auto import (count_clips, count_processes,
-                                            lr_rule)
+from mmaction_multigrid.config.resolve import LOADER_TIMEOUT
+from mmaction_multigrid.config.auto import count_clips, count_processes
+from mmaction_multigrid.config.base_lr import lr_rule
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from torch.utils.data import Sampler
@@ -29,7 +28,6 @@ def schedule(tmp_path, **settings):
     ('AdamW', 'sqrt'),
     ('Adam', 'sqrt'),
     ('torch.optim.NAdam', 'sqrt'),
-    ('RMSprop', 'sqrt'),
     ('LARS', 'linear'),
 ])
 def test_the_lr_rule_of_an_optimizer(tmp_path, optimizer, rule):
@@ -75,7 +73,7 @@ def test_auto_without_data_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ('clips', 'cure'),
     [(10, "set multigrid.max_batch_factor = 'auto', or lower"), (7, 'lower')])
-def test_a_batch_of_more_clips_than_there_are(tmp_path, clips, cure):
+def test_a_batch_larger_than_the_dataset(tmp_path, clips, cure):
     """The message names ``'auto'`` where that works."""
     cfg = base_config(tmp_path, num_clips=clips, batch_size=8)
 
@@ -107,7 +105,7 @@ def test_processes_of_a_launcher(monkeypatch, launcher, variable, expected):
 
 @DATASETS.register_module()
 class CategoriesDataset(VideoDataset):
-    """One that tells categories, for ``ClassBalancedDataset``."""
+    """Dataset with categories, for ``ClassBalancedDataset``."""
 
     def get_cat_ids(self, idx):
         return [self.get_data_info(idx)['label']]
@@ -115,7 +113,7 @@ class CategoriesDataset(VideoDataset):
 
 @DATA_SAMPLERS.register_module()
 class ThriceSampler(Sampler):
-    """One of a user's own."""
+    """Sampler of a user."""
 
     def __init__(self, dataset, seed):
         self.labels = [
@@ -158,7 +156,7 @@ EPOCHS = [
 @pytest.mark.parametrize(('dataset', 'sampler', 'clips'), EPOCHS)
 def test_clips_of_an_epoch(tmp_path, monkeypatch, scope, dataset, sampler,
                            clips):
-    """As many as a run has, of a stock config and before its Runner."""
+    """Count them before the Runner is built, in stock configs too."""
     (tmp_path / 'list.txt').write_text('a 0\nb 1\nc 0\n')
     monkeypatch.chdir(tmp_path)
     dataset = copy.deepcopy(dataset)

@@ -1,13 +1,13 @@
-"""Configs that import their types; tests/stock_paths walks one."""
+"""Resolve configs that import their types; tests/stock_paths trains one."""
 
 import re
 
 import pytest
 from mmaction_multigrid import apply_multigrid
+from mmaction_multigrid.__main__ import main
 from mmengine.config import Config
 
 from mmaction.evaluation import AccMetric
-from ..small import run
 from ..stock import import_types
 
 CONFIG = """
@@ -26,7 +26,7 @@ default_hooks.checkpoint.update(max_keep_ckpts=-1)
 
 @pytest.fixture(scope='module')
 def new_style(small_config, tmp_path_factory):
-    """What ``small_config`` says, in two files of this style."""
+    """Write ``small_config`` as two files of this style."""
     folder = tmp_path_factory.mktemp('new_style')
     cfg = Config.fromfile(small_config).to_dict()
     for key in ('custom_imports', 'runner_type', 'multigrid'):
@@ -40,14 +40,14 @@ def new_style(small_config, tmp_path_factory):
 
 def test_the_resolved_text(new_style, tmp_path):
     path = tmp_path / 'resolved.py'
-    run('-m', 'mmaction_multigrid', 'resolve', new_style, path)
+    main(['resolve', str(new_style), str(path)])
     resolved = apply_multigrid(Config.fromfile(new_style))
     assert Config.fromfile(path).to_dict() == resolved.to_dict()
     assert resolved.default_scope == 'mmaction'
 
 
-def test_classes_in_a_config_that_python_makes(small_config):
-    """They become names, so that the text of the config can be written."""
+def test_classes_in_a_config_become_names(small_config):
+    """Classes become names, so that the text can be written."""
     cfg = Config.fromfile(small_config)
     cfg.val_evaluator = dict(type=AccMetric)
     resolved = apply_multigrid(cfg)

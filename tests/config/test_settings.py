@@ -1,4 +1,4 @@
-"""Every wrong setting is one clear error."""
+"""Raise one clear error for every wrong setting."""
 
 import pytest
 from hypothesis import given
@@ -22,6 +22,7 @@ def test_defaults_are_the_papers():
         eval_freq=3,
         precise_bn=200,
         grid_store_full=False,
+        finish='short_cycle',
         **dict.fromkeys(
             ('bn_base_size', 'stages', 'cycle_ends', 'max_batch_factor',
              'lr_scaling', 'crop_multiple', 'grid_store')))
@@ -36,7 +37,6 @@ def test_defaults_are_the_papers():
      r'multigrid\.long_cycle = 1: must be True or False'),
     (dict(epoch_factor=0), ValueError,
      r'multigrid\.epoch_factor = 0: must be a number above 0'),
-    (dict(epoch_factor=float('nan')), ValueError, r'multigrid\.epoch_factor'),
     (dict(long_cycle_factors=[]), ValueError,
      r'multigrid\.long_cycle_factors = \[\]'),
     (dict(long_cycle_factors=[1, 1]), TypeError,
@@ -70,6 +70,14 @@ def test_defaults_are_the_papers():
      r'multigrid\.stages\.lr_factor'),
     (dict(stages=[dict(epochs=1)], epoch_factor=2), ValueError,
      r'multigrid\.epoch_factor = 2: has no meaning'),
+    (dict(finish='half'), TypeError,
+     "multigrid.finish = 'half'.*'short_cycle', 'full' or"),
+    (dict(finish=True), TypeError, 'multigrid.finish = True'),
+    (dict(finish='full', stages=[dict(epochs=1)
+                                 ]), ValueError, 'multigrid.finish .*stages'),
+    (dict(batch_factors='times.json'), TypeError, 'multigrid.batch_factors'),
+    (dict(batch_factors=[(1, 2, 0)]), ValueError, 'multigrid.batch_factors'),
+    (dict(batch_factors=['abc']), TypeError, 'multigrid.batch_factors'),
 ])
 def test_one_clear_error(values, error, message):
     with pytest.raises(error, match=message):

@@ -1,4 +1,4 @@
-"""The configs that the repository ships."""
+"""Resolve the configs of the repository."""
 
 from pathlib import Path
 
@@ -15,8 +15,7 @@ K400 = ('slowfast/slowfast_r50-multigrid{}_8xb8-8x8x1-steplr-358e_'
 
 
 def plain(value):
-    """Configs as dicts and lists, without the scope that mmengine notes in
-    inherited ones."""
+    """Return configs as dicts and lists, without mmengine's scope."""
     if isinstance(value, dict):
         return {
             key: plain(entry)
@@ -27,7 +26,7 @@ def plain(value):
 
 
 def test_the_explicit_form_is_the_core_of_the_short_form():
-    """What else the resolved config has is other packages' work."""
+    """The rest of the resolved config is of other packages."""
     short = plain(
         apply_multigrid(Config.fromfile(CONFIGS / K400.format(''))).to_dict())
     explicit = plain(
@@ -60,8 +59,8 @@ def test_every_multigrid_config_resolves(path):
     'path',
     sorted(CONFIGS.rglob('*multigrid_8xb2-*.py')),
     ids=lambda path: path.stem)
-def test_statistics_are_the_references(path):
-    """Over 8 clips in every stage: 2, 1, 1, 1 splits, over 1, 1, 2, 4 GPUs."""
+def test_statistics_equal_the_references(path):
+    """Statistics are over 8 clips in every stage."""
     resolved = apply_multigrid(Config.fromfile(path))
     loader = resolved.train_dataloader
     hook, = (

@@ -1,4 +1,4 @@
-"""Configs that inherit MMAction2's."""
+"""Inherit configs of MMAction2."""
 
 import pytest
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
@@ -32,7 +32,7 @@ def test_flow_of_a_2d_network_is_refused(inherit):
 
 
 def test_no_function_of_a_loader_is_given_a_scope(inherit):
-    """mmengine calls these with all that their dicts hold."""
+    """mmengine calls these with every key of their dicts."""
     init = "dict(type='default_worker_init_fn', _scope_='mmaction')"
     cfg = inherit(
         'mvit/mvit-small-p244_32xb16-16x4x1-200e',

@@ -1,5 +1,4 @@
-"""Batches: exact in number, equal on all ranks, in the order of the short
-cycle."""
+"""Check numbers, order and shapes of batches on all ranks."""
 
 import pytest
 import torch
@@ -18,7 +17,7 @@ STAGES = [
 
 
 def rank_sampler(length, rank=0, world_size=1, round_up=True):
-    """A DefaultSampler as it is on one of several ranks."""
+    """Return a DefaultSampler as on one of several ranks."""
     sampler = DefaultSampler(range(length), seed=3, round_up=True)
     sampler.rank, sampler.world_size = rank, world_size
     sampler.round_up = round_up
@@ -55,7 +54,7 @@ def test_an_epoch_by_hand():
 
 
 def run(sampler, epoch, number=0):
-    """Batches of a run from a place on, each a list of its pieces."""
+    """Return the batches of a run from a place on, in pieces."""
     sampler.start_run(epoch, number)
     pieces, found = iter(sampler), []
     for later in range(epoch, sampler.max_epochs):
@@ -69,13 +68,13 @@ def run(sampler, epoch, number=0):
 
 
 def whole(pieces):
-    """Items of a batch as an epoch yields them, and their epochs."""
+    """Join the pieces of a batch; return its items and their epochs."""
     items = [item for piece in pieces for item in piece]
     return [item[:2] for item in items], {item[2] for item in items}
 
 
 def epochs_of(sampler):
-    """Batches of each epoch."""
+    """Return the batches of each epoch."""
     found = []
     for epoch in range(sampler.max_epochs):
         sampler.set_epoch(epoch)
@@ -154,14 +153,14 @@ def test_a_run_from_any_place_is_the_rest_of_the_run(length, batch_size, parts,
 
 
 class LazySampler(DefaultSampler):
-    """Asks for its epoch with its first index only."""
+    """Sampler that uses its epoch with its first index only."""
 
     def __iter__(self):
         yield from list(super().__iter__())
 
 
 @pytest.mark.parametrize('kind', [DefaultSampler, LazySampler])
-def test_another_epoch_ahead_leaves_the_current_one_alone(kind):
+def test_loading_ahead_keeps_the_current_epoch(kind):
     sampler = MultigridBatchSampler(kind(range(40), seed=3), 2, STAGES)
     epochs = epochs_of(sampler)
     assert epochs[0] != epochs[1]

@@ -1,5 +1,4 @@
-"""A clip has its batch's shape, whatever the data set does to find it, in
-every worker."""
+"""Load clips in their batch's shape through wrappers and workers."""
 
 import pytest
 from mmaction_multigrid.config.pipeline import wrap
@@ -50,7 +49,7 @@ def test_an_impossible_base_shape(base_shape):
 
 
 def test_a_worker_follows_stages_and_epochs():
-    """The same process serves every stage; a spawned one has a copy."""
+    """One process serves every stage, with a copy of the dataset."""
     data = wrapped()
     sampler = MultigridBatchSampler(
         DefaultSampler(data, shuffle=False), 1, [

@@ -1,5 +1,4 @@
-"""Which layers become sub-batch norms: every batch norm that trains, or it is
-named."""
+"""Convert batch norms that train, and name other layers."""
 
 import sys
 from types import ModuleType
@@ -16,7 +15,7 @@ from torch import nn
 
 
 class UsersNorm(nn.BatchNorm3d):
-    """Of a class that nobody has said anything about."""
+    """Norm of an unknown class."""
 
 
 def test_conversion_is_in_place_and_touches_nothing_else():
@@ -54,8 +53,7 @@ def test_synchronised_layers_in_one_process_and_in_several():
 
 
 def test_mmcvs_own_synchronised_layer(monkeypatch):
-    """mmcv with compiled operators has one that is no batch norm to torch,
-    with the same tensors."""
+    """The layer of compiled mmcv is no batch norm of torch's."""
     module = ModuleType('mmcv.ops.sync_bn')
     monkeypatch.setitem(sys.modules, module.__name__, module)
 

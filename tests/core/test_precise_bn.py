@@ -1,4 +1,4 @@
-"""Precise BN against the statistics of all clips at once."""
+"""Compare precise BN with the statistics of all clips at once."""
 
 import pytest
 import torch
@@ -50,7 +50,7 @@ def test_frozen_layers_and_layers_without_statistics_are_left_alone():
     assert torch.equal(model[1].running_mean, before)
 
 
-def test_an_error_or_no_batch_leaves_the_statistics():
+def test_an_error_or_no_batch_keeps_the_statistics():
     layer = nn.BatchNorm3d(4)
     precise = PreciseBN(layer)
     with pytest.raises(KeyError), torch.no_grad(), precise.collect():

@@ -1,5 +1,7 @@
-"""The schedule against hand-written numbers and the reference
-implementation's."""
+"""Compare schedules with numbers by hand and the reference implementation.
+
+tests/cli/test_schedule.py compares stages and batches.
+"""
 
 import math
 import re
@@ -8,23 +10,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mmaction_multigrid.config.auto import make_schedule
-from mmaction_multigrid.config.describe import count_iterations, describe
-from mmaction_multigrid.config.settings import Settings
+from mmaction_multigrid.config.describe import count_iterations
 from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
+from mmaction_multigrid.core.loop import list_eval_epochs
 from mmaction_multigrid.core.precise_bn import num_precise_bn_batches
 from mmaction_multigrid.core.settings import BaseTraining
-from mmaction_multigrid.core.shapes import frame_interval_range
-from mmaction_multigrid.core.stages import (count_batches, find_stage,
-                                            stages_from_config)
+from mmaction_multigrid.core.stages import count_batches, stages_from_config
 
+from ..config.test_caps import K400, schedule
 from ..test_fuzz import trainings
-
-K400 = BaseTraining(32, 224, 239, (94, 154, 196), 0.1, 34., 0.1)
-
-
-def schedule(base=K400, curve=None, **settings):
-    return make_schedule(base, Settings.from_dict(settings), curve)
 
 
 def reference_schedule(data):
@@ -43,43 +37,8 @@ def reference_schedule(data):
         short_cycle_factors=given['short_cycle_factors'])
 
 
-def test_stages_equal_the_reference(reference):
-    ours, output = reference_schedule(reference), reference['output']
-    assert ours.max_epochs == output['max_epochs']
-    assert ours.lr_factors == [
-        (step, pytest.approx(lr, rel=1e-12))
-        for step, lr in zip(output['steps'], output['lrs'])
-    ]
-    for lr_step, shape, end in output['schedule'] or []:
-        stage = find_stage(ours.stages, end - 1)
-        assert (stage.end, stage.lr_step, list(stage.shape)) == (end, lr_step,
-                                                                 shape)
-
-
-def test_batches_splits_and_intervals_equal_the_reference(reference):
-    ours, given = reference_schedule(reference), reference['input']
-    per_gpu = given['batch_size'] // given['num_gpus']
-    info = describe(ours, per_gpu, given['frame_interval'])
-    for row in reference['output']['stages']:
-        stage = info['stages'][ours.stages.index(
-            find_stage(ours.stages, row['epoch']))]
-        assert ([factor * per_gpu for factor, _, _ in stage['shapes']
-                 ] == row['short_batch_sizes_per_gpu'])
-        assert [crop for _, _, crop in stage['shapes']] == row['short_crops']
-        assert stage['shapes'][-1][1:] == [row['num_frames'], row['crop']]
-        # The reference leaves the last splits in place where it goes back to
-        # plain batch norm.
-        assert stage['bn_splits'] == (
-            row['num_splits'] if row['norm'] == 'sub_batchnorm' else 1)
-        assert stage['frame_interval'] == [
-            given['frame_interval'], row['max_interval']
-            or given['frame_interval']
-        ]
-
-
 def test_the_reference_batch_sizes(reference):
-    """1,000 clips per GPU: the first nine batches and the number of batches of
-    the reference."""
+    """Compare the batches of 1,000 clips per GPU."""
     given = reference['input']
     per_gpu = given['batch_size'] // given['num_gpus']
     for row in reference['output']['stages']:
@@ -106,7 +65,7 @@ def test_default_schedule_by_hand():
     assert default.stages[0].shapes == ((16, 8, 112), (8, 8, 158), (8, 8, 158))
     assert default.stages[2].shapes == ((8, 16, 112), (4, 16, 158), (2, 16,
                                                                      224))
-    assert default.stages[0].eval_epochs(3) == [25, 49, 73]
+    assert list_eval_epochs(default.stages[0], 3) == [25, 49, 73]
     # The warm-up is not stretched, and ends at the scheduled lr.
     assert ([default.lr(epoch) for epoch in (0, 17, 34, 72.999, 73)
              ] == pytest.approx([0.1, (0.1 + 8) / 2, 8., 8., 4.]))
@@ -120,7 +79,7 @@ def test_default_schedule_by_hand():
     assert default.predicted_speedup == pytest.approx(239 / iterations)
 
 
-def test_stage_reference_gives_every_stage_its_own_short_cycle():
+def test_the_stage_reference_scales_the_short_cycle():
     stage = schedule(short_cycle_reference='stage')
     assert stage.stages[0].shapes == ((32, 8, 79), (16, 8, 112), (8, 8, 158))
     assert stage.stages[3].shapes == schedule().stages[3].shapes
@@ -184,7 +143,7 @@ def test_explicit_stages():
     assert ours.predicted_speedup == pytest.approx(239 / (2 / 3 + 4))
 
 
-def test_frames_come_in_the_multiples_that_the_network_takes():
+def test_frames_are_multiples_for_the_network():
     base = BaseTraining(16, 224, 239, (94, 154, 196), frame_multiple=8)
     ours = schedule(base)
     # A quarter would be 4 frames, half the shortest clip; 16 x 224 x 224
@@ -202,12 +161,6 @@ def test_a_warmup_over_several_stages_rises_to_the_lr_at_its_end():
     long = schedule(replace(K400, warmup_epochs=100.))
     assert ([long.lr(epoch) for epoch in (0, 50, 80, 100)
              ] == pytest.approx([0.1, 2.05, 3.22, 4.]))
-
-
-def test_frame_intervals_keep_the_span_of_the_base_clip():
-    assert frame_interval_range(2, 32, 8) == (2, 8)
-    assert frame_interval_range(2, 32, 32) == (2, 2)
-    assert frame_interval_range(8, 8, 3) == (8, 16)
 
 
 def test_iterations_are_counted_by_shape():
@@ -241,7 +194,7 @@ def test_broken_stages_of_a_config(entry):
 
 
 @given(trainings(), st.booleans(), st.floats(1e-3, 0.5))
-def test_the_least_epochs_of_a_refusal_work(base, long_cycle, epoch_factor):
+def test_a_refusal_names_the_least_epochs(base, long_cycle, epoch_factor):
     settings = dict(long_cycle=long_cycle, epoch_factor=epoch_factor)
     try:
         ours = schedule(base, **settings)
@@ -260,7 +213,7 @@ def test_the_least_epochs_of_a_refusal_work(base, long_cycle, epoch_factor):
 
 
 @pytest.mark.parametrize('epochs', [1, 2, 3, 7])
-def test_short_curves_end_on_the_full_grid(epochs):
+def test_short_curves_end_on_the_full_shape(epochs):
     ours = schedule(
         BaseTraining(32, 224, epochs), lambda epoch: 1 - epoch / epochs)
     assert ours.stages[-1].shape == (1, 32, 224)

@@ -1,5 +1,4 @@
-"""Sub-batch norm: batch norm on every group, batch norm's state, batch norm
-itself with one split."""
+"""Compare sub-batch norm with batch norm on every group of clips."""
 
 import pytest
 import torch
@@ -20,7 +19,7 @@ OPTIONS = [
 
 
 def pair(splits, **options):
-    """A BatchNorm3d and a SubBatchNorm3d with the same, unusual, state."""
+    """Build a BatchNorm3d and a SubBatchNorm3d of the same random state."""
     layers = []
     for _ in range(2):
         torch.manual_seed(3)
@@ -78,14 +77,14 @@ def test_each_group_is_normalised_by_itself(splits, options):
         assert ours.num_batches_tracked == 1
 
 
-def test_evaluation_is_batch_norms():
+def test_evaluation_is_as_with_batch_norm():
     stock, ours = pair(4)
     assert torch.equal(stock.eval()(clips()), ours.eval()(clips()))
 
 
 @pytest.mark.parametrize(('clips_in_batch', 'used'), [(6, 3), (7, 1), (9, 3),
                                                       (2, 2), (8, 4)])
-def test_a_batch_that_the_splits_do_not_divide(clips_in_batch, used):
+def test_splits_that_do_not_divide_a_batch(clips_in_batch, used):
     _, ours = pair(4)
     _, expected = pair(used)
     assert torch.equal(
@@ -93,8 +92,7 @@ def test_a_batch_that_the_splits_do_not_divide(clips_in_batch, used):
 
 
 def frames(clips_in_batch=4, frames_in_clip=3, seed=0):
-    """Images as a 2D network sees a batch: the frames of a clip one after the
-    other."""
+    """Make the frames of a batch of clips, as a 2D network gets them."""
     return seeded_batches(seed, (clips_in_batch * frames_in_clip, 5, 4,
                                  4))[0].double()
 
@@ -150,6 +148,10 @@ def test_one_split_is_each_kind_bit_for_bit(layer):
         (4, 8, 4, (1, 2)),
         (3, 8, 4, (1, 3)),
         (3, 8, 2, (1, 2)),
+        (4, 8, 1, (1, 1)),
+        (64, 64, 8, (1, 1)),
+        (8, 64, 8, (1, 8)),
+        (128, 64, 8, (2, 1)),
     ])
 def test_groups_of_clips_and_processes(batch, clips, processes, expected):
     assert bn_groups(batch, clips, processes) == expected

@@ -1,4 +1,4 @@
-"""What a transform's arguments mean: which scale with the grid, and how."""
+"""Scale the arguments of transforms by their rules."""
 
 import pytest
 from hypothesis import given
@@ -28,7 +28,7 @@ def test_a_rule_must_make_sense(args, error):
     'PackActionInputs', 'DecordInit', 'DecordDecode', 'PyAVInit', 'PyAVDecode',
     'OpenCVInit', 'OpenCVDecode', 'RawFrameDecode'
 ])
-def test_transforms_without_a_shape_stay_what_they_are(name):
+def test_transforms_without_a_shape_do_not_change(name):
     assert not find_rule(dict(type=name)).depends_on_shape
     assert find_rule(dict(type=f'mmaction.{name}')) is find_rule(
         dict(type=name))

@@ -1,4 +1,4 @@
-"""The pages that people read, and what is in them."""
+"""Find commands, code and tables in the pages."""
 
 import re
 import shlex
@@ -13,12 +13,12 @@ PAGES = [
 
 
 def name(page):
-    """Path of a page in the repository."""
+    """Return the path of a page in the repository."""
     return page.relative_to(ROOT).as_posix()
 
 
 def blocks(text, language):
-    """Blocks of code in a language, those in lists too."""
+    """Return the blocks of code in a language."""
     return re.findall(
         rf'^ *```{language}\n(.*?)^ *```',
         text,
@@ -26,7 +26,7 @@ def blocks(text, language):
 
 
 def table(page, title):
-    """Cells of the rows below the heading of a table that a comment names."""
+    """Return the cells of a table that a comment names."""
     text = page.read_text().split(f'<!-- table: {title} -->\n')[1].split(
         '<!-- end -->')[0]
     return [[cell.strip() for cell in line.strip('|').split('|')]
@@ -34,7 +34,7 @@ def table(page, title):
 
 
 def section(page, first, last=None):
-    """Text of a page from one heading to the next, or to a later one."""
+    """Return the text from one heading to the next, or to a later one."""
     text = (DOCS / page).read_text().partition(f'\n## {first}')[2]
     assert text
     return text.partition(f'\n## {last or ""}')[0]

@@ -1,5 +1,4 @@
-"""Every command that a page shows is run by a test, here or where it says, or
-marked with what it needs."""
+"""Run the commands that the pages show."""
 
 import re
 import shlex
@@ -21,8 +20,8 @@ NEEDS = re.compile(
 # tests/docs/test_guides.py runs the blocks of these as they stand.
 GUIDES = {*commands(TUTORIAL), *commands(FINE_TUNING)}
 # How commands begin that another test runs.
-INSTALLS = ('pip install .', 'pip install dist/', 'python -m build',
-            'mmaction-multigrid')
+INSTALLS = ('pip install .', "pip install '.[", 'pip install dist/',
+            'python -m build', 'mmaction-multigrid')
 LAUNCHES = ('tools/dist_train.sh CONFIG 8', 'NNODES=2', 'RESTARTS=3',
             'torchrun', 'GPUS=16', 'srun')
 ELSEWHERE = {
@@ -59,8 +58,7 @@ TO_RUN = [
 
 @pytest.fixture(scope='module')
 def stand_ins(tmp_path_factory, digits):
-    """What the names in capitals stand for: a config that inherits a stock
-    one, its data and its run."""
+    """Make config, data and run for the names in capitals."""
     folder = tmp_path_factory.mktemp('commands')
     for part in ('tools', 'configs'):
         (folder / part).symlink_to(ROOT / part)
@@ -117,7 +115,7 @@ def test_a_command_runs(stand_ins, monkeypatch, tmp_path, line):
         run(tool, *args)
 
 
-def test_every_page_is_looked_at():
+def test_every_page_is_read():
     assert len(TO_RUN) > 20
     for path in ELSEWHERE.values():
         assert (ROOT / path).is_file(), path

@@ -1,4 +1,4 @@
-"""Every link of every page leads somewhere, and every tool has its line."""
+"""Check the links of the pages, and the table of tools."""
 
 import re
 
@@ -13,7 +13,7 @@ def without_code(text):
 
 
 def anchors(text):
-    """What the headings of a page are called in links, as GitHub does it."""
+    """Return the anchors of the headings of a page on GitHub."""
     found = []
     for heading in re.findall(r'^#+ (.+)$', without_code(text), re.MULTILINE):
         anchor = re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-')
@@ -43,7 +43,7 @@ def test_the_site_shows_every_page():
             }
 
 
-def test_every_tool_is_told_of():
+def test_the_table_has_every_tool():
     tools = ROOT / 'tools'
     rows = re.findall(r'^\| (`.*?) \|', (tools / 'README.md').read_text(),
                       re.M)

@@ -1,4 +1,4 @@
-"""What TensorBoard gets of a run, by the lines of docs/running.md."""
+"""Read TensorBoard's file of a run set up as in docs/running.md."""
 
 import pytest
 from mmaction_multigrid import MultigridRunner

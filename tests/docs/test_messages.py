@@ -1,4 +1,4 @@
-"""Messages that the pages show are those that the code has."""
+"""Compare the messages on the pages with the strings of the package."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ VALUE = re.compile(r'\d+(?:\.\d+)?|\bnan\b|\.\.\.')
 
 
 def shown(page):
-    """Lines of text blocks, and the first cells of tables of messages."""
+    """Return lines of text blocks, and first cells of tables of messages."""
     text = page.read_text()
     tables = re.findall(
         r'^\| the message .*\n\|[-|]+\n((?:\|.*\n)+)',
@@ -34,7 +34,7 @@ def shown(page):
 
 
 def literal(node):
-    """A string of the source without the values in it; of a plural the
+    """Return a string of the source without values; of a plural, the
     plural."""
     if isinstance(node, ast.JoinedStr):
         return ''.join(map(literal, node.values))
@@ -62,7 +62,7 @@ def words(text):
 
 
 def unknown(message):
-    """The clauses of a message that no string of the package has."""
+    """Return the clauses of a message that are in no string of the package."""
     clauses = map(words, re.split(r'[:;] ?(?= |$)', message))
     return [
         clause for clause in clauses

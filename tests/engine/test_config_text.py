@@ -1,4 +1,4 @@
-"""The config in checkpoints, which is not laid out for each of them."""
+"""Write the config into checkpoints without a layout."""
 
 import mmengine
 import pytest

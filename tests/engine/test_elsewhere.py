@@ -1,4 +1,4 @@
-"""Resumed with other batches, started from other checkpoints."""
+"""Resume with other batches, and start from other checkpoints."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def plain_config(work_dir):
 
 
 def test_another_batch_per_gpu(tmp_path):
-    """What is left is that of a run that had this batch all along."""
+    """The rest is as in a run with this batch from the start."""
 
     def config(name, batch_size):
         cfg = base_config(tmp_path / name, batch_size=batch_size)
@@ -54,7 +54,7 @@ def assert_loaded(runner, path):
 def test_from_a_baseline_checkpoint(
         undisturbed,  # noqa: F811
         tmp_path):
-    """Multigrid begins with its weights; schedule and lr start anew."""
+    """Take over the weights only."""
     train(plain_config(tmp_path / 'plain'), resolve=False)
     cfg = base_config(tmp_path / 'multigrid')
     cfg.load_from = str(tmp_path / 'plain' / 'epoch_1.pth')
@@ -66,7 +66,7 @@ def test_from_a_baseline_checkpoint(
 def test_a_checkpoint_goes_into_the_plain_config(
         undisturbed,  # noqa: F811
         tmp_path):
-    """Into the stock Runner, which trains on with it as with its own."""
+    """The stock Runner goes on with it."""
     plain = plain_config(tmp_path)
     plain.load_from = str(undisturbed.folder / 'epoch_2.pth')
     runner = Runner.from_cfg(new_name(plain))

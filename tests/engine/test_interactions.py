@@ -1,5 +1,4 @@
-"""Multigrid beside the other things that a config asks for: each has the
-effect that it has without."""
+"""Combine multigrid with other features of mmengine."""
 
 import pytest
 import torch
@@ -25,7 +24,7 @@ def cfg(tmp_path):
 
 
 def test_gradient_accumulation(cfg):
-    """The last step of an epoch is over fewer batches."""
+    """The last step of an epoch has fewer batches."""
     cfg.optim_wrapper.accumulative_counts = 4
     runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
     steps = []
@@ -45,10 +44,9 @@ def test_gradient_accumulation(cfg):
 
 
 @pytest.mark.parametrize('update_buffers', [False, True])
-def test_averaged_weights_have_their_own_precise_statistics(
-        cfg, tmp_path, update_buffers):
-    """What is saved are the averages, with batch-norm statistics that are
-    theirs."""
+def test_averaged_weights_have_precise_statistics(cfg, tmp_path,
+                                                  update_buffers):
+    """Checkpoints hold the averages and their statistics."""
     cfg.custom_hooks.append(
         dict(type='EMAHook', momentum=0.5, update_buffers=update_buffers))
     cfg.multigrid.precise_bn = 4
@@ -76,8 +74,7 @@ def test_averaged_weights_have_their_own_precise_statistics(
 
 
 def test_bfloat16(cfg, tmp_path):
-    """The convolution works in bfloat16, the losses stay close to float32's,
-    and validation is in float32."""
+    """Only training is in bfloat16, and the losses stay close."""
     losses, types = [], {True: set(), False: set()}
     for kind in ('OptimWrapper', 'BFloat16OptimWrapper'):
         cfg.optim_wrapper.type = kind

@@ -1,5 +1,4 @@
-"""Norm layers in training: every one follows its stage, or the log names
-it."""
+"""Train with norm layers that follow the stages, and log the others."""
 
 import copy
 
@@ -9,7 +8,6 @@ from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_norm import (SubBatchNorm, SubSyncBatchNorm,
                                                 convert_sub_batch_norm,
                                                 set_bn_splits)
-from mmaction_multigrid.core.hook import bn_groups
 from mmaction_multigrid.profiling.start_report import norm_report
 from mmengine.model import revert_sync_batchnorm
 from mmengine.runner import Runner
@@ -25,11 +23,11 @@ from .test_training import log_of
 
 @MODELS.register_module(force=True)
 class UsersNorm(nn.BatchNorm3d):
-    """Of a class that nobody has said anything about."""
+    """Norm of an unknown class."""
 
 
 def run(tmp_path, norm, **multigrid):
-    """Log and splits by batch factor of a run."""
+    """Train; return log, splits by batch factor, and the norm layer."""
     cfg = base_config(tmp_path, **multigrid)
     cfg.model.backbone.norm = norm
     cfg.custom_hooks.append(dict(type='SplitsHook'))
@@ -55,40 +53,20 @@ def run(tmp_path, norm, **multigrid):
          1: 1
      }, ('8 BN splits of 2 clips, of synchronized layers', ))])
 def test_layers_have_their_base_size(tmp_path, norm, kind, splits, texts):
-    """Plain ones the paper's, synchronised ones base training's batch."""
+    """Synchronised layers have the clips of base training's batch."""
     log, found, layer = run(tmp_path, norm, bn_base_size=4)
     assert isinstance(layer, kind) and found == splits
     assert [text for text in texts if text not in log] == []
 
 
-def test_an_unknown_class_is_a_warning_that_names_it(tmp_path):
-    with pytest.raises(
-            AttributeError, match='num_splits'
-    ):  # the toy hook's, which reads what is not there
+def test_an_unknown_class_is_named_in_a_warning(tmp_path):
+    with pytest.raises(AttributeError, match='num_splits'):  # of SplitsHook
         run(tmp_path, 'UsersNorm')
     log = log_of(tmp_path)
     assert ('0 of 1 batch norms follow the stages; 0 are frozen, '
             '1 of classes that are not known' in log)
     assert 'WARNING' in log
     assert "Use torch's or mmcv's classes instead of UsersNorm" in log
-
-
-@pytest.mark.parametrize(
-    ('batch', 'clips', 'processes', 'expected'),
-    [
-        (64, 8, 1, (8, 1)),
-        (8, 8, 1, (1, 1)),
-        (4, 8, 1, (1, 1)),
-        (4, 8, 4, (1, 2)),
-        (2, 8, 2, (1, 2)),
-        (28, 8, 1, (2, 1)),  # three groups would cut clips
-        (64, 64, 8, (1, 1)),
-        (8, 64, 8, (1, 8)),
-        (16, 64, 8, (1, 4)),
-        (128, 64, 8, (2, 1)),
-    ])
-def test_groups_of_clips(batch, clips, processes, expected):
-    assert bn_groups(batch, clips, processes) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Loop, lr and hooks refuse what cannot work, and say why."""
+"""Raise errors of loop, lr and hooks."""
 
 import copy
 
@@ -34,7 +34,7 @@ STOCK_LOOP = {
         **STOCK_LOOP, 'custom_hooks': []
     }, RuntimeError, 'MultigridTrainLoop'),
 ])
-def test_a_resolved_config_that_cannot_work(tmp_path, change, error, message):
+def test_impossible_resolved_configs(tmp_path, change, error, message):
     cfg = new_name(apply_multigrid(base_config(tmp_path)))
     cfg.merge_from_dict(copy.deepcopy(change))
     with pytest.raises(error, match=message):
@@ -70,19 +70,19 @@ def test_impossible_hook_settings(value):
 @pytest.mark.parametrize(('processes', 'size', 'expected'),
                          [(8, 4, [[0, 1, 2, 3], [4, 5, 6, 7]]),
                           (6, 4, [[0, 1, 2, 3, 4, 5]]), (2, 8, [[0, 1]])])
-def test_groups_that_share_statistics(processes, size, expected):
+def test_groups_of_ranks(processes, size, expected):
     assert group_ranks(processes, size) == expected
 
 
 @MODELS.register_module()
 class Unpadded(torch.nn.Conv3d):
-    """A backbone that needs three frames."""
+    """Backbone that needs three frames."""
 
     def __init__(self):
         super().__init__(3, 4, (3, 1, 1))
 
 
-def test_a_network_that_cannot_take_the_smallest_clips(tmp_path):
+def test_clips_too_small_for_a_network(tmp_path):
     cfg = base_config(tmp_path)
     cfg.model.backbone = dict(type='Unpadded')
     with pytest.raises(

@@ -1,9 +1,10 @@
-"""Whole toy runs on the stock Runner: shapes, lr, checkpoints, resume."""
+"""Train toy models with the stock Runner: shapes, lr, checkpoints, resume."""
 
 import itertools
 import json
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from ..toy import RecordHook, SplitsHook, base_config, close_workers, new_name
 
 
 def train(cfg, resolve=True):
-    """Run a config; what each iteration saw."""
+    """Train a config, and return the runner and the iterations' records."""
     RecordHook.records.clear()
     resolved = apply_multigrid(cfg) if resolve else cfg
     runner = Runner.from_cfg(new_name(resolved))
@@ -26,7 +27,7 @@ def train(cfg, resolve=True):
 
 
 def interrupted(cfg, epoch):
-    """Break a run off before an epoch and resume it; what both saw."""
+    """Stop a run before an epoch and resume it; return all records."""
     cfg.custom_hooks.append(dict(type='StopHook', epoch=epoch))
     RecordHook.records.clear()
     runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))
@@ -40,7 +41,7 @@ def interrupted(cfg, epoch):
 
 
 def last_weights(work_dir):
-    """The model in the last checkpoint."""
+    """Return the weights in the last checkpoint."""
     path = max(
         work_dir.glob('epoch_*.pth'),
         key=lambda path: int(path.stem.split('_')[1]))
@@ -48,14 +49,13 @@ def last_weights(work_dir):
 
 
 def assert_equal_weights(first, second):
-    first, second = last_weights(first), last_weights(second)
-    assert first.keys() == second.keys()
-    for key, value in first.items():
-        assert torch.equal(value, second[key]), key
+    """Compare the last checkpoints of two runs bit by bit."""
+    torch.testing.assert_close(
+        last_weights(first), last_weights(second), rtol=0, atol=0)
 
 
 def log_of(work_dir):
-    """Text of all logs of a run and of what resumed it, in their order."""
+    """Return the text of all logs of a run, resumed ones included."""
     paths = sorted(work_dir.rglob('*.log'), key=os.path.getmtime)
     return ''.join(path.read_text() for path in paths)
 
@@ -72,9 +72,7 @@ def with_dropout(work_dir, **settings):
     return cfg
 
 
-SHARED = []
-
-
+@lru_cache(maxsize=None)
 def straight_run(folder):
     cfg = with_dropout(folder)
     SplitsHook.seen.clear()
@@ -89,10 +87,8 @@ def straight_run(folder):
 
 @pytest.fixture
 def undisturbed(tmp_path_factory):
-    """A run with dropout, the same in all modules."""
-    if not SHARED:
-        SHARED.append(straight_run(tmp_path_factory.mktemp('straight')))
-    return SHARED[0]
+    """Train with dropout, once for all modules."""
+    return straight_run(tmp_path_factory.getbasetemp() / 'straight')
 
 
 @pytest.fixture
@@ -132,7 +128,7 @@ def test_every_iteration_has_its_shape_and_lr(undisturbed, cfg, settings):
 
 @pytest.mark.parametrize('drop_last', [False, True])
 def test_one_full_stage_has_the_lr_of_base_training(cfg, tmp_path, drop_last):
-    """In every parameter group: a smallest lr is not a share of a group's."""
+    """Every parameter group has it, though ``eta_min`` is the same in all."""
     cfg.train_dataloader.dataset.num_clips = 13
     cfg.train_dataloader.drop_last = drop_last
     cfg.optim_wrapper.paramwise_cfg = dict(
@@ -163,7 +159,7 @@ def test_one_full_stage_has_the_lr_of_base_training(cfg, tmp_path, drop_last):
     ]
 
 
-def test_validations_and_checkpoints_are_the_stages(undisturbed, cfg):
+def test_validations_and_checkpoints_follow_the_stages(undisturbed, cfg):
     folder = undisturbed.folder
     expected = sorted(undisturbed.runner.train_loop.eval_epochs)
     ends = {stage.end for stage in multigrid_schedule(cfg)[0].stages}
@@ -194,8 +190,8 @@ def test_log_visualizer_and_norm_layers_follow_the_stages(undisturbed):
     assert undisturbed.splits == {8: 8, 4: 4, 2: 2, 1: 1}
 
 
-def test_precise_bn_costs_a_twentieth_of_the_iterations(tmp_path):
-    """Since the last evaluation or the start, in a resumed run too."""
+def test_precise_bn_takes_a_twentieth_of_the_iterations(tmp_path):
+    """Count them from the last evaluation, in a resumed run too."""
     small = dict(batch_factor=1, num_frames=2, crop_size=8)
     stages = [dict(small, epochs=3), dict(small, epochs=2), dict(epochs=1)]
     cfg = base_config(
@@ -207,8 +203,8 @@ def test_precise_bn_costs_a_twentieth_of_the_iterations(tmp_path):
                       log_of(tmp_path)) == ['15', '10', '50']
 
 
-def test_precise_bn_is_over_whole_batches(cfg):
-    """A stage's splits would leave a group one clip, without a variance."""
+def test_precise_bn_has_whole_batches(cfg):
+    """A group of one clip would have no variance."""
     cfg.multigrid.stages = [
         dict(epochs=1, batch_factor=8, num_frames=2),
         dict(epochs=1)
@@ -228,10 +224,7 @@ def test_precise_bn_is_over_whole_batches(cfg):
 @pytest.mark.parametrize('epoch', [1, 7])
 def test_resumed_in_any_epoch_equals_the_straight_run(undisturbed, tmp_path,
                                                       epoch):
-    """In what iterations see, in weights and in what the log tells.
-
-    Epoch 1 is in the midst of a stage.
-    """
+    """Batches, weights and log are the same; epoch 1 is inside a stage."""
     assert interrupted(with_dropout(tmp_path), epoch) == undisturbed.records
     assert_equal_weights(undisturbed.folder, tmp_path)
     for folder in (undisturbed.folder, tmp_path):
@@ -241,10 +234,7 @@ def test_resumed_in_any_epoch_equals_the_straight_run(undisturbed, tmp_path,
 
 
 def test_a_resume_without_a_seed_between_evaluations(tmp_path):
-    """Mmengine draws a seed, which a resumed run takes over.
-
-    What came after the last checkpoint is trained again, the same.
-    """
+    """Take over the seed that mmengine draws, and repeat an epoch."""
     stages = [dict(epochs=2, num_frames=4), dict(epochs=2)]
     resumed, straight = (
         base_config(tmp_path / name, eval_freq=1, stages=stages)
@@ -261,7 +251,7 @@ def test_a_resume_without_a_seed_between_evaluations(tmp_path):
 
 
 def test_without_validation_and_precise_bn(undisturbed, cfg):
-    """Training sees the same."""
+    """Training has the same batches."""
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg.multigrid.precise_bn = 0
     runner, records = train(cfg)

@@ -1,8 +1,6 @@
-"""Two gloo processes on this machine: the same shapes, the same weights, one
-batch norm."""
+"""Train in two gloo processes: shapes, weights and batch norm."""
 
 import os
-import socket
 
 import pytest
 import torch
@@ -18,21 +16,21 @@ from torch import nn
 
 from mmaction.registry import MODELS
 from ..core.batches import seeded_batches
-from ..toy import RecordHook, SplitsHook, base_config
+from ..toy import DISTRIBUTED, RecordHook, SplitsHook, base_config
 from .test_training import train
 
 WORLD = 2
 
 
-def _enter(rank, port, function, folder):
+def _enter(rank, function, folder):
     os.environ.update(
-        MASTER_ADDR='127.0.0.1',
-        MASTER_PORT=str(port),
-        RANK=str(rank),
-        LOCAL_RANK=str(rank),
-        WORLD_SIZE=str(WORLD))
+        RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(WORLD))
     torch.set_num_threads(1)
-    dist.init_process_group('gloo', rank=rank, world_size=WORLD)
+    dist.init_process_group(
+        'gloo',
+        init_method=f'file://{folder}/processes',
+        rank=rank,
+        world_size=WORLD)
     try:
         torch.save(function(rank, folder), folder / f'rank{rank}.pt')
     finally:
@@ -40,13 +38,12 @@ def _enter(rank, port, function, folder):
 
 
 def in_two_processes(function, folder):
-    """Call ``function(rank, folder)`` in two processes; what they returned,
-    rank 0's first."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    mp.start_processes(
-        _enter, (port, function, folder), nprocs=WORLD, start_method='spawn')
+    """Call ``function(rank, folder)`` in two processes.
+
+    Returns:
+        list: What they returned, rank 0's first.
+    """
+    mp.spawn(_enter, (function, folder), nprocs=WORLD)
     return [
         torch.load(folder / f'rank{rank}.pt', weights_only=False)
         for rank in range(WORLD)
@@ -54,13 +51,10 @@ def in_two_processes(function, folder):
 
 
 def on_two_processes(work_dir, **settings):
-    """A toy config with a batch of 2 clips on each of two processes."""
+    """Return a toy config with a batch of 2 clips on each process."""
     cfg = base_config(work_dir, **settings)
     cfg.launcher, cfg.experiment_name = 'pytorch', work_dir.name
-    cfg.model_wrapper_cfg = dict(
-        type='MMDistributedDataParallel',
-        device_ids=None,
-        broadcast_buffers=False)
+    cfg.model_wrapper_cfg = DISTRIBUTED
     return cfg
 
 
@@ -77,8 +71,7 @@ def layer(affine=True):
 
 
 def synchronised(rank):
-    """Three of six clips through a layer that shares its statistics with the
-    other process, twice."""
+    """Run three of six clips through a synchronised layer, twice."""
     results = {}
     for affine in (True, False):
         norm = layer(affine)
@@ -97,8 +90,8 @@ def synchronised(rank):
     return results
 
 
-def test_synchronised_batch_norm_is_one_process_on_the_joint_batch(ranks):
-    """In evaluation too, with the unbiased variance."""
+def test_synchronised_batch_norm_equals_the_joint_batch(ranks):
+    """The variance in evaluation is unbiased."""
     for affine in (True, False):
         stock = layer(affine)
         for clips, weights in (joint_clips(), joint_clips()[::-1]):
@@ -125,7 +118,7 @@ def test_synchronised_batch_norm_is_one_process_on_the_joint_batch(ranks):
 
 @MODELS.register_module(force=True)
 class SynchronisedOnCPU(_BatchNormXd):
-    """Stands for torch's own, which DDP refuses on a CPU."""
+    """Norm in place of torch's, which DDP refuses on a CPU."""
 
 
 def whole_run(folder, norm):
@@ -175,14 +168,14 @@ def test_a_run_in_two_processes(ranks):
 
 
 def test_synchronised_layers_keep_the_clips_of_all_processes(ranks):
-    """2 clips on each process are 4 in base training, as in every stage."""
+    """Base training has 2 clips on each process, which are 4."""
     for rank in ranks:
         # Of batches of 16, 8, 4 and 2 clips a process.
         assert rank['synchronised']['splits'] == {8: 4, 4: 2, 2: 1, 1: 1}
 
 
 def test_resumed_on_one_process(ranks, tmp_path):
-    """2 x 2 clips go on as 1 x 4, but not as 1 x 2."""
+    """A batch of 1 x 4 can follow 2 x 2 clips, and 1 x 2 cannot."""
     cfg = base_config(tmp_path / 'run', batch_size=2, bn_base_size=8)
     cfg.resume, cfg.load_from = True, str(ranks[0]['plain']['path'])
     with pytest.raises(

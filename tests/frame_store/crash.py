@@ -1,4 +1,4 @@
-"""Work for processes that do not import torch."""
+"""Define work for processes that do not import torch."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Builds small stores for the tests."""
+"""Build small stores for the tests."""
 
 from mmaction_multigrid.frame_store.build import build
 from mmaction_multigrid.frame_store.logs import store_settings
@@ -13,7 +13,7 @@ def make_store(folder,
                processes=1,
                short_edges=(32, 64),
                **settings):
-    """Build a store of some videos of a folder; what the build returns."""
+    """Build a store of videos in a folder, and return the result."""
     sources = [
         source_of(dict(filename=str(folder / name)), reader) for name in names
     ]

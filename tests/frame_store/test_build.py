@@ -1,4 +1,4 @@
-"""Building a store: interruptions, parts, failures; the same result."""
+"""Build stores with interruptions, in parts, and with failures."""
 
 import multiprocessing
 import os
@@ -21,7 +21,7 @@ NAMES = [*(f'{i % 2}/{i}.mp4' for i in range(5)), 'bad.mp4']
 
 @pytest.fixture(scope='module')
 def videos(tmp_path_factory):
-    """Five videos of 8 to 12 frames in two folders, and a broken one."""
+    """Write five videos of 8 to 12 frames in two folders, and a broken one."""
     folder = tmp_path_factory.mktemp('videos')
     for i, name in enumerate(NAMES[:5]):
         (folder / name).parent.mkdir(exist_ok=True)
@@ -44,7 +44,7 @@ def tree(store):
 
 @pytest.fixture(scope='module')
 def whole(tmp_path_factory, videos):
-    """What a build without interruption leaves behind."""
+    """Return the files of a build without interruption."""
     store = tmp_path_factory.mktemp('whole') / 'store'
     result = make(videos, store)
     assert (result['videos'], result['finished']) == (5, True)
@@ -56,7 +56,7 @@ def whole(tmp_path_factory, videos):
 
 
 def in_a_child(function):
-    """Run a function in a new process; whether it returned."""
+    """Run a function in a new process; return whether it returned."""
     child = multiprocessing.get_context('fork').Process(target=function)
     child.start()
     child.join()
@@ -68,9 +68,9 @@ def in_a_child(function):
                           (build, 'Result', 1), (build, 'atomic_write', 1),
                           (logs, 'atomic_write', 1), (shutil, 'rmtree', 1),
                           (mjpeg.Writer, 'write', 17)])
-def test_a_build_that_is_killed_anywhere(tmp_path, videos, whole, owner, name,
-                                         stride):
-    """At every call of a function that writes, or at some of them."""
+def test_a_killed_build_is_completed(tmp_path, videos, whole, owner, name,
+                                     stride):
+    """Kill it at every call of a function that writes, or at some of them."""
     real = getattr(owner, name)
     for number in range(1, 1000, stride):
         store, calls = tmp_path / str(number), []
@@ -96,8 +96,9 @@ def test_a_build_that_is_killed_anywhere(tmp_path, videos, whole, owner, name,
             return
 
 
-def test_a_parallel_build_that_is_killed(tmp_path, videos, whole, monkeypatch):
-    """With its processes, when two videos are copied."""
+def test_a_killed_parallel_build_is_completed(tmp_path, videos, whole,
+                                              monkeypatch):
+    """Kill it with its processes when two videos are copied."""
     monkeypatch.setattr(build, 'SAMPLE', 2)
     monkeypatch.setattr(shutil, 'disk_usage',
                         lambda path: os.killpg(0, signal.SIGKILL))
@@ -113,7 +114,7 @@ def test_a_parallel_build_that_is_killed(tmp_path, videos, whole, monkeypatch):
     assert tree(tmp_path) == whole
 
 
-def test_only_what_is_missing_is_copied(tmp_path, videos):
+def test_only_missing_videos_are_copied(tmp_path, videos):
     make(videos, tmp_path, NAMES[:3])
     old = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*.mjpeg')}
     lost = min(tmp_path.glob('16/*/*'))
@@ -152,7 +153,7 @@ def test_one_process_a_part(tmp_path, videos, whole):
     assert tree(tmp_path) == whole
 
 
-def test_a_video_that_ends_its_process_is_listed():
+def test_a_video_can_end_its_process():
     names = ['fatal.mp4', 'fine.mp4', 'fine too.mp4']
     results = build.run(end_process, names, 2)
     assert {name: error
@@ -179,8 +180,7 @@ def test_broken_originals_are_listed_and_tried_again(tmp_path, videos):
     assert (tmp_path / 'out' / 'failed.txt').read_bytes() == b''
 
 
-def test_a_disk_that_gets_full_ends_the_build(tmp_path, videos, whole,
-                                              monkeypatch):
+def test_a_full_disk_ends_the_build(tmp_path, videos, whole, monkeypatch):
     monkeypatch.setattr(
         mjpeg, 'open', lambda *args: open('/dev/full', 'wb'), raising=False)
     with pytest.raises(OSError, match='No space left'):
@@ -233,10 +233,7 @@ def test_what_is_refused(tmp_path, videos, monkeypatch):
 
 
 def test_records_are_sorted_and_the_last_one_counts(tmp_path):
-    """Also those whose digests are beyond the range of int64.
-
-    Records of zeros are left out.
-    """
+    """Digests exceed int64, and records of zeros are left out."""
     settings = logs.store_settings([16])
     logs.prepare(tmp_path, settings)
     (tmp_path / 'log').mkdir()

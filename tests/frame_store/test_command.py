@@ -1,4 +1,4 @@
-"""What ``store build`` prints and returns, and a run from its store."""
+"""Run ``store build``, and train from its store."""
 
 import pytest
 from mmaction_multigrid import apply_multigrid
@@ -20,8 +20,8 @@ SIDES = ('--sides', '16')
     ('odd one.mp4 0\n', SIDES, 2, 'another VideoDataset.delimiter'),
     ('gone.mp4 0\n', SIDES, 2, 'The first: '),
     ('', SIDES, 2, 'names no video'),
-    (None, SIDES, 2, "list.txt': there is no such file"),
-    (None, ('--config', ), 2, "list.txt': there is no such file"),
+    (None, SIDES, 2, 'list.txt: there is no such list'),
+    (None, ('--config', ), 2, 'list.txt: there is no such list'),
 ])
 def test_store_build(tmp_path, capsys, small_config, content, options, status,
                      message):
@@ -42,7 +42,7 @@ def test_store_build(tmp_path, capsys, small_config, content, options, status,
 
 def test_training_from_a_store(digits, small_config, trained, tmp_path,
                                capsys):
-    """A third of the videos is in it: only the pixels are others."""
+    """The store holds a third of the videos; only pixels differ."""
     (tmp_path / 'some.txt').write_text(''.join(
         (digits / 'train.txt').read_text().splitlines(keepends=True)[::3]))
     store, work_dir = tmp_path / 'store', tmp_path / 'run'

@@ -1,4 +1,4 @@
-"""Stores of all kinds of datasets: each frame is its own original's."""
+"""Build stores of all kinds of datasets, and compare each frame."""
 
 import shutil
 
@@ -55,10 +55,7 @@ def sources_from(dataset, *args):
 
 @pytest.fixture(scope='module')
 def made(tmp_path_factory):
-    """Two folders of clips of the same names: 10, 11, 12 and 13 frames.
-
-    They are there as videos and as pictures, counted from 3.
-    """
+    """Write two folders of clips of 10 to 13 frames, and their pictures."""
     folder = tmp_path_factory.mktemp('sources')
     for number in range(4):
         part, name = ('one', 'two')[number // 2], str(number % 2)
@@ -161,7 +158,7 @@ def check(dataset, store):
 
 
 def check_clip(info, opener, decoder):
-    """Each frame of the store is nearest to the same of the original."""
+    """Check that each frame is nearest to the same frame of the original."""
     stock = opener.original(dict(info))
     total = stock['total_frames']
     wanted = np.arange(total) + info['start_index']
@@ -190,8 +187,8 @@ def check_clip(info, opener, decoder):
 
 @pytest.mark.filterwarnings('ignore')  # the decoders' own
 @pytest.mark.parametrize('kind', DATASETS_OF)
-def test_there_and_back(videos, tmp_path, kind):
-    """At their places, and when data and store have been moved."""
+def test_frames_equal_the_original(videos, tmp_path, kind):
+    """Read them at their places, and after a move of data and store."""
     store, originals = tmp_path / 'store', sources_from(
         DATASETS_OF[kind](videos))
     number = dict(same_names=10, nested=4, no_count=3).get(kind, 2)
@@ -203,7 +200,7 @@ def test_there_and_back(videos, tmp_path, kind):
     assert len(check(DATASETS_OF[kind](moved.parent), moved)) == number
 
 
-def test_list_after_list(videos, tmp_path):
+def test_two_lists_in_one_store(videos, tmp_path):
     for part in ('one', 'two'):
         dataset = repeat(video(videos, data_root='nowhere', lines='none 0\n'))
         (tmp_path / 'list.txt').write_text('0.mp4 0\n1.mp4 1\n')
@@ -217,7 +214,7 @@ def test_list_after_list(videos, tmp_path):
 
 
 def test_opencv_samples_from_its_estimate(tmp_path):
-    """Of a video of variable rate: it takes 24 frames for more."""
+    """It counts too many frames where the rate is variable."""
     path = encode(tmp_path / 'a.mkv', 24, step=lambda i: 1 + i % 5, grain=16)
     make_store(tmp_path, tmp_path / 'store', ['a.mkv'], 'opencv')
     index, video = Index(tmp_path / 'store'), cv2.VideoCapture(str(path))
@@ -227,7 +224,7 @@ def test_opencv_samples_from_its_estimate(tmp_path):
     assert total > 60 and (last == beyond).all()
 
 
-def test_what_cannot_be_stored(made, tmp_path):
+def test_datasets_without_a_store(made, tmp_path):
     with pytest.raises(ValueError, match="modality = 'Flow': .* holds RGB"):
         sources_from(frames(made, modality='Flow'))
     for dataset, message in ((video(made, pipeline=STEPS), 'opens no videos'),
@@ -250,7 +247,7 @@ def test_what_cannot_be_stored(made, tmp_path):
     dict(type='RandomRescale', scale_range=(48, 56)), None
 ])
 def test_short_edges(small_config, step):
-    """For crops of 24, 34 and 48 of a short edge of 56."""
+    """The crops are 24, 34 and 48 of a short edge of 56."""
     cfg = Config.fromfile(small_config)
     steps = cfg.train_dataloader.dataset.pipeline
     at, = (i for i, old in enumerate(steps) if old.type == 'Resize')
@@ -297,7 +294,7 @@ def test_odd_videos(tmp_path):
 
 
 def test_identical_files_share_a_copy_and_pictures_do_not(made, tmp_path):
-    """Pictures are hashed in part: folders are told apart by their names."""
+    """Folders of pictures differ by their names."""
     for name in ('a', 'b'):
         shutil.copytree(made / 'pictures/one/0', tmp_path / name)
         shutil.copy(made / 'one/0.mp4', tmp_path / f'{name}.mp4')

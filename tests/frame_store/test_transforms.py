@@ -1,4 +1,4 @@
-"""Which file a clip is read from; copies that are missing or damaged."""
+"""Choose the file of a clip; replace copies that are damaged."""
 
 import json
 import pickle
@@ -43,7 +43,7 @@ def copy_of(store, short_edge):
 
 @pytest.fixture
 def store(tmp_path):
-    """Copies of 32 and 64 pixels of 12 frames of 128; a list of them."""
+    """Store copies of 32 and 64 pixels of 12 frames of 128."""
     (tmp_path / 'videos' / 'a').mkdir(parents=True)
     encode(tmp_path / 'videos' / NAME, 12, 128, 128, grain=16)
     make_store(tmp_path / 'videos', tmp_path / 'store', [NAME])
@@ -84,7 +84,7 @@ def distance(a, b):
 
 
 def find_copy(tmp_path, store, shape, full=False):
-    """What the first transform leaves for the second."""
+    """Return the results of the first transform, and the second one."""
     steps = GridStoreInit.insert(config_of(tmp_path), str(store), full)
     info = dict(filename=str(tmp_path / 'videos' / NAME), start_index=0)
     with clip_shape(ClipShape(*shape, 8, 56)) if shape else nullcontext():
@@ -99,8 +99,8 @@ def find_copy(tmp_path, store, shape, full=False):
                           ((8, 56), False, None), ((8, 56), True, 64),
                           ((8, 58), True, None),
                           (None, True, None)])  # none: validation
-def test_the_smallest_copy_that_is_large_enough(store, tmp_path, shape, full,
-                                                short_edge):
+def test_the_smallest_sufficient_copy_is_read(store, tmp_path, shape, full,
+                                              short_edge):
     results, _ = find_copy(tmp_path, store, shape, full)
     init, row, found = results.get('grid_copy', (None, None, None))
     assert (init and init.index.short_edges[found]) == short_edge
@@ -108,13 +108,13 @@ def test_the_smallest_copy_that_is_large_enough(store, tmp_path, shape, full,
 
 
 def read(tmp_path, store, wanted):
-    """Frames of the copy of 32 pixels."""
+    """Read frames of the copy of 32 pixels."""
     results, decode = find_copy(tmp_path, store, (8, 28))
     return decode(dict(results, frame_inds=np.array(wanted)))['imgs']
 
 
-def test_every_second_frame(tmp_path, store):
-    """A frame that was not kept is replaced by the one behind it."""
+def test_a_store_of_every_second_frame(tmp_path, store):
+    """The next frame takes the place of a missing one."""
     half = tmp_path / 'half'
     make_store(tmp_path / 'videos', half, [NAME], frame_stride=2)
     np.testing.assert_array_equal(
@@ -122,14 +122,14 @@ def test_every_second_frame(tmp_path, store):
         read(tmp_path, store, [0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 10]))
 
 
-def test_a_frame_that_is_wanted_twice_is_two_arrays(store, tmp_path):
+def test_repeated_frames_are_separate_arrays(store, tmp_path):
     imgs = read(tmp_path, store, [3, 5, 3])
     cv2.flip(imgs[0], 1, imgs[0])
     assert (imgs[0][:, ::-1] == imgs[2]).all() != (imgs[0] == imgs[2]).all()
 
 
-def test_a_clip_of_a_copy_is_that_of_the_original(dataset, tmp_path):
-    """A moving picture of noise shows other frames and other crops."""
+def test_clips_of_copies_equal_the_original(dataset, tmp_path):
+    """Moving noise shows other frames and other crops."""
     plain = make_dataset(tmp_path, None)
     for shape in (COARSE, Shape(4, 8, 40), FINE):
         for epoch in range(4):
@@ -142,7 +142,7 @@ def test_a_clip_of_a_copy_is_that_of_the_original(dataset, tmp_path):
 
 
 def damage(store, kind):
-    """Damage the copy of 32 pixels, if it is not to be gone."""
+    """Damage or remove the copy of 32 pixels."""
     copy = copy_of(store, 32)
     content, row = copy.read_bytes(), Index(store).videos['copies'][0, 0]
     table = int(row['size'] - row['rows'] * FRAME.itemsize)
@@ -192,7 +192,7 @@ def test_the_original_takes_the_place_of_a_bad_copy(dataset, store, tmp_path,
 
 
 @pytest.mark.parametrize('changed', ['content', 'reader'])
-def test_a_store_that_is_not_of_these_videos(store, tmp_path, changed):
+def test_a_store_of_other_videos(store, tmp_path, changed):
     folder = tmp_path / 'videos'
     if changed == 'reader':
         shutil.rmtree(store)
@@ -219,8 +219,8 @@ INDEX = 'its index.npy is broken'
     ('cut', INDEX),
     ('empty', INDEX),
 ])
-def test_a_store_that_cannot_be_used_is_an_error_before_training(
-        store, tmp_path, change, message):
+def test_an_unusable_store_is_an_error_before_training(store, tmp_path, change,
+                                                       message):
     path = store / 'grid_store.json'
     if change in ('gone', 'cut', 'empty'):
         path = store / 'index.npy'
@@ -256,7 +256,7 @@ def test_workers_map_the_index(store):
         assert index.videos.base.mode == 'r'  # others may own the store
 
 
-def test_one_line_of_a_config_switches_it_on(tmp_path):
+def test_one_line_of_a_config_enables_the_store(tmp_path):
     cfg = base_config(tmp_path, grid_store='some/store', grid_store_full=True)
     cfg.train_dataloader.dataset = dict(
         type='RepeatDataset',

@@ -1,5 +1,4 @@
-"""What is wrong with a file, and what is not and therefore ends the run at
-once."""
+"""Tell errors of a file from errors that end the run."""
 
 import errno
 import traceback
@@ -37,7 +36,7 @@ FILE = [
 
 
 class _Raise(BaseTransform):
-    """Raises an error on clip 0, or on all."""
+    """Raise an error on clip 0, or on all."""
 
     def __init__(self, error, always=False):
         self.error, self.always = error, always
@@ -50,12 +49,12 @@ class _Raise(BaseTransform):
 
 @TRANSFORMS.register_module()
 class RaiseInTransform(_Raise):
-    """As a step that works on frames."""
+    """Raise it as a step that works on frames."""
 
 
 @TRANSFORMS.register_module(name='RaiseInReader')
 class RaiseInReaderUnderAnotherName(_Raise):
-    """As a step that opens a file."""
+    """Raise it as a step that opens a file."""
 
 
 register_transform_rule('RaiseInTransform')
@@ -90,7 +89,7 @@ def test_the_machines_errors_end_the_run_at_once(tmp_path, step, error):
 
 @pytest.mark.parametrize('error', FILE, ids=repr)
 def test_only_a_readers_errors_cost_a_clip(tmp_path, error):
-    """Whatever they are; those of any other transform end the run."""
+    """Errors of any other transform end the run."""
     data = failing(tmp_path, 'RaiseInReader', error)
     assert data[0, COARSE]['inputs'].shape == (1, 3, 2, 8, 8)
     report = tmp_path / 'report'
@@ -117,7 +116,7 @@ def test_a_mistake_outside_of_the_pipeline(tmp_path, monkeypatch):
         data[1, COARSE]
 
 
-def test_a_mistake_reaches_the_user_with_its_traceback(tmp_path):
+def test_a_mistake_has_its_traceback(tmp_path):
     cfg = base_config(tmp_path, workers=1)
     cfg.train_dataloader.dataset.pipeline.insert(
         0, dict(type='RaiseInTransform', error=TypeError('a mistake')))
@@ -131,8 +130,8 @@ def test_a_mistake_reaches_the_user_with_its_traceback(tmp_path):
     assert not list(tmp_path.glob('bad_videos*'))
 
 
-def test_a_broken_picture_is_the_files(tmp_path):
-    """RawFrameDecode gets None for it, and goes on with that."""
+def test_a_broken_picture_is_a_data_error(tmp_path):
+    """RawFrameDecode gets None for it, and does not raise."""
     for name in ('fine', 'broken'):
         (tmp_path / name).mkdir()
         for i in range(1, 21):

@@ -1,5 +1,4 @@
-"""Files that end the data worker that opens them: the run goes on, as if they
-could not be read."""
+"""Train on files that crash their data worker, as on unreadable ones."""
 
 import os
 import signal
@@ -33,8 +32,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 @TRANSFORMS.register_module()
 class Crash(BaseTransform):
-    """Ends the worker on some clips, as a native decoder does, and notes that
-    in a file."""
+    """End the worker on some clips, as a decoder may, and log that."""
 
     def __init__(self,
                  clips,
@@ -55,7 +53,8 @@ class Crash(BaseTransform):
         assert get_worker_info() is not None, 'this would end the tests'
         with open(self.log, 'a') as file:
             file.write(f'{results["clip"]}\n')
-        signal.signal(self.signal, signal.SIG_DFL)
+        if self.signal != signal.SIGKILL:  # has no handler
+            signal.signal(self.signal, signal.SIG_DFL)
         os.kill(os.getpid(), self.signal)
         raise AssertionError('the signal did not end the worker')
 
@@ -84,7 +83,7 @@ def crashes(work_dir):
 
 @pytest.fixture(scope='module')
 def unreadable(tmp_path_factory):
-    """A run that cannot read the files: its folder and what it saw."""
+    """Train while the files cannot be read; return folder and records."""
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp('unreadable')
     return folder, train(crashing(folder, raises=True, workers=0))[1]
@@ -92,9 +91,9 @@ def unreadable(tmp_path_factory):
 
 @pytest.mark.parametrize(('name', 'workers', 'persistent'),
                          [('SIGSEGV', 2, True), ('SIGABRT', 1, False)])
-def test_a_crash_is_as_a_file_that_cannot_be_read(unreadable, tmp_path, name,
-                                                  workers, persistent):
-    """The same batches, lr and weights; each file crashes once."""
+def test_a_crash_counts_as_an_unreadable_file(unreadable, tmp_path, name,
+                                              workers, persistent):
+    """Batches, lr and weights are the same, and each file crashes once."""
     cfg = crashing(tmp_path / 'run', signal_name=name, workers=workers)
     cfg.train_dataloader.persistent_workers = persistent
     _, records = train(cfg)
@@ -115,13 +114,13 @@ def test_a_crash_is_as_a_file_that_cannot_be_read(unreadable, tmp_path, name,
 
 
 def test_resumed_after_crashes(unreadable, tmp_path):
-    """None of the files that crashed before is opened again."""
+    """Files that crashed before are not opened again."""
     assert interrupted(crashing(tmp_path / 'run'), 8) == unreadable[1]
     assert_equal_weights(unreadable[0], tmp_path / 'run')
     assert crashes(tmp_path / 'run') == list(BAD)
 
 
-def test_files_that_all_crash_end_the_run(tmp_path, monkeypatch):
+def test_too_many_crashes_end_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(prefetch, 'MAX_CRASHES', 4)
     with pytest.raises(RuntimeError, match='DataLoader worker'):
         train(crashing(tmp_path / 'run', clips=range(64)))
@@ -130,25 +129,11 @@ def test_files_that_all_crash_end_the_run(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('name', ['SIGKILL', 'SIGBUS'])
 def test_other_deaths_end_the_run(tmp_path, name):
-    """Of a full memory or full shared memory: no file is to blame."""
+    """Full memory and full shared memory are no fault of a file."""
     cfg = crashing(tmp_path / 'run', workers=1, signal_name=name)
-    if name == 'SIGKILL':
-        cfg.train_dataloader.dataset.pipeline[0].update(type='Kill')
     with pytest.raises(RuntimeError, match='DataLoader worker'):
         train(cfg)
     assert not list((tmp_path / 'run').glob('bad_videos*'))
-
-
-@TRANSFORMS.register_module()
-class Kill(Crash):
-    """SIGKILL has no handler to reset."""
-
-    def transform(self, results):
-        os.kill(os.getpid(), signal.SIGKILL)
-        raise AssertionError('the signal did not end the worker')
-
-
-register_transform_rule('Kill')
 
 
 class Sleepers(torch.utils.data.Dataset):
@@ -162,8 +147,7 @@ class Sleepers(torch.utils.data.Dataset):
 
 
 def kill(pid):
-    """Kill a worker and wait until it is dead, without asking for its exit
-    code: torch's handler does that."""
+    """Kill a worker, and leave its exit code to torch's handler."""
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     time.sleep(0.1)
@@ -171,7 +155,7 @@ def kill(pid):
 
 @pytest.fixture
 def sleepers():
-    """An iterator of one worker."""
+    """Make an iterator of one worker."""
     iterator = iter(DataLoader(Sleepers(), num_workers=1))
     before = signal.getsignal(signal.SIGCHLD)
     yield iterator
@@ -179,8 +163,8 @@ def sleepers():
     iterator._shutdown_workers()
 
 
-def test_a_death_waits_for_the_end_of_the_step(sleepers):
-    """Torch's own handler would raise in the midst of it."""
+def test_a_crash_is_raised_after_the_step(sleepers):
+    """Torch's own handler would raise inside the step."""
     with workers.DeferredSigchld() as deaths:
         assert deaths.next(sleepers).item() == 0
         kill(sleepers._workers[0].pid)
@@ -210,7 +194,7 @@ def test_out_of_the_main_thread():
 
 
 class Numbers(torch.utils.data.Dataset):
-    """Files whose names are not all plain."""
+    """Files with unusual names."""
     names = ['a b\tc.mp4', 'über.mp4', 'fine.mp4']
 
     def __len__(self):
@@ -224,11 +208,11 @@ class Numbers(torch.utils.data.Dataset):
 
 
 def test_crashes_are_kept_with_their_epoch(tmp_path):
-    """Of files with odd names, too, though a kill cut the last line off."""
+    """Names may be unusual, and a kill may cut the last line off."""
     report = tmp_path / 'bad_videos.rank0.txt'
 
     def opened(data, epoch):
-        """The files that are opened in an epoch."""
+        """Return the files that are opened in an epoch."""
         found = []
         for index in range(len(data)):
             with clip_shape(None, epoch), suppress(CrashedFile):

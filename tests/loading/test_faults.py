@@ -1,5 +1,4 @@
-"""Killed, out of disk, damaged, unreadable: the right training, or one clear
-error."""
+"""Kill runs, fill the disk and damage checkpoints."""
 
 import os
 import random
@@ -23,7 +22,7 @@ from ..engine.test_training import (assert_equal_weights, log_of, train,
 from ..toy import base_config, new_name
 
 
-def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(tmp_path):
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path):
     """A limit on file sizes lets the first checkpoint through only."""
     script = tmp_path / 'run.py'
     script.write_text(
@@ -65,7 +64,7 @@ def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(tmp_path):
 
 @pytest.fixture(scope='module')
 def broken_off(tmp_path_factory):
-    """Folder of a run that was broken off before its sixth epoch."""
+    """Stop a run before its sixth epoch, and return its folder."""
     torch.set_num_threads(1)
     cfg = with_dropout(tmp_path_factory.mktemp('broken_off'))
     cfg.custom_hooks.append(dict(type='StopHook', epoch=5))
@@ -80,7 +79,7 @@ def test_a_damaged_last_checkpoint(
         broken_off,
         tmp_path,
         damage):
-    """The newest whole one is resumed from, with the same end."""
+    """Resume from the newest complete one to the same end."""
     shutil.copytree(broken_off, tmp_path / 'run')
     last = tmp_path / 'run' / 'epoch_5.pth'
     note = tmp_path / 'run' / 'last_checkpoint'
@@ -101,8 +100,8 @@ def test_a_damaged_last_checkpoint(
 
 
 @pytest.mark.parametrize('named', ['s3://bucket/epoch_3.pth', 'folder'])
-def test_checkpoints_that_are_not_local_files_are_left_alone(tmp_path, named):
-    """A remote one, and a folder as deepspeed writes."""
+def test_remote_checkpoints_and_folders_do_not_change(tmp_path, named):
+    """Name a remote file, and a folder as of deepspeed."""
     (tmp_path / 'folder').mkdir()
     named = named if '://' in named else str(tmp_path / named)
     (tmp_path / 'last_checkpoint').write_text(named)
@@ -113,8 +112,8 @@ def test_checkpoints_that_are_not_local_files_are_left_alone(tmp_path, named):
     assert (tmp_path / 'last_checkpoint').read_text() == named
 
 
-def test_nothing_whole_is_left(tmp_path):
-    """Training does not start anew without being asked to."""
+def test_no_complete_checkpoint_is_an_error(tmp_path):
+    """Training does not begin again without a request."""
     cfg = base_config(tmp_path, stages=[dict(epochs=1)])
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
     torch.save({}, tmp_path / 'weights.pth')
@@ -142,8 +141,7 @@ Runner.from_cfg(apply_multigrid(cfg)).train()
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_killed_at_random_moments(tmp_path):
-    """SIGKILL twenty times, at any moment; the end is that of an undisturbed
-    run, bit for bit."""
+    """SIGKILL twenty times, and compare the end bit by bit."""
     (tmp_path / 'run.py').write_text(RUN)
 
     def start(folder):

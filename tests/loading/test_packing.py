@@ -1,4 +1,4 @@
-"""Tensors that leave a worker together arrive as they are."""
+"""Send tensors from a worker together."""
 
 from collections import namedtuple
 
@@ -14,7 +14,7 @@ Views = namedtuple('Views', 'slow fast')
 
 
 def sent(data, workers=1):
-    """All samples, as they arrive."""
+    """Return all samples as they arrive."""
     samples, = DataLoader(
         data,
         batch_size=len(data),
@@ -48,7 +48,7 @@ def sample(i):
 
 @pytest.mark.filterwarnings('ignore:Sparse invariant checks:UserWarning')
 def test_everything_arrives_as_it_is():
-    """Values, types, layouts, structure."""
+    """Compare values, types, layouts and structure."""
     samples = [sample(i) for i in range(4)]
     for ours, theirs in zip(sent(samples), samples):
         assert ([(key, type(value)) for key, value in ours.items()
@@ -59,7 +59,7 @@ def test_everything_arrives_as_it_is():
 
 
 def packed(index):
-    """What PackActionInputs makes."""
+    """Make a sample as PackActionInputs does."""
     sample = ActionDataSample(
         metainfo=dict(img_shape=(2, 2), sample_idx=index))
     if hasattr(sample, 'set_gt_label'):
@@ -71,7 +71,7 @@ def packed(index):
 
 
 def test_packed_clips():
-    """Clips share one memory, and so do labels; each is its own."""
+    """Clips share one memory, and so do labels."""
     clips = sent([packed(i) for i in range(4)])
     labels = []
     for index, found in enumerate(clips):

@@ -1,4 +1,4 @@
-"""Batches loaded in pieces, by all workers at once, are the batches."""
+"""Load batches in pieces, by all workers at once."""
 
 import pytest
 from mmaction_multigrid import register_transform_rule
@@ -15,7 +15,7 @@ from ..toy import base_config
 
 @TRANSFORMS.register_module()
 class TellWorker(BaseTransform):
-    """Puts the worker's number beside the clip's."""
+    """Add the worker's number to the clip's."""
 
     def transform(self, results):
         results['sample_idx'] = (results['sample_idx'], get_worker_info().id)
@@ -27,7 +27,7 @@ register_transform_rule('TellWorker')
 
 @HOOKS.register_module()
 class WorkersHook(Hook):
-    """Writes down, of every batch, its size and the workers that loaded it."""
+    """Record the size of every batch and the workers that loaded it."""
     seen = []
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
@@ -39,7 +39,7 @@ class WorkersHook(Hook):
 
 @FUNCTIONS.register_module()
 def collate_once(samples):
-    """Puts a mark on the first clip of a batch."""
+    """Mark the first clip of a batch."""
     assert get_worker_info() is None
     samples[0]['data_samples'].set_metainfo(dict(first=True))
     return pseudo_collate(samples)
@@ -47,7 +47,7 @@ def collate_once(samples):
 
 @pytest.mark.parametrize('collate', ['pseudo_collate', 'collate_once'])
 def test_all_workers_load_a_coarse_batch(tmp_path, collate):
-    """Whatever the collate function is, which gets the whole batch."""
+    """The collate function gets the whole batch."""
     WorkersHook.seen.clear()
     cfg = base_config(tmp_path, workers=2, max_epochs=3, milestones=(2, ))
     cfg.train_dataloader.dataset.pipeline.insert(-1, dict(type='TellWorker'))

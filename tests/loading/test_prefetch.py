@@ -1,5 +1,4 @@
-"""One stream of batches: workers load ahead across epochs, stages, precise BN
-and validation."""
+"""Load batches ahead across epochs, stages, precise BN and validation."""
 
 import multiprocessing
 import signal
@@ -29,7 +28,7 @@ from .test_dead_workers import crashes, crashing
 
 
 def wait_for(condition, seconds=30):
-    """Wait until something is so that other processes bring about."""
+    """Wait until a condition is true."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, 'it did not happen'
@@ -38,7 +37,7 @@ def wait_for(condition, seconds=30):
 
 @pytest.fixture
 def starts(monkeypatch):
-    """The first batches that loaders were started at."""
+    """Record the first batches of loaders that are started."""
     found, start = [], PrefetchLoader._start
 
     def spy(self, batch):
@@ -51,7 +50,7 @@ def starts(monkeypatch):
 
 @HOOKS.register_module()
 class AheadHook(Hook):
-    """Waits at an epoch's end until workers are ahead of what was asked."""
+    """Wait at the end of an epoch until workers are ahead."""
     priority = 'LOWEST'
 
     def __init__(self, precise_batches):
@@ -70,11 +69,11 @@ class AheadHook(Hook):
         assert runner.train_loop.dataloader.dataset.tries[0] == self.taken
 
 
-def test_workers_load_the_next_epoch_while_nobody_asks(
+def test_workers_load_the_next_epoch_ahead(
         undisturbed,  # noqa: F811
         tmp_path,
         starts):
-    """Nothing is loaded twice, and nothing for nobody."""
+    """Every clip that is loaded is used, and is loaded once."""
     cfg = with_dropout(tmp_path, workers=2)
     cfg.custom_hooks.append(dict(type='AheadHook', precise_batches=2))
     assert train(cfg)[1] == undisturbed.records
@@ -106,8 +105,8 @@ def test_a_model_without_batch_norm_is_not_waited_for(tmp_path, starts):
 
 
 @pytest.mark.parametrize(('waited', 'advice'), [(0.05, False), (0.4, True)])
-def test_the_log_gives_advice_where_a_stage_waited_long(waited, advice):
-    """By the iterations of the stage, here the last four of six."""
+def test_the_log_gives_advice_after_long_waits(waited, advice):
+    """The stage has the last four of six iterations."""
     lines = []
     stage = SimpleNamespace(begin=1, end=3)
     times = dict(data_time=[9, 9] + [waited] * 4, time=[9, 9, 1, 1, 1, 1])
@@ -134,15 +133,15 @@ def test_the_log_gives_advice_where_a_stage_waited_long(waited, advice):
 
 @HOOKS.register_module()
 class StopTrainingHook(Hook):
-    """Early stopping."""
+    """Stop training early."""
 
     def after_train_epoch(self, runner):
         runner.train_loop.stop_training = runner.epoch == 2
 
 
 @pytest.mark.parametrize('persistent', [True, False])
-def test_training_that_stops_early(tmp_path, persistent):
-    """What was loaded ahead is left; workers that do not persist end."""
+def test_early_stopping(tmp_path, persistent):
+    """Batches that were loaded ahead are dropped."""
     before = set(multiprocessing.active_children())
     cfg = apply_multigrid(base_config(tmp_path, workers=1, **STAGED))
     cfg.train_dataloader.persistent_workers = persistent
@@ -156,7 +155,7 @@ def test_training_that_stops_early(tmp_path, persistent):
 
 @HOOKS.register_module()
 class ValidateBesideCrashHook(Hook):
-    """Validates only once a worker has crashed meanwhile."""
+    """Validate when a worker has crashed."""
 
     def __init__(self, log):
         self.log = log
@@ -171,9 +170,8 @@ class ValidateBesideCrashHook(Hook):
 # for file handles that are left: the collector closes what is open.
 @pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning',
                             'ignore::pytest.PytestUnraisableExceptionWarning')
-def test_a_worker_that_crashes_while_the_model_is_validated(tmp_path):
-    """On a clip of the epoch after: as if its file could not be read, from
-    that epoch on."""
+def test_a_worker_crashes_during_validation(tmp_path):
+    """Its file, of the next epoch, counts as unreadable from then on."""
     _, records = train(base_config(tmp_path / 'fine', **STAGED))
     first = next(record['indices'][0] for record in records
                  if record['epoch'] == 2)
@@ -196,8 +194,7 @@ def test_a_worker_that_crashes_while_the_model_is_validated(tmp_path):
 
 
 class Numbers:
-    """Clips that tell their index, and a random number that follows from seed,
-    epoch and index."""
+    """Clips that are their index and a random number."""
 
     def __len__(self):
         return 24
@@ -229,7 +226,7 @@ def loader_of(workers, sampler=DefaultSampler, **options):
 
 
 def take(loader, epoch, purpose=TRAIN, count=None):
-    """The first batches of an epoch, as the loop asks for them."""
+    """Return the first batches of an epoch."""
     loader.sampler.set_epoch(epoch)
     loader.dataloader.dataset.set_epoch(5, epoch)
     batches = loader.take(epoch, purpose)
@@ -249,7 +246,7 @@ def take(loader, epoch, purpose=TRAIN, count=None):
     ],
     ids=str)
 @pytest.mark.parametrize('prefetch', [1, 9])
-def test_whatever_is_asked_for_is_what_comes(asked, prefetch):
+def test_batches_in_any_order(asked, prefetch):
     with loader_of(0) as alone:
         expected = [take(alone, *what) for what in asked]
     with loader_of(2, prefetch_factor=prefetch) as loader:
@@ -267,11 +264,15 @@ def test_a_restart_draws_no_random_number():
 
 
 def test_a_dead_worker_of_the_validation_ends_the_run(tmp_path):
-    """Its signal waits for the next training batch; the validation loader
-    looks by itself, every five seconds."""
+    """The validation loader looks for it every five seconds."""
     cfg = base_config(tmp_path, workers=1)
     cfg.val_dataloader.dataset.pipeline.insert(
-        0, dict(type='Kill', clips=[], log=''))
+        0,
+        dict(
+            type='Crash',
+            clips=[0],
+            log=str(tmp_path / 'crashes'),
+            signal_name='SIGKILL'))
     with pytest.raises(RuntimeError, match='exited unexpectedly'):
         train(cfg)
     assert callable(signal.getsignal(signal.SIGCHLD))  # torch's

@@ -1,4 +1,4 @@
-"""Stock configs whose train data the newest numpy breaks, or a wrong list."""
+"""Load stock configs that a new numpy or a wrong list breaks."""
 
 import pickle
 
@@ -45,7 +45,7 @@ POSE_CONFIGS = [('posec3d/slowonly_r50_8xb16-u48-240e_gym-keypoint.py',
 
 
 def stock_config(folder, base, text, multigrid='', name='ours', **values):
-    """A config in a folder of its own that inherits MMAction2's."""
+    """Return a config in a new folder that inherits MMAction2's."""
     path = folder / f'{name}.py'
     path.write_text(
         (HEAD +
@@ -56,7 +56,7 @@ def stock_config(folder, base, text, multigrid='', name='ours', **values):
 
 
 def load_clips(cfg, number=1):
-    """The first clips at each shape, of which none may fail."""
+    """Load the first clips at each shape, none of which may fail."""
     loader = apply_multigrid(cfg).train_dataloader
     data = DATASETS.build(loader.dataset)
     data.set_epoch(0, 0)
@@ -108,8 +108,8 @@ SMALL = ('recognition/slowonly/'
          'slowonly_r50_8xb16-4x16x1-256e_kinetics400-rgb.py', SLOWONLY)
 
 
-def test_a_class_that_the_head_has_not(tmp_path):
-    """Before the first iteration; a GPU would name neither."""
+def test_a_class_beyond_the_head_is_an_error(tmp_path):
+    """The error comes before the first iteration."""
     write_videos(tmp_path, [0, 1, 2])
     cfg = stock_config(tmp_path, *SMALL, multigrid="max_batch_factor='auto'")
     with pytest.raises(
@@ -120,7 +120,7 @@ def test_a_class_that_the_head_has_not(tmp_path):
 
 
 def test_testing_needs_nothing_of_the_training(tmp_path):
-    """No list, no grid store; the figures are stock's."""
+    """The scores equal those without the package."""
     write_videos(tmp_path, [0, 1, 0])
     found = []
     for name, multigrid in [('ours',

@@ -1,5 +1,4 @@
-"""Lists of the training data: read as MMAction2 does, with one error for what
-is wrong with one."""
+"""Read the lists of the training data, or raise one error."""
 
 from contextlib import nullcontext
 
@@ -15,7 +14,7 @@ from .test_broken import _Raise
     'a.mp4 0\nb.mp4 1', 'a.mp4 0\r\n\r\nb.mp4 1\r\n',
     'über\x85 \u2028雲.mp4 0\n\n'
 ])
-def test_lines_are_those_of_mmaction2(tmp_path, content):
+def test_lines_equal_mmaction2s(tmp_path, content):
     path = tmp_path / 'list.txt'
     path.write_bytes(content.encode())
     expected = [line for line in list_from_file(str(path)) if line.strip()]
@@ -73,8 +72,8 @@ def test_a_wrong_list_is_named(tmp_path, wrong, lazy_init):
     ('b 1 3', dict(multi_class=True, num_classes=3), 3),
     ('b -1 2', dict(multi_class=True, num_classes=3), -1),
 ])
-def test_a_class_that_does_not_exist(tmp_path, line, settings, wrong):
-    """Beyond the two of the head, or beyond those of the dataset."""
+def test_an_unknown_class_is_an_error(tmp_path, line, settings, wrong):
+    """Classes are limited by the head or by the dataset."""
     data = tolerant_dataset(
         listed(tmp_path, f'a 0\n{line}\n'.encode(), **settings), (8, 16))
     number = settings.get('num_classes', 2)

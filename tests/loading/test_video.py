@@ -1,5 +1,4 @@
-"""Real video files and frames through every decoder that MMAction2 has, at a
-coarse and at the base shape."""
+"""Read videos and frames by every decoder of MMAction2."""
 
 import cv2
 import numpy as np
@@ -26,8 +25,7 @@ DECODERS = dict(
 
 @pytest.fixture(scope='module')
 def clips(tmp_path_factory):
-    """One video of 24 frames that get brighter, as a file and as frames, and
-    its annotation lists."""
+    """Write 24 frames that get brighter as a video and as pictures."""
     folder = tmp_path_factory.mktemp('video')
     colours = [(40 + 6 * i, ) * 3 for i in range(24)]
     encode_colours(folder / 'clip.mp4', colours, 96, 64)

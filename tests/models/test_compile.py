@@ -1,5 +1,4 @@
-"""Compiled backbones: every iteration runs compiled code, and each shape is
-compiled once."""
+"""Compile backbones: once for each shape, for every iteration."""
 
 import pytest
 import torch
@@ -15,7 +14,7 @@ compiled, calls = [], []
 
 @torch._dynamo.register_backend(name='counted')
 def counted(module, inputs):
-    """Compile nothing; write down every graph and every call of one."""
+    """Compile nothing; record every graph and every call of one."""
     compiled.append(module)
 
     def run(*args):
@@ -26,8 +25,7 @@ def counted(module, inputs):
 
 
 class Shapes(Hook):
-    """Writes down shape and splits of every iteration, and whether a compiled
-    graph ran in it."""
+    """Record shapes and splits, and the graphs that ran in an iteration."""
 
     def __init__(self):
         self.seen, self.ran = set(), []
@@ -67,14 +65,10 @@ def test_each_shape_is_compiled_once_and_none_runs_uncompiled(tmp_path):
     assert len(
         shapes.seen) > 8  # torch's limit, after which it goes on uncompiled
     assert set(shapes.ran) == {1}
-    # And one each for validation and for precise BN, in which the momentum
-    # is another.
+    # Validation has a graph, and so has precise BN with its momentum.
     assert len(compiled) == len(shapes.seen) + 2
-    eager, ours = (last_weights(tmp_path / 'eager'),
-                   last_weights(tmp_path / 'compiled'))
-    assert eager.keys() == ours.keys()
-    for name, value in eager.items():
-        torch.testing.assert_close(ours[name], value)
+    torch.testing.assert_close(
+        last_weights(tmp_path / 'compiled'), last_weights(tmp_path / 'eager'))
 
 
 def test_compile_is_taken_from_the_base_config(tmp_path):

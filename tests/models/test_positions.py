@@ -1,5 +1,4 @@
-"""Position embeddings that follow the grid, against stock networks built for
-it."""
+"""Compare interpolated position embeddings with stock networks."""
 
 import copy
 
@@ -18,8 +17,7 @@ COARSE = [(8, 32), (2, 48)]
 
 
 def built_for(name, frames, crop, source):
-    """A stock network of another clip shape that has the same weights, and its
-    tables interpolated here."""
+    """Build a stock network of another clip shape with the same weights."""
     other = build(name, frames, crop)
     state = dict(source.state_dict())
     for key, wanted in other.state_dict().items():
@@ -60,8 +58,8 @@ def name(request):
     return request.param
 
 
-def test_at_the_base_shape_it_is_the_stock_network(name):
-    """Bit for bit, gradients too, before and after other shapes."""
+def test_the_base_shape_equals_the_stock_network(name):
+    """Compare outputs and gradients bit by bit, twice."""
     stock = build(name)
     ours = copy.deepcopy(stock)
     assert interpolate_pos_embeds(ours) == interpolate_pos_embeds(ours) == ['']
@@ -82,7 +80,7 @@ def test_at_the_base_shape_it_is_the_stock_network(name):
 
 
 @pytest.mark.parametrize(('frames', 'crop'), COARSE)
-def test_at_a_coarse_shape_it_is_one_built_for_it(name, frames, crop):
+def test_coarse_shapes_equal_a_network_built_for_them(name, frames, crop):
     stock = build(name)
     ours = copy.deepcopy(stock).eval()
     interpolate_pos_embeds(ours)
@@ -92,8 +90,8 @@ def test_at_a_coarse_shape_it_is_one_built_for_it(name, frames, crop):
         ours(clips), native(clips), rtol=1e-5, atol=1e-5)
 
 
-def test_gradients_reach_the_stored_table(name):
-    """All rows of it: each is a part of some token's embedding."""
+def test_the_stored_table_gets_gradients(name):
+    """Each row is a part of some token's embedding."""
     ours = build(name).train()
     interpolate_pos_embeds(ours)
     ours(noise(4, 32)).square().sum().backward()
@@ -103,8 +101,8 @@ def test_gradients_reach_the_stored_table(name):
             assert (grad.abs().sum(-1) > 0).all()
 
 
-def test_a_copy_stands_by_itself(name):
-    """Of EMAHook, for one: what it knows of the grid is its own."""
+def test_a_copy_is_independent(name):
+    """EMAHook makes such copies."""
     ours = build(name).eval()
     interpolate_pos_embeds(ours)
     clips = noise(*BASE)
@@ -115,7 +113,7 @@ def test_a_copy_stands_by_itself(name):
     assert torch.equal(twin(clips), expected)
 
 
-def test_a_network_of_ones_own_joins_by_a_rule(monkeypatch):
+def test_a_users_network_needs_a_rule(monkeypatch):
 
     class Own(nn.Module):
 
@@ -147,11 +145,3 @@ def test_a_network_of_ones_own_joins_by_a_rule(monkeypatch):
         register_position_rule('Own', 'thw')
     # MViT interpolates by itself.
     assert interpolate_pos_embeds(build('mvit')) == []
-
-
-def test_tokens_of_a_convolution():
-    assert positions.token_grid(nn.Conv2d(3, 4, 16, 16),
-                                (8, 112, 160)) == (8, 7, 10)
-    assert positions.token_grid(
-        nn.Conv3d(3, 4, (3, 16, 16), (2, 16, 16), (1, 0, 0)),
-        (7, 112, 118)) == (4, 7, 7)

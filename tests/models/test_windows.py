@@ -1,4 +1,4 @@
-"""VideoSwin's windows that are smaller than its tables are for."""
+"""Check VideoSwin's biases in windows smaller than its tables."""
 
 import copy
 from itertools import product
@@ -20,15 +20,13 @@ pytestmark = [
 
 
 def offsets_of(rows, full):
-    """The offset (t, h, w) that every row of a bias table is for, written out
-    by hand."""
+    """Return the offset (t, h, w) of every row of a bias table."""
     names = list(product(*(range(1 - size, size) for size in full)))
     return [names[row] for row in rows]
 
 
 def pairs_of(window):
-    """Offsets of all pairs of positions of a window, in the order of
-    attention."""
+    """Return the offsets of all pairs of positions of a window."""
     places = list(product(*map(range, window)))
     return [
         tuple(a - b for a, b in zip(one, other)) for one in places
@@ -37,8 +35,7 @@ def pairs_of(window):
 
 
 def used_rows(attention, window):
-    """Rows of the table that an attention reads for a window: the index as its
-    forward cuts it."""
+    """Return the rows of the table that an attention uses for a window."""
     count = window[0] * window[1] * window[2]
     return attention.relative_position_index[:count, :count].flatten().tolist()
 
@@ -51,8 +48,7 @@ def used_rows(attention, window):
     ((8, 7, 7), 0),
 ])
 def test_every_pair_has_the_bias_of_its_offset(window, wrong):
-    """Of a 8 x 7 x 7 window's table; ``wrong`` is the share of pairs that
-    stock code gives another offset's."""
+    """``wrong`` is the share of pairs with another bias in stock code."""
     full = (8, 7, 7)
     stock = WindowAttention3D(4, full, 1)
     block = SwinTransformerBlock3D(4, 1, full)
@@ -65,7 +61,7 @@ def test_every_pair_has_the_bias_of_its_offset(window, wrong):
             len(expected) == pytest.approx(wrong, abs=0.002))
 
 
-def test_it_is_the_stock_network_where_windows_are_full_or_only_shorter():
+def test_full_and_shorter_windows_equal_the_stock_network():
     init_default_scope('mmaction')
     stock = build('swin')
     ours = copy.deepcopy(stock)
@@ -83,7 +79,7 @@ def test_it_is_the_stock_network_where_windows_are_full_or_only_shorter():
 
 
 @pytest.mark.parametrize('with_cp', [False, True])
-def test_a_coarse_shape_is_as_with_a_window_of_that_size(with_cp):
+def test_coarse_shapes_equal_a_smaller_window(with_cp):
     """A native block of a smaller window that has the biases of its offsets.
 
     Gradients reach the offsets that occur and no others, with activation

@@ -1,4 +1,4 @@
-"""The command check: its measurements and its warnings."""
+"""Run the command ``check``."""
 
 import re
 
@@ -7,6 +7,7 @@ from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.profiling import StepProfile, profile_steps, steps
+from mmaction_multigrid.profiling.warnings import shape_warnings
 from mmengine.config import Config
 
 from ..stock_paths.families import FAMILIES
@@ -15,7 +16,7 @@ from ..toy import base_config
 
 @pytest.fixture
 def command(capsys, monkeypatch):
-    """The command check, quick: its status, stdout and stderr."""
+    """Run the command with few steps; return status, stdout and stderr."""
     monkeypatch.setattr(steps, 'STEP_SECONDS', 0)
     monkeypatch.setattr(steps, 'LOAD_SECONDS', 0.1)
 
@@ -44,7 +45,7 @@ def test_warnings(tmp_path, changed, text):
             'peak_memory': 114,
             **changed
         })
-    found = steps.shape_warnings(schedule, [base, coarse])
+    found = shape_warnings(schedule, [base, coarse])
     assert len(found) == bool(text)
     assert not text or text in found[0]
 
@@ -65,7 +66,7 @@ def test_steps_of_a_toy_model(tmp_path):
 
 
 def test_the_command(small_config, command):
-    """The config's own videos are there."""
+    """Measure loading, too."""
     status, out, err = command(small_config)
     assert status == 0
     assert '16 x 4 x 24' in out and '1 x 16 x 48' in out
@@ -90,7 +91,7 @@ def test_the_command(small_config, command):
 
 
 def test_other_videos_and_a_store(small_config, digits, tmp_path, command):
-    """Half of the list, in a folder of its own, and a store of it."""
+    """Check half of the videos, and a store of them."""
     lines = (digits / 'train.txt').read_text().splitlines()[:12]
     (tmp_path / 'list.txt').write_text('\n'.join(lines) + '\n')
     data, store = (tmp_path / 'list.txt', '--root', digits), tmp_path / 'store'
@@ -128,7 +129,7 @@ def test_the_command_without_the_data_where_a_shape_fails(
 @pytest.mark.filterwarnings('ignore:torch.utils.checkpoint')
 @pytest.mark.parametrize('family', sorted(set(FAMILIES) - {'i3d_16'}))
 def test_every_shape_of_a_stock_config_is_measured(family, tmp_path, command):
-    """Its optimizer comes with ``_scope_``, its clips in a form of its own."""
+    """Inherit the scope and the clips of each family."""
     (tmp_path / 'config.py').write_text(FAMILIES[family].text('nowhere'))
     status, out, err = command(
         tmp_path / 'config.py', '--clips', 64, '--device', 'cpu',

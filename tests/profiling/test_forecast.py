@@ -1,4 +1,4 @@
-"""Where the time of a run goes, by hand."""
+"""Compare forecasts with numbers by hand."""
 
 import pytest
 from mmaction_multigrid.config.auto import make_schedule
@@ -39,12 +39,12 @@ def test_parts(workers, waits, base_waits):
     }
 
 
-def test_an_unknown_number_of_clips_leaves_the_ratio():
+def test_the_ratio_without_a_number_of_clips():
     ours, base = forecast(SCHEDULE, TIMES)['total']
     assert base / ours == pytest.approx(6 / (2 / 4 * 2 + 1), rel=1e-4)
 
 
-def test_workers_that_keep_up():
+def test_the_number_of_workers_needed():
     # Coarse: 8 clips a step of 2 s, loaded in 4 s; full: 2 clips a second,
     # loaded in 1.5 s.
     times = TIMES._replace(loads=LOADS)

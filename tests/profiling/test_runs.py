@@ -1,4 +1,4 @@
-"""What a run did, read from the scalars that mmengine logs."""
+"""Read runs from the scalars that mmengine logs."""
 
 import json
 
@@ -42,7 +42,7 @@ POINTS = [(8., 1, 40, 50.), (17., 2, 70, 75.), (27., 3, 170, 87.5)]
 
 
 def by_iterations(log):
-    """What ``log_processor.by_epoch = False`` makes of a log."""
+    """Convert a log to ``log_processor.by_epoch = False``."""
     return [{key: line[key] for key in line if key != 'epoch'} for line in log]
 
 

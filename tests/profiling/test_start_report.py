@@ -1,4 +1,4 @@
-"""The block in the log before training begins."""
+"""Report the schedule and warnings before training."""
 
 import pytest
 import torch
@@ -7,19 +7,19 @@ from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.models.input_sizes import (min_feature_size,
                                                    temporal_kernel)
-from mmaction_multigrid.profiling.start_report import (clip_warnings,
-                                                       data_warnings,
-                                                       norm_report,
+from mmaction_multigrid.profiling.start_report import (norm_report,
                                                        report_lines,
                                                        report_warnings)
+from mmaction_multigrid.profiling.warnings import clip_warnings, data_warnings
 from mmengine.runner import Runner
 from torch import nn
 
+from ..core.test_norm_conversion import UsersNorm
 from ..toy import base_config, new_name
 
 
 def report(tmp_path, about=None, change=lambda cfg: None, **settings):
-    """Lines and warnings of a toy run that is not started."""
+    """Return lines and warnings of a toy run that is not started."""
     cfg = base_config(
         tmp_path, num_clips=settings.pop('num_clips', 80), **settings)
     change(cfg)
@@ -56,7 +56,7 @@ def test_by_hand(tmp_path):
     assert "multigrid.max_batch_factor = 'auto'" in warnings[0]
 
 
-def test_what_auto_and_adam_come_to(tmp_path):
+def test_the_report_of_auto_and_adam(tmp_path):
 
     def adam(cfg):
         cfg.optim_wrapper.optimizer = dict(type='AdamW', lr=0.1)
@@ -77,7 +77,7 @@ def test_without_base_training(tmp_path):
     assert warnings == []  # nobody knows what base training makes
 
 
-def test_it_is_in_the_log(tmp_path):
+def test_the_report_is_in_the_log(tmp_path):
     cfg = base_config(tmp_path, num_clips=80, stages=STAGES)
     Runner.from_cfg(new_name(apply_multigrid(cfg))).train()
     log, = tmp_path.rglob('*.log')
@@ -116,8 +116,7 @@ def test_a_network_of_another_kind(model):
 
 
 def test_clips_too_small_for_the_network(tmp_path):
-    """A crop of 11 pixels after a stride of 8, and two frames under a kernel
-    of three."""
+    """Use a stride of 8, and a kernel of three frames."""
 
     def strided(cfg):
         cfg.model.backbone.stride = 8
@@ -132,11 +131,8 @@ def test_clips_too_small_for_the_network(tmp_path):
     assert frames.startswith('clips of 2 frames are shorter than a conv')
 
 
-def test_the_report_names_what_does_not_follow():
+def test_the_report_names_other_layers():
     from mmaction.models.common import SubBatchNorm3D
-
-    class UsersNorm(nn.BatchNorm3d):
-        """Of an unknown class."""
 
     model = nn.Sequential(
         nn.BatchNorm3d(5), nn.BatchNorm2d(5), nn.BatchNorm3d(5), UsersNorm(5),

@@ -1,4 +1,4 @@
-"""A user's machine: the wheel, made-up data, a folder of one's own."""
+"""Make the data, and compare weights with those of other versions."""
 
 import hashlib
 import os
@@ -7,26 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from ..wheel import WarmPython
 from . import media
 
 
 @pytest.fixture(scope='session')
 def data(tmp_path_factory):
-    """Folder of videos, frames and poses."""
+    """Write videos, frames and poses into a folder."""
     return media.make(tmp_path_factory.mktemp('media'))
 
 
-@pytest.fixture(scope='session')
-def python(tmp_path_factory, installed):
-    """A Python that has the package from its wheel; see ``WarmPython``."""
-    python = WarmPython(installed / 'python', tmp_path_factory.mktemp('out'))
-    yield python
-    python.close()
-
-
 def digest(checkpoint):
-    """Checksum of the weights in a checkpoint."""
+    """Return a checksum of the weights in a checkpoint."""
     found = hashlib.sha256()
     weights = torch.load(checkpoint, weights_only=False)['state_dict']
     for name in sorted(weights):

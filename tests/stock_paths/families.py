@@ -1,4 +1,4 @@
-"""One stock config of each family, narrowed by what a user would override.
+"""One stock config of each family, made small as a user would do it.
 
 Each entry becomes a config file in a folder of its own: it inherits a config
 of the installed MMAction2 through ``mmaction::``, adds the lines of the README
@@ -105,7 +105,6 @@ class Family(NamedTuple):
         epochs (int): Epochs of base training.
         batch_size (int): Base batch.
         workers (int): Data workers.
-        resume_at (int): Index of the checkpoint to resume from.
     """
     base: str
     model: str
@@ -117,9 +116,8 @@ class Family(NamedTuple):
     epochs: int = 3
     batch_size: int = 2
     workers: int = 0
-    resume_at: int = 0
 
-    def text(self, data: str, ours: str = OURS) -> str:
+    def text(self, data, ours=OURS):
         """Text of the config on the data in a folder.
 
         Args:
@@ -161,8 +159,8 @@ for step in test_pipeline:
 """
 
 
-def resnet(channels: int, **backbone) -> str:
-    """Lines for a ResNet of 18 layers whose head sees these channels."""
+def resnet(channels, **backbone):
+    """Return lines for a ResNet-18 and the channels of its head."""
     backbone = dict(dict(depth=18, pretrained=None), **backbone)
     return (f'model = dict(\n    backbone={backbone!r},\n'
             f'    cls_head=dict(in_channels={channels}, num_classes=2))\n')
@@ -201,6 +199,12 @@ model = dict(
         dict(type='MixupBlending', alpha=0.8, num_classes=2),
         dict(type='CutmixBlending', alpha=1, num_classes=2)])),
     cls_head=dict(in_channels=32, num_classes=2))
+"""
+# Its own steps are layer-wise lr decay, erased boxes and repeated clips.
+SMALL_MASKFEAT = SMALL_MVIT.replace('drop_path_rate=0.', 'drop_path_rate=0.1')
+SMALL_MASKFEAT += """
+optim_wrapper = dict(paramwise_cfg=dict(num_layers=3))
+custom_hooks = [dict(type='EMAHook', momentum=0.1)]
 """
 SMALL_SWIN = """
 model = dict(
@@ -284,8 +288,7 @@ FAMILIES = dict(
         resnet(64, base_channels=8),
         schedule=STEPS,
         multigrid='finish=0.7, eval_freq=2, precise_bn=2',
-        epochs=6,
-        resume_at=-2),
+        epochs=6),
     csn=Family('recognition/csn/ircsn_r152_32x2x1-180e_kinetics400-rgb.py',
                resnet(256, depth=50, base_channels=8)),
     c2d=Family(
@@ -299,6 +302,9 @@ FAMILIES = dict(
     mvit=Family(
         'recognition/mvit/'
         'mvit-small-p244_32xb16-16x4x1-200e_kinetics400-rgb.py', SMALL_MVIT),
+    mvit_maskfeat=Family(
+        'recognition/mvit/mvit-small-p244_k400-maskfeat-pre_'
+        '8xb32-16x4x1-100e_kinetics400-rgb.py', SMALL_MASKFEAT),
     swin=Family(
         'recognition/swin/swin-tiny-p244-w877_in1k-pre_'
         '8xb8-amp-32x2x1-30e_kinetics400-rgb.py', SMALL_SWIN),

@@ -1,7 +1,6 @@
-"""Made-up videos, frames and poses of two classes."""
+"""Make videos, frames and poses of two classes."""
 
 import pickle
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,8 +10,8 @@ WIDTH, HEIGHT, SIDE = 96, 72, 14
 JOINTS = 17
 
 
-def moving_square(label: int, seed: int) -> np.ndarray:
-    """Frames (T, H, W, 3), uint8, of a square that moves right or down."""
+def moving_square(label, seed):
+    """Make frames (T, H, W, 3), uint8, of a square that moves."""
     rng = np.random.RandomState(seed)
     x, y = rng.randint(0, WIDTH - SIDE), rng.randint(0, HEIGHT - SIDE)
     frames = np.repeat(
@@ -24,7 +23,7 @@ def moving_square(label: int, seed: int) -> np.ndarray:
     return frames
 
 
-def write_video(path: Path, frames: np.ndarray) -> None:
+def write_video(path, frames):
     """Write frames as a video of 25 frames a second."""
     size = frames.shape[2], frames.shape[1]
     out = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 25, size)
@@ -33,8 +32,8 @@ def write_video(path: Path, frames: np.ndarray) -> None:
     out.release()
 
 
-def pose(label: int, seed: int, split_name: str) -> dict:
-    """One annotation of MMAction2's ``PoseDataset``."""
+def pose(label, seed, split_name):
+    """Make one annotation of MMAction2's ``PoseDataset``."""
     rng = np.random.RandomState(seed)
     points = rng.uniform(10, 50, (1, 1, JOINTS, 2)).repeat(FRAMES, 1)
     points[..., label] += np.arange(FRAMES)[None, :, None]
@@ -48,9 +47,8 @@ def pose(label: int, seed: int, split_name: str) -> dict:
         keypoint_score=np.ones((1, FRAMES, JOINTS), np.float16))
 
 
-def make(folder: Path) -> Path:
-    """Write all of it into a folder, each with its annotation list."""
-    folder.mkdir(parents=True, exist_ok=True)
+def make(folder):
+    """Write videos, frames and poses with their annotation lists."""
     poses = dict(split=dict(train=[], val=[]), annotations=[])
     for split, count, first in (('train', TRAIN, 0), ('val', VAL, TRAIN)):
         videos, pictures = [], []

@@ -1,4 +1,4 @@
-"""A checkpoint in MMAction2 as its wheel is, without this package."""
+"""Test a checkpoint in MMAction2 without this package."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ from .families import FAMILIES
 
 @pytest.fixture
 def stand_in():
-    """The script that the page on troubleshooting shows."""
+    """Return the script that the page on troubleshooting shows."""
     page = (ROOT / 'docs' / 'troubleshooting.md').read_text()
     return re.search(r'```python\n(# stand_in.py\n.*?)```', page, re.S)[1]
 
@@ -36,7 +36,7 @@ def test_a_checkpoint_is_tested_by_the_stock_config_alone(
     checkpoint = Path(
         (tmp_path / 'run' / 'last_checkpoint').read_text().strip())
 
-    without = wheel.environment(tmp_path) / 'python'
+    without = wheel.environment(tmp_path)
     site = next((tmp_path / 'env').rglob('site-packages'))
     shutil.copytree(Path(mmaction.__file__).parent, site / 'mmaction')
     test = (without, '-W', 'ignore', STOCK_TOOLS / 'test.py', 'stock.py',

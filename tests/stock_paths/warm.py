@@ -1,14 +1,15 @@
-"""A Python that has imported torch already, and forks for every script.
+"""Fork a process that has imported torch for every script.
 
     python warm.py     and, a line of JSON each on its input: {"cwd": FOLDER,
                        "out": FILE, "args": [SCRIPT or "-m", ...]}
 
-It answers with the exit status of each. Importing torch, mmengine, mmcv and
-decord takes longer than most of what the tests run; nothing of MMAction2 or of
-this package is imported before the fork.
+It answers with the exit status of each. Importing torch, mmengine, mmcv,
+scipy and decord takes longer than most of what the tests run; nothing of
+MMAction2 or of this package is imported before the fork.
 """
 
 import json
+import multiprocessing.process
 import os
 import runpy
 import sys
@@ -18,6 +19,7 @@ import cv2
 import decord  # noqa: F401
 import mmcv  # noqa: F401
 import mmengine.runner  # noqa: F401
+import scipy.stats  # noqa: F401
 import torch  # noqa: F401
 
 
@@ -36,6 +38,8 @@ def run(args):
 def child(task):
     """Become the process of a task."""
     os.chdir(task['cwd'])
+    # Where processes that the script spawns look for it.
+    multiprocessing.process.ORIGINAL_DIR = task['cwd']
     out = os.open(task['out'], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(out, stream)

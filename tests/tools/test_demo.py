@@ -1,4 +1,4 @@
-"""The demo, from making the videos to the table, with a handful of clips."""
+"""Run the demo with few clips."""
 
 import re
 

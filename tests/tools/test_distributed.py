@@ -1,5 +1,4 @@
-"""The commands of docs/running.md, with stand-ins for Slurm's and for the
-training itself."""
+"""Run the commands of docs/running.md with stand-ins for programs."""
 
 import os
 import subprocess
@@ -22,7 +21,7 @@ STAND_INS = dict(
 
 @pytest.fixture
 def bash(tmp_path):
-    """Run a script among stand-ins; the lines that it prints."""
+    """Run a script among stand-ins, and return the lines that it prints."""
     for name, text in STAND_INS.items():
         (tmp_path / name).write_text(f'#!/bin/bash\n{text}\n')
         (tmp_path / name).chmod(0o755)
@@ -52,7 +51,7 @@ def test_one_machine_and_several(bash):
                       f'--master_addr=node0 --master_port=29500 {train}')
 
 
-def test_restarts_are_the_command_that_the_page_shows(bash):
+def test_restarts_equal_the_command_on_the_page(bash):
     by_script, = bash(BLOCKS[1])
     by_hand, = bash(BLOCKS[2].replace('torchrun',
                                       'python -m torch.distributed.run'))

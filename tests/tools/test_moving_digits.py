@@ -1,4 +1,4 @@
-"""The demo's videos: real files, the same from the same seed, made once."""
+"""Make the videos of the demo: the same from the same seed, once."""
 
 import numpy as np
 import pytest

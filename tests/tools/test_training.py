@@ -1,34 +1,27 @@
-"""Whole runs as a user starts them: our tools, MMAction2's own, and a process
-that has never heard of us."""
+"""Train with our tools and with MMAction2's own."""
 
 import pytest
 from mmaction_multigrid.__main__ import main
 from mmengine.runner import Runner
 
-from ..small import STOCK_TOOLS, load_tool, run, scalars
+from ..small import STOCK_TOOLS, load_tool, scalars
 
 
-def test_the_stock_train_script_trains_the_same(trained, small_config,
-                                                tmp_path):
-    run(STOCK_TOOLS / 'train.py',
-        small_config,
-        '--work-dir',
-        tmp_path,
-        TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD='1')
-    assert scalars(tmp_path) == scalars(trained)
-
-
-def test_the_resolved_config_trains_the_same_in_the_stock_runner(
-        trained, small_config, tmp_path):
-    resolved = tmp_path / 'resolved.py'
-    main(['resolve', str(small_config), str(resolved)])
-    assert 'runner_type' not in resolved.read_text()
-    run(STOCK_TOOLS / 'train.py', resolved, '--work-dir', tmp_path / 'run')
+@pytest.mark.parametrize('resolve', [False, True])
+def test_the_stock_train_script_trains_the_same(trained, small_config, python,
+                                                tmp_path, resolve):
+    """The resolved config needs the stock Runner only."""
+    config = small_config
+    if resolve:
+        config = tmp_path / 'resolved.py'
+        main(['resolve', str(small_config), str(config)])
+        assert 'runner_type' not in config.read_text()
+    python(STOCK_TOOLS / 'train.py', config, '--work-dir', 'run', cwd=tmp_path)
     assert scalars(tmp_path / 'run') == scalars(trained)
 
 
 def test_resumed_by_flag(trained, small_config, tmp_path, monkeypatch):
-    """From the first checkpoint on, the rest of the run."""
+    """Train the rest of the run from the first checkpoint on."""
     monkeypatch.setenv('LOCAL_RANK', '0')
     monkeypatch.setattr('sys.argv', [
         'train.py',
@@ -45,7 +38,7 @@ def test_resumed_by_flag(trained, small_config, tmp_path, monkeypatch):
 
 @pytest.fixture
 def train(tmp_path, monkeypatch, small_config):
-    """Start tools/train.py in this process; the config of its runner."""
+    """Start tools/train.py, and return the config of its runner."""
 
     def call(text, *flags):
         config, seen = tmp_path / 'config.py', []
@@ -67,12 +60,12 @@ def train(tmp_path, monkeypatch, small_config):
     (('--deterministic', '--cfg-options', 'randomness.seed=7'),
      dict(seed=7, deterministic=True)),
 ])
-def test_the_command_lines_seed_wins_over_the_configs(train, flags, expected):
+def test_the_seed_of_the_command_line_comes_first(train, flags, expected):
     text = 'randomness = dict(seed=5, deterministic=True)'
     assert train(text, *flags).randomness == expected
 
 
-def test_the_data_is_looked_for_before_the_model_is_built(train):
+def test_the_data_is_checked_before_the_model_is_built(train):
     with pytest.raises(
             RuntimeError,
             match='100 clips in a row cannot be loaded; the last one: gone/'

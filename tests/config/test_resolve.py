@@ -1,5 +1,4 @@
-"""The resolved config: everything explicit, the argument untouched, one clear
-error for what cannot be."""
+"""Resolve configs, or raise one clear error."""
 
 import copy
 
@@ -47,7 +46,7 @@ def test_everything_is_explicit(cfg):
     assert scheduler.points[-1][1] == pytest.approx(0.01)
 
 
-def test_the_argument_is_left_alone_and_applying_again_too(cfg):
+def test_the_argument_and_a_resolved_config_do_not_change(cfg):
     before = cfg.pretty_text
     resolved = apply_multigrid(cfg)
     assert cfg.pretty_text == before
@@ -55,15 +54,15 @@ def test_the_argument_is_left_alone_and_applying_again_too(cfg):
 
 
 @pytest.fixture
-def said(monkeypatch):
-    """What ``apply_multigrid`` warns of."""
+def warnings(monkeypatch):
+    """Record the warnings of ``apply_multigrid``."""
     lines = []
-    monkeypatch.setattr('mmaction_multigrid.config.apply.print_log',
+    monkeypatch.setattr('mmaction_multigrid.config.resolve.print_log',
                         lambda text, **kwargs: lines.append(text))
     return lines
 
 
-def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, said):
+def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, warnings):
     cfg.multigrid = dict(long_cycle=False, short_cycle=False)
     resolved = apply_multigrid(cfg)
     base = {
@@ -72,21 +71,21 @@ def test_both_cycles_off_is_the_base_config_with_a_warning(cfg, said):
         if key not in ('multigrid', 'runner_type')
     }
     assert resolved.to_dict() == base
-    assert 'both long_cycle and short_cycle are off' in said[0]
+    assert 'both long_cycle and short_cycle are off' in warnings[0]
 
 
-def test_stages_that_are_rounded_away_are_named(cfg, said):
+def test_a_warning_names_stages_rounded_to_zero(cfg, warnings):
     assert len(apply_multigrid(cfg).train_dataloader.batch_sampler.stages) == 7
-    warning = said.pop()
+    warning = warnings.pop()
     assert '2 of 9 stages are shorter than half an epoch' in warning
     assert 'train more epochs first (multigrid.epoch_factor)' in warning
     cfg.train_cfg.max_epochs = cfg.param_scheduler[1].end = 60
     cfg.param_scheduler[1].milestones = [30, 50]
     assert len(apply_multigrid(cfg).train_dataloader.batch_sampler.stages) == 9
-    assert said == []
+    assert warnings == []
 
 
-def test_settings_reach_their_place(cfg):
+def test_settings_are_in_their_places(cfg):
     cfg.multigrid = dict(bn_base_size=4, eval_freq=1, precise_bn=0)
     resolved = apply_multigrid(cfg)
     assert resolved.custom_hooks[1].bn_base_size == 4
@@ -95,7 +94,7 @@ def test_settings_reach_their_place(cfg):
     assert resolved.train_cfg.eval_freq == 1
 
 
-def test_nested_data_sets_are_wrapped_inside(cfg):
+def test_nested_datasets_are_wrapped_inside(cfg):
     toy = cfg.train_dataloader.dataset
     cfg.train_dataloader.dataset = dict(
         type='RepeatDataset',
@@ -118,7 +117,7 @@ def test_workers_persist_and_the_package_is_imported(cfg):
     assert resolved.custom_imports.imports == ['mmaction_multigrid']
 
 
-def test_a_checkpoint_hook_of_the_users_own_and_none(cfg):
+def test_another_checkpoint_hook_and_none(cfg):
     cfg.default_hooks.checkpoint = dict(type='MyCheckpointHook', interval=5)
     assert apply_multigrid(cfg).default_hooks.checkpoint == dict(
         type='MyCheckpointHook', interval=5)
@@ -146,17 +145,12 @@ def change(path, value):
     (change('multigrid', 'default'), TypeError, "multigrid = 'default'"),
     (change('train_cfg', dict(type='IterBasedTrainLoop', max_iters=10)),
      ValueError, "'IterBasedTrainLoop'.*epochs"),
-    (change('train_cfg', dict(
-        by_epoch=False, max_iters=10)), ValueError, 'IterBasedTrainLoop'),
-    (change('train_cfg', None), ValueError, r'train_cfg\.max_epochs = None'),
     (change('train_cfg.max_epochs',
             0), ValueError, r'train_cfg\.max_epochs = 0'),
     (change('train_dataloader',
             None), ValueError, r'train_dataloader\.dataset has no pipeline'),
     (change('model.backbone.type', 'C3D'), ValueError,
      r"model\.backbone\.type = 'C3D': its first fully connected layer"),
-    (change('train_dataloader.dataset.pipeline',
-            None), ValueError, 'no pipeline'),
     (change('train_dataloader.dataset.pipeline.2.type',
             'PixelMagic'), ValueError, "'PixelMagic'"),
     (change('train_dataloader.batch_sampler', dict(type='Other')), ValueError,
