@@ -70,11 +70,12 @@ class Settings(ScheduleSettings):
         eval_freq (int): Validations and checkpoints per stage.
         precise_bn (int): The largest number of batches for precise BN; 0
             turns it off.
-        finish (str or float): With ``'short_cycle'`` the last stages are the
-            paper's. With ``'full'`` one stage of full clips only, with as
-            many iterations, replaces the last stages at the full shape; its
-            lr falls linearly to 1 %, while lr curves stay as they are. A
-            number does the same with this share of all iterations.
+        finish (str or float): With ``'short_cycle'`` the short cycle goes on
+            until the end of training, as in the paper. With ``'full'`` one
+            stage of full clips alone, with as many iterations, replaces the
+            last stages at the base shape; its lr falls linearly to 1 %, unless
+            it is a curve. A number does the same with this share of all
+            iterations.
         grid_store (str, optional): Folder of a frame store: smaller copies of
             the videos.
         grid_store_full (bool): Whether full clips are read from the frame

@@ -60,34 +60,38 @@ class ScheduleSettings:
     """Settings of a schedule. The defaults are the paper's.
 
     Attributes:
-        long_cycle (bool): Train coarse to fine within each lr step.
-        short_cycle (bool): Change the crop in every iteration.
-        epoch_factor (float): Epochs relative to the base config's.
-        long_cycle_factors (tuple): (frames, crop) of each shape of the long
-            cycle relative to the base shape.
+        long_cycle (bool): Whether training passes from coarse to fine shapes
+            between two decays of the lr.
+        short_cycle (bool): Whether the crop changes in every iteration.
+        epoch_factor (float): Number of epochs relative to the base config.
+        long_cycle_factors (tuple): Frames and crop of each shape of the long
+            cycle, relative to the base shape.
         short_cycle_factors (tuple): Crops of the two additional shapes of
-            the short cycle.
-        short_cycle_reference (str): These crops are relative to the base
-            crop (``'default'``) or to the stage's (``'stage'``).
-        bn_base_size (int, optional): Clips that batch-norm statistics are
-            computed over. Defaults to the base batch per GPU, at most 8.
+            the short cycle, relative to ``short_cycle_reference``.
+        short_cycle_reference (str): ``'default'`` is the base crop, as in
+            the reference code; ``'stage'`` is the crop of the stage.
+        bn_base_size (int, optional): Number of clips in a group for
+            batch-norm statistics. Defaults to the base batch per GPU, at most
+            8.
         stages (tuple[dict], optional): An explicit schedule instead of both
-            cycles: ``epochs``, ``batch_factor``, ``num_frames``,
-            ``crop_size`` and, at will, ``lr_factor`` of each stage.
+            cycles. Each stage has ``epochs`` and may have ``batch_factor``
+            (default: equal cost), ``num_frames``, ``crop_size`` (default: the
+            base shape) and ``lr_factor`` (default: by ``lr_scaling``).
         cycle_ends (tuple[float], optional): Shares of training at which long
-            cycles end. Defaults to the lr's decays, and without any to
-            (1/3, 2/3, 5/6).
+            cycles end. Defaults to the decays of the lr, or to (1/3, 2/3, 5/6)
+            if it has none.
         max_batch_factor (int, optional): The largest batch factor. Defaults
             to None, which means no limit.
-        batch_factors (str or tuple): ``'cost'``: batches cost what the base
-            batch costs; or (frames, crop, batch factor) of every shape.
-        lr_scaling (str, optional): The lr follows the batch factor
-            ``'linear'``, by its ``'sqrt'``, or not (``'none'``). Defaults to
-            ``'sqrt'`` for Adam and similar optimizers and to ``'linear'``
+        batch_factors (str or tuple): ``'cost'`` gives all batches the cost of
+            the base batch. A list sets the batch factor of every (frames,
+            crop).
+        lr_scaling (str, optional): How the lr depends on the batch factor:
+            ``'linear'``, ``'sqrt'`` (its square root) or ``'none'``. Defaults
+            to ``'sqrt'`` for Adam and similar optimizers and to ``'linear'``
             for all others.
         crop_multiple (int, optional): Crops of coarse shapes are multiples
-            of this number of pixels. Defaults to the network's patch size
-            where its position embedding is interpolated, else to 1.
+            of this number of pixels. Defaults to the patch size of networks
+            whose position embeddings are interpolated, and to 1 for others.
     """
     long_cycle: bool = True
     short_cycle: bool = True
