@@ -193,11 +193,7 @@ def curve_lr(schedule: MultigridSchedule, curve: Callable[[float],
 
 
 def _check_scheduler(config: Any) -> dict:
-    """Check a scheduler, and replace a class by its registered name.
-
-    Raises:
-        TypeError, ValueError: It is no epoch-based scheduler of the lr.
-    """
+    """Check a scheduler, and replace a class by its registered name."""
     if not isinstance(config, Mapping) or 'type' not in config:
         raise TypeError(
             f'param_scheduler holds {config!r}: must be a dict with a type')
@@ -226,11 +222,7 @@ def _check_scheduler(config: Any) -> dict:
 def _evaluate(schedulers: List[dict], max_epochs: int, base_lr: float,
               warmup: Optional[int],
               epoch_length: int) -> Tuple[BaseLR, List[float]]:
-    """Return the lr, and its factor at the start of every epoch.
-
-    Raises:
-        ValueError: mmengine refuses a scheduler, or an lr is impossible.
-    """
+    """Return the lr, and its factor at the start of every epoch."""
     try:
         base = BaseLR(schedulers, max_epochs, warmup, [base_lr], epoch_length)
         factors = [base(epoch) for epoch in range(max_epochs)]

@@ -39,5 +39,5 @@ def test_from_videos_to_table(demo, small_config, tmp_path, monkeypatch,
     assert re.search(r'baseline +4 +96 ', table)  # epochs, iterations
     runs = [read_run(tmp_path / 'runs' / name) for name in demo.NAMES]
     assert [run.end.epoch for run in runs] == [4, 4]
-    assert runs[1].end.iterations < 60 and len(runs[1].stages) > 1
+    assert runs[1].end.iterations < 60
     assert (tmp_path / 'demo.png').read_bytes().startswith(b'\x89PNG')
