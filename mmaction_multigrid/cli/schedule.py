@@ -39,14 +39,19 @@ def print_stages(info: dict, batch_size: int) -> None:
     for stage in info['stages']:
         # Printed as in mmengine's log, which counts epochs from 1.
         begin, end = stage['begin'], stage['end']
-        rows.append((f'{begin + 1}-{end}', str(stage['lr_step']),
-                     ' '.join(f'{factor * batch_size}x{frames}x{crop}'
-                              for factor, frames, crop in stage['shapes']),
-                     '-'.join(map(str, stage['frame_interval']
-                                  or '-')), str(stage['bn_splits']),
-                     ', '.join(f'{factor:.4g}'
-                               for epoch, factor in info['lr_factors']
-                               if begin <= epoch < end)))
+        lrs = [
+            f'{factor:.4g}' for epoch, factor in info['lr_factors']
+            if begin <= epoch < end
+        ]
+        rows.append((
+            f'{begin + 1}-{end}',
+            str(stage['lr_step']),
+            ' '.join(f'{factor * batch_size}x{frames}x{crop}'
+                     for factor, frames, crop in stage['shapes']),
+            '-'.join(map(str, stage['frame_interval'] or '-')),
+            str(stage['bn_splits']),
+            # A linear fall has a factor for each epoch.
+            ', '.join(lrs) if len(lrs) < 4 else f'{lrs[0]} to {lrs[-1]}'))
     print_table(('epochs', 'lr\nstep', 'batches', 'frame\ninterval',
                  'BN\nsplits', 'lr factor'), rows)
     if info['iterations']:
