@@ -1,6 +1,7 @@
 """Finish on full clips alone, against numbers written by hand."""
 
 import pytest
+from mmaction_multigrid.cli.schedule import print_stages
 from mmaction_multigrid.config.auto import auto_settings, make_schedule
 from mmaction_multigrid.config.base_lr import BaseLR
 from mmaction_multigrid.config.describe import count_iterations, describe
@@ -112,3 +113,12 @@ def test_the_lr_of_every_iteration_and_a_resume_in_the_finish(tmp_path):
     cfg = base_config(tmp_path / 'resumed', **finish)
     assert interrupted(cfg, begin + 1) == records
     assert_equal_weights(tmp_path / 'straight', tmp_path / 'resumed')
+
+
+def test_a_linear_fall_is_one_cell_of_the_table(capsys):
+    print_stages(describe(schedule(finish='full'), 8), 8)
+    line, = (
+        line for line in capsys.readouterr().out.splitlines()
+        if line.startswith('323-337'))
+    assert line.split()[2:3] == ['8x32x224']
+    assert line.endswith('0.01 to 0.00076')
