@@ -78,10 +78,6 @@ def add_build(builder: argparse.ArgumentParser) -> None:
         type=int,
         default=90,
         help='JPEG quality; default: %(default)s')
-    add('--frame-stride',
-        type=int,
-        default=1,
-        help='distance of the frames to keep; default: 1')
     add('--processes',
         type=above_zero(),
         help='number of processes; default: one for each CPU')
@@ -108,8 +104,7 @@ def _build(args: argparse.Namespace) -> int:
     init_default_scope(cfg.get('default_scope') or 'mmaction')
     # Before the list is read: a wrong setting is found at once.
     settings = store_settings(
-        args.sides or short_edges_of(cfg, args.full), args.quality,
-        args.frame_stride)
+        args.sides or short_edges_of(cfg, args.full), args.quality)
     sources = sources_of(cfg, args.list, args.root)
     result = build(sources, args.store, settings, args.processes
                    or os.cpu_count() or 1, args.part)
@@ -154,6 +149,5 @@ def _info(args: argparse.Namespace) -> int:
                       for short_edge, size in zip(index.short_edges, gib))
     print(f'{args.store}: {len(index.videos)} videos of '
           f'{index.videos["frames"].sum()} frames with short sides of {sizes} '
-          f'pixels, {gib.sum():.3g} GiB; quality {index.manifest["quality"]}, '
-          f'every {index.manifest["frame_stride"]}. frame')
+          f'pixels, {gib.sum():.3g} GiB; quality {index.manifest["quality"]}')
     return 0

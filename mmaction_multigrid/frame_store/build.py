@@ -68,11 +68,9 @@ def copy_video(source: Source, store: Path, settings: dict) -> Result:
                         short_edge, settings['quality']))
                 for short_edge in settings['short_edges']
             ]
-            for frame in frames:
-                if count % settings['frame_stride'] == 0:
-                    for writer in writers:
-                        writer.write(frame)
-                count += 1
+            for count, frame in enumerate(frames, 1):
+                for writer in writers:
+                    writer.write(frame)
             if count == 0:
                 raise ValueError('has no frames')
             copies = [writer.close() for writer in writers]
@@ -179,7 +177,7 @@ def copy_all(todo: Sequence[Source], store: Path, settings: dict,
                 raise OSError(
                     errno.ENOSPC,
                     'the store does not fit; give fewer --sides, a lower '
-                    '--quality, a --frame-stride or another disk', str(store))
+                    '--quality or another disk', str(store))
     return failed
 
 

@@ -18,7 +18,7 @@ from .mjpeg import COPY, read_jpegs
 MANIFEST = 'grid_store.json'
 INDEX = 'index.npy'
 # To be raised when the same settings give other copies or another index.
-VERSION = 4
+VERSION = 5
 THREADS = 16  # more than cores, because files may be on a network
 
 
@@ -119,12 +119,12 @@ class Index:
 
     def read(self, row: int, edge: int,
              wanted: np.ndarray) -> List[np.ndarray]:
-        """Read the frames of a copy that are nearest to those wanted.
+        """Read frames of a copy.
 
         Args:
             row (int): Row of the video.
             edge (int): Position of the copy's size.
-            wanted (np.ndarray): Numbers of the original's frames, from 0.
+            wanted (np.ndarray): Numbers of frames, from 0.
 
         Returns:
             list[np.ndarray]: Frames of shape (H, W, 3), RGB, uint8, each in
@@ -133,12 +133,10 @@ class Index:
         Raises:
             OSError, ValueError: See :func:`.mjpeg.read_jpegs`.
         """
-        stride = self.manifest['frame_stride']
         copy = self.videos['copies'][row, edge]
         # The reader may report more frames than were decoded. The table has
         # one row more than the copy has frames.
-        nearest = np.minimum((wanted + stride // 2) // stride,
-                             int(copy['rows']) - 2).tolist()
+        nearest = np.minimum(wanted, int(copy['rows']) - 2).tolist()
         bgr = (
             cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
             for jpeg in read_jpegs(self.path(row, edge), copy, nearest))

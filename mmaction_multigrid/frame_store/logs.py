@@ -24,17 +24,13 @@ FAILED = 'failed.txt'  # one line for each video: its digest, path and error
 MIN_SHORT_EDGE = 16  # pixels
 
 
-def store_settings(short_edges: Sequence[int],
-                   quality: int = 90,
-                   frame_stride: int = 1) -> dict:
+def store_settings(short_edges: Sequence[int], quality: int = 90) -> dict:
     """Check the settings of a store.
 
     Args:
         short_edges (Sequence[int]): Short edges of the copies in pixels, at
             least 16.
         quality (int): JPEG quality from 1 to 100. Defaults to 90.
-        frame_stride (int): Distance of the frames that are kept. Defaults to
-            1, which means all frames.
 
     Returns:
         dict: The manifest of a new store.
@@ -48,14 +44,10 @@ def store_settings(short_edges: Sequence[int],
     if not 1 <= quality <= 100:
         raise ValueError(
             f'quality = {quality!r}: must be an integer from 1 to 100')
-    if frame_stride < 1:
-        raise ValueError(f'frame_stride = {frame_stride!r}: '
-                         'must be an integer of at least 1')
     return dict(
         version=VERSION,
         short_edges=sorted(set(short_edges)),
-        quality=quality,
-        frame_stride=frame_stride)
+        quality=quality)
 
 
 def prepare(store: Path, settings: dict) -> None:

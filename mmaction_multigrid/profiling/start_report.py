@@ -1,6 +1,6 @@
 """Describe a multigrid run before it starts, and warn of problems."""
 
-from typing import List, Mapping, NamedTuple, Optional
+from typing import List, Mapping, Optional, Set
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
@@ -35,17 +35,16 @@ class StartReportHook(Hook):
         model = unwrap_model(runner.model)
         # Frozen layers go to evaluation mode in train(), as in every epoch.
         model.train()
-        norms = norm_report(model)
-        lines = (*report_lines(runner, self.base), norms)
+        lines = report_lines(runner, self.base)
         for line in (*change_lines(), *map('Multigrid: {}'.format, lines)):
             runner.logger.info(line)
         warnings = report_warnings(runner, self.base)
-        if norms.unknown:
+        unknown = unknown_norms(model)
+        if unknown:
             warnings.append(
-                f'{len(norms.unknown)} batch norms compute statistics over '
-                'whole batches, because their classes are not known. Use '
-                "torch's or mmcv's classes instead of "
-                f'{", ".join(sorted({*norms.unknown.values()}))}')
+                'some batch norms compute statistics over whole batches, '
+                "because their classes are not known. Use torch's or mmcv's "
+                f'classes instead of {", ".join(sorted(unknown))}')
         for line in warnings:
             runner.logger.warning(f'Multigrid: {line}')
 
@@ -104,32 +103,14 @@ def _base_iterations(runner, base: Mapping) -> int:
     return base['max_epochs'] * -(-sampler.num_clips // sampler.batch_size)
 
 
-class NormReport(NamedTuple):
-    """Batch norms of a converted model.
+def unknown_norms(model: nn.Module) -> Set[str]:
+    """Return the classes of batch norms that are neither converted nor frozen.
 
-    Attributes:
-        converted (dict[str, str]): Names and classes of layers whose
-            statistics are over groups of clips.
-        frozen (dict[str, str]): Those of layers in evaluation mode.
-        unknown (dict[str, str]): Those of layers of unknown classes, which
-            stay as they are.
+    Args:
+        model (nn.Module): A converted model in training mode.
     """
-    converted: dict
-    frozen: dict
-    unknown: dict
-
-    def __str__(self) -> str:
-        return (f'{len(self.converted)} of {sum(map(len, self))} batch norms '
-                f'follow the stages; {len(self.frozen)} are frozen, '
-                f'{len(self.unknown)} of classes that are not known')
-
-
-def norm_report(model: nn.Module) -> NormReport:
-    """Sort the batch norms of a converted model in training mode."""
-    report = NormReport({}, {}, {})
-    for name, module in named_batch_norms(model):
-        known = isinstance(module, SubBatchNorm)
-        kind = ((report.converted if known else report.unknown)
-                if module.training else report.frozen)
-        kind[name] = type(module).__name__
-    return report
+    return {
+        type(module).__name__
+        for _, module in named_batch_norms(model)
+        if module.training and not isinstance(module, SubBatchNorm)
+    }
