@@ -36,9 +36,10 @@ class _DType:
 class _Array:
     """Replacement of a numpy array whose dtype is a :class:`_DType`."""
 
+    value: np.ndarray
+
     def __init__(self, *_: Any) -> None:
-        # Shape and memory come with the state, which pickle sets afterwards.
-        self.value: Any = None
+        """Ignore the arguments, because pickle sets a state afterwards."""
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, fortran, memory = state

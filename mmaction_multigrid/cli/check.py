@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument(
         '--batch-size',
-        type=above_zero(),
+        type=above_zero,
         metavar='N',
         help="base batch to measure; default: the config's, at most 2 on a CPU"
     )
@@ -117,12 +117,12 @@ def print_steps(profiles: List[StepProfile], base_shape: Shape) -> None:
     """Print one row per shape."""
     base = next(profile for profile in profiles if profile.shape == base_shape)
     print('one training step at every shape')
-    print_table(('clips x frames x crop', 'time', 'relative', 'peak memory'),
-                [(' x '.join(map(str, (profile.clips, *profile.shape[1:]))),
-                  f'{profile.seconds:.3f} s',
-                  f'{profile.seconds / base.seconds:.2f}' if profile.works else
-                  'failed', f'{profile.peak_memory / 2**20:.0f} MiB'
-                  if profile.peak_memory else '-') for profile in profiles])
+    print_table(('clips x frames x crop', 'time', 'relative', 'peak memory'), [
+        (' x '.join(map(str, (profile.clips, *profile.shape[1:]))),
+         f'{profile.seconds:.3f} s', f'{profile.seconds / base.seconds:.2f}' if
+         profile.works else 'failed', f'{profile.peak_memory / 2**20:.0f} MiB'
+         if profile.peak_memory else '-') for profile in profiles
+    ])
 
 
 def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,
@@ -135,10 +135,7 @@ def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,
           'same time; validation is left out' +
           ', and loading, since the data are not here' * (not times.loads))
     if clips:
-        settings = schedule.settings
-        print(f'forecast for {clips} clips on this device, with '
-              f'max_batch_factor = {settings.max_batch_factor}, '
-              f'short_cycle = {settings.short_cycle}')
+        print(f'forecast for {clips} clips on this device')
         print_table(('', 'multigrid', 'base training'),
                     [('iterations', *map(str, counts)),
                      *((name, *map(format_time, seconds))

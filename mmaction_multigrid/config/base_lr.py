@@ -18,8 +18,6 @@ from ..core.transform_rules import type_name
 from .settings import is_number, section
 
 STEPS = ('MultiStepLR', 'StepLR')
-# Schedulers are evaluated epoch by epoch: more would take minutes.
-MAX_EPOCHS = 10**6
 # Iterations per epoch before a data loader gives the actual number.
 EPOCH_LENGTH = 50
 # Tolerance in iterations, because epochs are sums of fractions.
@@ -271,9 +269,6 @@ def read_lr(schedulers: Any, max_epochs: int,
     schedulers = [_check_scheduler(config) for config in schedulers or []]
     if not schedulers:
         return {}, None
-    if max_epochs > MAX_EPOCHS:
-        raise ValueError(f'train_cfg.max_epochs = {max_epochs}: '
-                         f'must be at most {MAX_EPOCHS}')
     if not is_number(base_lr) or base_lr <= 0:
         raise ValueError('optim_wrapper.optimizer.lr = '
                          f'{base_lr!r}: must be a number above 0')

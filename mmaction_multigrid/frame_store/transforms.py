@@ -57,7 +57,7 @@ class GridStoreInit(BaseTransform):
                  original: Optional[dict] = None,
                  full_grid: bool = False) -> None:
         self.short_edge, self.full_grid = short_edge, full_grid
-        self.index = Index(store, 'multigrid.grid_store')
+        self.index = Index(store)
         # dict(results) stands for a transform that changes nothing.
         self.original = TRANSFORMS.build(original) if original else dict
         self.reader = find_rule(original).opens if original else 'frames'

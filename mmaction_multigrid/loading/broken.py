@@ -87,7 +87,7 @@ class ReplaceBrokenClips(DatasetWrapper):
         """tuple[int, int]: Clips that were tried, and that failed."""
         return self._state.totals()
 
-    def check_classes(self, num_classes: Optional[int]) -> None:
+    def check_classes(self, num_classes: int) -> None:
         """Check the classes, see :func:`.train_data.check_classes`."""
         check_classes(self.dataset, num_classes)
 

@@ -39,13 +39,18 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
+def input_channels(model: nn.Module) -> int:
+    """Return the channels of the first convolution; 3 without any."""
+    return next((layer.in_channels for layer in model.modules()
+                 if isinstance(layer, (nn.Conv2d, nn.Conv3d))), 3)
+
+
 def _make_clip(backbone: nn.Module, size: Size) -> Tensor:
-    """Return a black clip with the channels of the first convolution."""
-    channels = next((layer.in_channels for layer in backbone.modules()
-                     if isinstance(layer, (nn.Conv2d, nn.Conv3d))), 3)
+    """Return a black clip that fits the first convolution."""
     device = next((parameter.device for parameter in backbone.parameters()),
                   None)
-    return torch.zeros(1, channels, *size, size[1], device=device)
+    return torch.zeros(
+        1, input_channels(backbone), *size, size[1], device=device)
 
 
 def min_feature_size(backbone: nn.Module, num_frames: int,

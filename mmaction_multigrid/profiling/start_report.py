@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from torch import nn
 
 from mmaction.registry import HOOKS
-from ..core.batch_norm import SubBatchNorm, named_batch_norms, unwrap_model
+from ..core.batch_norm import SubBatchNorm, find_batch_norms, unwrap_model
 from ..models.input_sizes import min_feature_size, temporal_kernel
 from ..patches import change_lines
 from .warnings import clip_warnings, data_warnings
@@ -50,7 +50,7 @@ class StartReportHook(Hook):
 
 
 def report_lines(runner, base: Mapping) -> List[str]:
-    """Describe epochs, iterations and batches.
+    """Describe epochs, iterations and evaluations.
 
     Args:
         runner (Runner): A runner whose train loop is built.
@@ -64,15 +64,12 @@ def report_lines(runner, base: Mapping) -> List[str]:
     ]
     if base:
         total = _base_iterations(runner, base)
-        largest = max(shape.batch_factor for stage in stages
-                      for shape in stage.shapes)
         lines[0] += (f'; base training: {base["max_epochs"]} epochs, '
                      f'{total} iterations. {100 * iterations / total:.0f} '
                      '% of the iterations are left, at '
                      f'{100 * base["relative_cost"]:.0f} % of the computing')
-        lines.append(f'batches of up to {largest} times the base batch '
-                     f'(max_batch_factor = {base["max_batch_factor"]!r}, '
-                     f'lr_scaling = {base["lr_scaling"]!r})')
+        lines.append(f'max_batch_factor = {base["max_batch_factor"]!r}, '
+                     f'lr_scaling = {base["lr_scaling"]!r}')
     return [*lines, f'{len(loop.eval_epochs)} evaluations']
 
 
@@ -111,6 +108,6 @@ def unknown_norms(model: nn.Module) -> Set[str]:
     """
     return {
         type(module).__name__
-        for _, module in named_batch_norms(model)
+        for module in find_batch_norms(model)
         if module.training and not isinstance(module, SubBatchNorm)
     }

@@ -100,7 +100,7 @@ def test_a_config_of_a_scope(call):
 @pytest.mark.parametrize(('seconds', 'text'), [
     (0.5, '0.5 s'),
     (120, '2.0 min'),
-    (3.6e6, '1000 h'),
+    (3.6e6, '1000.0 h'),
 ])
 def test_units_of_durations(seconds, text):
     assert format_time(seconds) == text
