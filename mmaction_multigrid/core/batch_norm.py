@@ -225,7 +225,7 @@ def convert_sub_batch_norm(model: nn.Module) -> List[SubBatchNorm]:
         list[SubBatchNorm]: The converted layers.
     """
     layers = []
-    for module in find_batch_norms(model):
+    for module in dict.fromkeys(find_batch_norms(model)):  # some are shared
         sub_class = _sub_class(module)
         # The class changes in place: parameters, buffers and hooks stay.
         if sub_class is not None:

