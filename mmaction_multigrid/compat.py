@@ -6,8 +6,9 @@ these lines to stderr. ``MMACTION_MULTIGRID_LEAVE_STACK=1`` turns patches off.
 """
 
 import importlib.util
+import os
 
-from .patches import LEAVE_STACK, PATCHES, is_set, release
+from .patches import LEAVE_STACK, PATCHES, release
 
 # (module, lowest version, command to run). The package cannot require mmcv or
 # mmcv-lite: both install the same module, and one would overwrite the other.
@@ -39,6 +40,6 @@ def check_requirements() -> None:
 def prepare() -> None:
     """Check the stack, and patch it unless the environment forbids it."""
     check_requirements()
-    if not is_set(LEAVE_STACK):
+    if os.environ.get(LEAVE_STACK) != '1':
         for patch in PATCHES:
             patch()

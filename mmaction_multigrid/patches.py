@@ -6,7 +6,6 @@ changes something adds a sentence to :func:`change_lines`.
 
 import importlib.util
 import io
-import os
 import re
 import sys
 from functools import lru_cache
@@ -16,11 +15,6 @@ from typing import Callable, List, Optional, Tuple
 
 LEAVE_STACK = 'MMACTION_MULTIGRID_LEAVE_STACK'
 _changes: List[str] = []
-
-
-def is_set(variable: str) -> bool:
-    """Check whether an environment variable is on, as torch does."""
-    return os.environ.get(variable, '0').lower() in ('1', 'y', 'yes', 'true')
 
 
 def release(version: str) -> Tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from pathlib import Path
+from os import path as osp
 from typing import Any, List, Tuple
 
 import torch
@@ -30,7 +30,7 @@ class CharadesDataset(BaseActionDataset):
         pipeline (list): The transforms.
         data_prefix (dict): ``dict(video=FOLDER)`` of ``ID.mp4`` files.
         num_classes (int): Number of classes. Defaults to 157.
-        **kwargs: As for ``BaseActionDataset``.
+        *args, **kwargs: As for ``BaseActionDataset``.
 
     Raises:
         ValueError: A row is broken; the message names the file, the line and
@@ -38,18 +38,11 @@ class CharadesDataset(BaseActionDataset):
     """
 
     def __init__(self,
-                 ann_file: str,
-                 pipeline: list,
-                 data_prefix: dict,
+                 *args: Any,
                  num_classes: int = 157,
                  **kwargs: Any) -> None:
         super().__init__(
-            ann_file,
-            pipeline,
-            data_prefix,
-            multi_class=True,
-            num_classes=num_classes,
-            **kwargs)
+            *args, multi_class=True, num_classes=num_classes, **kwargs)
 
     def load_data_list(self) -> List[dict]:
         """Read the annotation file."""
@@ -57,37 +50,30 @@ class CharadesDataset(BaseActionDataset):
         # part of the first column's name.
         with open(self.ann_file, newline='', encoding='utf-8-sig') as file:
             rows = csv.DictReader(file)
-            missing = sorted(set(COLUMNS) - set(rows.fieldnames or ()))
-            if missing:
-                raise ValueError(f'{self.ann_file}, line 1: the columns '
-                                 f'{", ".join(missing)} are missing')
             return [
                 self._read(row, f'{self.ann_file}, line {rows.line_num}')
                 for row in rows
             ]
 
     def _read(self, row: dict, where: str) -> dict:
-        # csv fills missing columns with None.
-        if None in row.values():
-            raise ValueError(f'{where}: has fewer columns than line 1')
-        name, length = row['id'], row['length']
-        # A path could name files outside of the folder of the videos.
-        if not name or name != Path(name).name:
+        # csv fills the missing columns of a short row with None.
+        name, actions, length = map(row.get, COLUMNS)
+        if None in (name, actions, length):
             raise ValueError(
-                f'{where}: id = {name!r} must be the name of a video')
+                f'{where}: must have the columns {", ".join(COLUMNS)}')
         if not re.fullmatch(NUMBER, length) or not float(length):
             raise ValueError(f'{where}: length = {length!r} must '
                              'be a number of seconds above 0')
-        actions = [
-            self._read_action(entry, where)
-            for entry in row['actions'].split(';') if entry.strip()
+        timed = [
+            self._read_action(entry, where) for entry in actions.split(';')
+            if entry.strip()
         ]
         return dict(
-            filename=str(Path(self.data_prefix['video']) / f'{name}.mp4'),
-            actions=actions,
+            filename=osp.join(self.data_prefix['video'], f'{name}.mp4'),
+            actions=timed,
             length=float(length),
             label=sorted({action
-                          for action, _, _ in actions}))
+                          for action, _, _ in timed}))
 
     def _read_action(self, text: str, where: str) -> Tuple[int, float, float]:
         found = re.fullmatch(ACTION, text)

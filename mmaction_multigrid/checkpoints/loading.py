@@ -1,6 +1,5 @@
 """Load checkpoint files without running code that they name."""
 
-import logging
 import os.path as osp
 import pickle
 from functools import partial
@@ -9,10 +8,8 @@ from typing import Any, Callable
 import numpy as np
 import torch
 from mmengine.config import ConfigDict
-from mmengine.logging import HistoryBuffer, print_log
+from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
-
-from ..patches import is_set
 
 # Errors of torch.load at a file that is refused or damaged.
 REASONS = (pickle.UnpicklingError, AttributeError, LookupError, TypeError,
@@ -39,9 +36,10 @@ class _DType:
 class _Array:
     """Replacement of a numpy array whose dtype is a :class:`_DType`."""
 
-    def __init__(self, kind: type, *memory: Any) -> None:
-        if kind is not _Array:
-            raise pickle.UnpicklingError(f'numpy.ndarray({kind!r:.80}, ...)')
+    value: np.ndarray
+
+    def __init__(self, *_: Any) -> None:
+        """Ignore the arguments, because pickle sets a state afterwards."""
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, fortran, memory = state
@@ -69,20 +67,18 @@ def _plain(value: Any) -> Any:
     return tuple(map(_plain, value)) if type(value) is tuple else value
 
 
-# Bound methods are pickled as getattr(owner, name).
-_METHODS = {(owner, name): getattr(owner, name)
-            for owner, names in ((HistoryBuffer, ('min', 'max', 'current',
-                                                  'mean')),
-                                 (OneCycleParamScheduler,
-                                  ('_annealing_cos', '_annealing_linear')))
-            for name in names}
+# Functions of a class are pickled as getattr(owner, name).
+_METHODS = {
+    HistoryBuffer: ('min', 'max', 'current', 'mean'),
+    OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear')
+}
 
 
 def _getattr(owner: Any, name: str) -> Any:
     """Replace ``getattr``, for the methods that mmengine pickles only."""
-    if (owner, name) not in _METHODS:
+    if name not in _METHODS.get(owner, ()):
         raise pickle.UnpicklingError(f'getattr({owner!r:.80}, {name!r:.80})')
-    return _METHODS[owner, name]
+    return getattr(owner, name)
 
 
 # Names in mmengine's checkpoints beside those that torch allows. torch calls
@@ -106,22 +102,16 @@ def _load(read: Callable[..., dict], source: str) -> dict:
     """Call a function like ``torch.load``, and explain a refusal."""
     try:
         with torch.serialization.safe_globals(_ALLOWED):
-            return _plain(read(weights_only=True))
+            # None means True, unless TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set.
+            return _plain(read(weights_only=None))
     except REASONS as error:
         # torch's message goes on with advice to load the file unsafely.
         reason = str(error.__context__ or error).split('. ')[0].rstrip('.')
-        if not is_set('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
-            raise pickle.UnpicklingError(
-                f'{source} is refused: {reason}. It is damaged, or names what '
-                'no checkpoint needs and what may run anything; if you trust '
-                'its author as you trust a program, set '
-                'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1') from None
-    print_log(
-        f'{source} is read in full, with all code that it names, since '
-        f'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: {reason}',
-        logger='current',
-        level=logging.WARNING)
-    return read(weights_only=False)
+        raise pickle.UnpicklingError(
+            f'{source} is refused: {reason}. It is damaged, or names what '
+            'no checkpoint needs and what may run anything; if you trust '
+            'its author as you trust a program, set '
+            'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1') from None
 
 
 def load_local_checkpoint(filename: str, map_location: Any = None) -> dict:
@@ -129,8 +119,8 @@ def load_local_checkpoint(filename: str, map_location: Any = None) -> dict:
 
     Beside what torch allows, the file may name what mmengine writes: arrays,
     the log history and ``ConfigDict``. With
-    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1`` a refused file is loaded in full,
-    which runs any code that it names.
+    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1`` torch loads files in full, which
+    runs any code that they name.
 
     Args:
         filename (str): Path of a local file; ``~`` is expanded.

@@ -6,6 +6,8 @@ from typing import List, Optional
 
 import torch
 from mmengine.config import Config
+from rich.console import Console
+from rich.progress import track
 
 from ..config.base import with_pipelines
 from ..config.describe import count_base_iterations, count_iterations
@@ -27,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument(
         '--batch-size',
-        type=above_zero(),
+        type=above_zero,
         metavar='N',
         help="base batch to measure; default: the config's, at most 2 on a CPU"
     )
@@ -92,45 +94,35 @@ def measure_loading(cfg: Config, shapes: List[Shape]) -> dict:
 
 def measure_steps(cfg: Config, shapes: List[Shape], batch_size: int,
                   device: str) -> List[StepProfile]:
-    """Measure training steps; progress goes to stderr."""
+    """Measure training steps, with a progress bar on stderr."""
     dataset = next(with_pipelines(cfg.train_dataloader.dataset))
     # RepeatAugDataset yields several clips of a video at once.
     repeats = type_name(dataset.get('type', '')) == 'RepeatAugDataset'
     views = dataset.get('num_repeats', 4) if repeats else 1
-    profiles = []
-    for profile in profile_steps(
-            cfg.model,
-            shapes,
-            batch_size * views,
-            bn_group_size(
-                cfg.multigrid.get('bn_base_size'),
-                cfg.train_dataloader.batch_size),
-            device,
-            optim_wrapper=cfg.optim_wrapper,
-            pipeline=dataset['pipeline']):
-        profiles.append(profile)
-        print(
-            f'step {len(profiles)} of {len(shapes)}: '
-            f'{name_of(profile)}: {profile.seconds:.3f} s',
-            file=sys.stderr,
-            flush=True)
-    return profiles
-
-
-def name_of(profile: StepProfile) -> str:
-    """Return the batch of a step as clips x frames x crop."""
-    return ' x '.join(map(str, (profile.clips, *profile.shape[1:])))
+    profiles = profile_steps(
+        cfg.model,
+        shapes,
+        batch_size * views,
+        bn_group_size(
+            cfg.multigrid.get('bn_base_size'),
+            cfg.train_dataloader.batch_size),
+        device,
+        optim_wrapper=cfg.optim_wrapper,
+        pipeline=dataset['pipeline'])
+    return list(
+        track(profiles, 'steps', len(shapes), console=Console(stderr=True)))
 
 
 def print_steps(profiles: List[StepProfile], base_shape: Shape) -> None:
     """Print one row per shape."""
     base = next(profile for profile in profiles if profile.shape == base_shape)
     print('one training step at every shape')
-    print_table(('clips x frames x crop', 'time', 'relative', 'peak memory'),
-                [(name_of(profile), f'{profile.seconds:.3f} s',
-                  f'{profile.seconds / base.seconds:.2f}' if profile.works else
-                  'failed', f'{profile.peak_memory / 2**20:.0f} MiB'
-                  if profile.peak_memory else '-') for profile in profiles])
+    print_table(('clips x frames x crop', 'time', 'relative', 'peak memory'), [
+        (' x '.join(map(str, (profile.clips, *profile.shape[1:]))),
+         f'{profile.seconds:.3f} s', f'{profile.seconds / base.seconds:.2f}' if
+         profile.works else 'failed', f'{profile.peak_memory / 2**20:.0f} MiB'
+         if profile.peak_memory else '-') for profile in profiles
+    ])
 
 
 def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,
@@ -143,10 +135,7 @@ def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,
           'same time; validation is left out' +
           ', and loading, since the data are not here' * (not times.loads))
     if clips:
-        settings = schedule.settings
-        print(f'forecast for {clips} clips on this device, with '
-              f'max_batch_factor = {settings.max_batch_factor}, '
-              f'short_cycle = {settings.short_cycle}')
+        print(f'forecast for {clips} clips on this device')
         print_table(('', 'multigrid', 'base training'),
                     [('iterations', *map(str, counts)),
                      *((name, *map(format_time, seconds))

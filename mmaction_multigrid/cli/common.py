@@ -3,7 +3,7 @@
 import argparse
 import sys
 from contextlib import redirect_stdout
-from typing import Any, Callable, Iterable, NoReturn, Optional, Sequence, Tuple
+from typing import Iterable, NoReturn, Optional, Sequence, Tuple
 
 from mmengine.config import Config, DictAction
 from mmengine.logging import MMLogger
@@ -27,16 +27,12 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f'{self.prog}: {message}\n')
 
 
-def above_zero(kind: Callable = int) -> Callable[[str], Any]:
-    """Return an argument type for numbers above 0."""
-
-    def number(text: str) -> Any:
-        value = kind(text)
-        if value <= 0:
-            raise argparse.ArgumentTypeError(f'{text}: must be above 0')
-        return value
-
-    return number
+def above_zero(text: str) -> int:
+    """Parse an integer above 0."""
+    value = int(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f'{text}: must be above 0')
+    return value
 
 
 def add_config(parser: argparse.ArgumentParser, clips: bool = True) -> None:
@@ -61,12 +57,12 @@ def add_config(parser: argparse.ArgumentParser, clips: bool = True) -> None:
     if clips:
         parser.add_argument(
             '--clips',
-            type=above_zero(),
+            type=above_zero,
             metavar='N',
             help='clips in the dataset; default: counted, if it is here')
         parser.add_argument(
             '--processes',
-            type=above_zero(),
+            type=above_zero,
             default=1,
             metavar='N',
             help='processes that will train; default: 1')
@@ -140,9 +136,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def format_time(seconds: float) -> str:
     """Format a duration in seconds, minutes or hours."""
-    # Below two units the next smaller one says more.
-    unit, size = next(
-        (unit
-         for unit in (('h', 3600), ('min', 60)) if seconds >= 2 * unit[1]),
-        ('s', 1))
-    return f'{seconds / size:.{1 if seconds < 100 * size else 0}f} {unit}'
+    for unit, size in (('h', 3600), ('min', 60)):
+        # Below two units the next smaller one says more.
+        if seconds >= 2 * size:
+            return f'{seconds / size:.1f} {unit}'
+    return f'{seconds:.1f} s'

@@ -12,7 +12,7 @@ from rich.progress import track
 
 from ..frame_store.build import build
 from ..frame_store.index import Index
-from ..frame_store.logs import FAILED, store_settings
+from ..frame_store.logs import FAILED, check_short_edges
 from ..frame_store.sources import short_edges_of, sources_of
 from .common import above_zero
 
@@ -74,16 +74,8 @@ def add_build(builder: argparse.ArgumentParser) -> None:
         help="short edges in pixels; default: the config's")
     sizes.add_argument(
         '--full', action='store_true', help='add the size of full clips')
-    add('--quality',
-        type=int,
-        default=90,
-        help='JPEG quality; default: %(default)s')
-    add('--frame-stride',
-        type=int,
-        default=1,
-        help='distance of the frames to keep; default: 1')
     add('--processes',
-        type=above_zero(),
+        type=above_zero,
         help='number of processes; default: one for each CPU')
     add('--part',
         default=(1, 1),
@@ -106,12 +98,11 @@ def _build(args: argparse.Namespace) -> int:
         raise ValueError('--config is missing, which sets videos and sizes; '
                          'give it, or LIST and --sides')
     init_default_scope(cfg.get('default_scope') or 'mmaction')
-    # Before the list is read: a wrong setting is found at once.
-    settings = store_settings(
-        args.sides or short_edges_of(cfg, args.full), args.quality,
-        args.frame_stride)
+    # Before the list is read: a wrong size is found at once.
+    short_edges = check_short_edges(
+        args.sides or short_edges_of(cfg, args.full))
     sources = sources_of(cfg, args.list, args.root)
-    result = build(sources, args.store, settings, args.processes
+    result = build(sources, args.store, short_edges, args.processes
                    or os.cpu_count() or 1, args.part)
     failed = result['failed']
     if failed and not result['videos']:
@@ -120,12 +111,11 @@ def _build(args: argparse.Namespace) -> int:
                          f'{min(failed.values())}')
     print(f'{args.store}: {result["videos"]} of these '
           f'{len(sources)} videos with short sides of '
-          f'{", ".join(map(str, settings["short_edges"]))} pixels')
+          f'{", ".join(map(str, short_edges))} pixels')
     if failed:
         print(f'{len(failed)} videos could not be copied, and are read from '
-              f'their originals; the first: {min(failed.values())}' +
-              (f'. All are in {args.store / FAILED}' *
-               bool(result['finished'])))
+              f'their originals; {args.store / FAILED} lists them after the '
+              f'last part. The first: {min(failed.values())}')
     if not result['finished']:
         print('part {}/{} is done; the store '
               'can be used when all parts are'.format(*args.part))
@@ -154,6 +144,5 @@ def _info(args: argparse.Namespace) -> int:
                       for short_edge, size in zip(index.short_edges, gib))
     print(f'{args.store}: {len(index.videos)} videos of '
           f'{index.videos["frames"].sum()} frames with short sides of {sizes} '
-          f'pixels, {gib.sum():.3g} GiB; quality {index.manifest["quality"]}, '
-          f'every {index.manifest["frame_stride"]}. frame')
+          f'pixels, {gib.sum():.3g} GiB')
     return 0

@@ -30,14 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='file to write the lines of readable videos to')
     parser.add_argument(
         '--processes',
-        type=above_zero(),
+        type=above_zero,
         default=1,
         help='number of processes; default: 1')
-    parser.add_argument(
-        '--timeout',
-        type=above_zero(float),
-        default=60.,
-        help='seconds allowed per video; default: 60')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     fine = []
     found = track(
-        check_videos(paths, args.timeout, args.processes),
+        check_videos(paths, processes=args.processes),
         'opening',
         len(paths),
         disable=not sys.stdout.isatty())

@@ -11,9 +11,10 @@ from mmengine.registry import DefaultScope
 from mmaction.registry import DATA_SAMPLERS, DATASETS
 from ..core.schedule import MultigridSchedule, make_grid
 from ..core.settings import BaseTraining
+from ..core.transform_rules import type_name
 from ..loading.train_data import build_dataset
 from .base import with_pipelines
-from .base_lr import BaseLR, curve_lr, lr_rule
+from .base_lr import BaseLR, curve_lr
 from .describe import count_base_iterations, count_iterations
 from .finish import finish_on_full_clips
 from .settings import AUTO, Settings, check_count, section
@@ -26,6 +27,10 @@ PROCESSES = dict(
 ENOUGH_ITERATIONS = 2000
 # Values of max_batch_factor that 'auto' tries in turn.
 CAPS = (None, 8, 4, 2, 1)
+# Optimizers that divide the gradient by its running size. For these the lr
+# follows the square root of the batch (Malladi et al., arXiv 2205.10287).
+ADAPTIVE = ('adam', 'lamb', 'adafactor', 'rmsprop', 'lion', 'adagrad',
+            'adadelta')
 
 
 def count_processes(cfg: Mapping) -> int:
@@ -161,6 +166,13 @@ def auto_settings(base: BaseTraining, settings: Settings, batch_size: int,
         if count_iterations(schedule, batch_size, clips) >= enough:
             break
     return found
+
+
+def lr_rule(optim_wrapper: Mapping) -> str:
+    """Choose ``'sqrt'`` for Adam and similar optimizers, else ``'linear'``."""
+    optimizer = section(optim_wrapper, 'optimizer', 'optim_wrapper.')
+    name = type_name(optimizer.get('type', '')).lower()
+    return 'sqrt' if any(kind in name for kind in ADAPTIVE) else 'linear'
 
 
 def complete(settings: Settings,

@@ -15,26 +15,13 @@ from mmaction.registry import PARAM_SCHEDULERS
 from ..core.lr import EpochSpan, MultigridLR, PiecewiseLR, last_points
 from ..core.schedule import MultigridSchedule
 from ..core.transform_rules import type_name
-from .settings import is_number, section
+from .settings import is_number
 
 STEPS = ('MultiStepLR', 'StepLR')
-# Schedulers are evaluated epoch by epoch: more would take minutes.
-MAX_EPOCHS = 10**6
 # Iterations per epoch before a data loader gives the actual number.
 EPOCH_LENGTH = 50
 # Tolerance in iterations, because epochs are sums of fractions.
 EPS = 1e-6
-# Optimizers that divide the gradient by its running size. For these the lr
-# follows the square root of the batch (Malladi et al., arXiv 2205.10287).
-ADAPTIVE = ('adam', 'lamb', 'adafactor', 'rmsprop', 'lion', 'adagrad',
-            'adadelta')
-
-
-def lr_rule(optim_wrapper: Mapping) -> str:
-    """Choose ``'sqrt'`` for Adam and similar optimizers, else ``'linear'``."""
-    optimizer = section(optim_wrapper, 'optimizer', 'optim_wrapper.')
-    name = type_name(optimizer.get('type', '')).lower()
-    return 'sqrt' if any(kind in name for kind in ADAPTIVE) else 'linear'
 
 
 def _step_through(schedulers: Sequence[dict], lrs: Sequence[float],
@@ -263,9 +250,6 @@ def read_lr(schedulers: Any, max_epochs: int,
     schedulers = [_check_scheduler(config) for config in schedulers or []]
     if not schedulers:
         return {}, None
-    if max_epochs > MAX_EPOCHS:
-        raise ValueError(f'train_cfg.max_epochs = {max_epochs}: '
-                         f'must be at most {MAX_EPOCHS}')
     if not is_number(base_lr) or base_lr <= 0:
         raise ValueError('optim_wrapper.optimizer.lr = '
                          f'{base_lr!r}: must be a number above 0')

@@ -1,6 +1,6 @@
 """Batch norm over groups of a fixed number of clips (paper, section 3.4)."""
 
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional
 
 import torch
 import torch.distributed as dist
@@ -193,21 +193,18 @@ def _sub_class(module: nn.Module) -> Optional[type]:
     return SUB_CLASSES.get(kind)
 
 
-def named_batch_norms(model: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
-    """Yield the names and modules of all batch norms of a model.
+def find_batch_norms(model: nn.Module) -> Iterator[nn.Module]:
+    """Yield all batch norms of a model.
 
     MMAction2's ``SubBatchNorm3D`` counts as one layer. The two batch norms
     inside of it, which have different widths, are left out.
     """
-    inside: Tuple[str, ...] = ()
-    for name, module in model.named_modules():
-        if name.startswith(inside):
-            continue
-        if type(module).__name__ == 'SubBatchNorm3D':
-            inside += (f'{name}.' if name else '', )
-            yield name, module
-        elif isinstance(module, _BatchNorm) or _sub_class(module):
-            yield name, module
+    if (isinstance(model, _BatchNorm) or _sub_class(model)
+            or type(model).__name__ == 'SubBatchNorm3D'):
+        yield model
+    else:
+        for child in model.children():
+            yield from find_batch_norms(child)
 
 
 def unwrap_model(model: nn.Module) -> nn.Module:
@@ -228,7 +225,7 @@ def convert_sub_batch_norm(model: nn.Module) -> List[SubBatchNorm]:
         list[SubBatchNorm]: The converted layers.
     """
     layers = []
-    for _, module in named_batch_norms(model):
+    for module in dict.fromkeys(find_batch_norms(model)):  # some are shared
         sub_class = _sub_class(module)
         # The class changes in place: parameters, buffers and hooks stay.
         if sub_class is not None:

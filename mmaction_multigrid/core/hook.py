@@ -116,15 +116,9 @@ class MultigridHook(Hook):
             splits, processes = bn_groups(batch_size, clips, world_size)
             group = _process_group(processes) if processes > 1 else None
             set_bn_splits(layers, splits, group)
-            text = (f'{splits} BN split{"s" if splits > 1 else ""} of '
-                    f'{batch_size // splits} clips')
-            if group is not None:
-                text += (', synchronized across '
-                         f'{dist.get_world_size(group)} processes')
-            elif batch_size < clips:
-                text += (f' (fewer than bn_base_size = {clips}, and no other '
-                         'process to share with: plain BN)')
-            done.append(text + (', of synchronized layers' if synced else ''))
+            done.append(
+                f'BN splits: {splits} of {batch_size // splits} clips' +
+                (f' on {get_world_size(group)} processes' if group else ''))
         return '; '.join(done) or 'no BN'
 
 

@@ -7,7 +7,6 @@ continues from its logs and ends with the same store.
 import errno
 import multiprocessing.pool
 import shutil
-import sys
 import threading
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import ExitStack
@@ -44,13 +43,13 @@ class Result(NamedTuple):
     error: str = ''
 
 
-def copy_video(source: Source, store: Path, settings: dict) -> Result:
+def copy_video(source: Source, store: Path, short_edges: List[int]) -> Result:
     """Write the copies of one video.
 
     Args:
         source (Source): The original.
         store (Path): Folder of the store.
-        settings (dict): See :func:`.logs.store_settings`.
+        short_edges (list[int]): See :func:`.logs.check_short_edges`.
 
     Raises:
         ImportError: The reader of the original is not installed.
@@ -65,22 +64,18 @@ def copy_video(source: Source, store: Path, settings: dict) -> Result:
                 stack.enter_context(
                     Writer(
                         Path(copy_path(store, short_edge, source.digest)),
-                        short_edge, settings['quality']))
-                for short_edge in settings['short_edges']
+                        short_edge)) for short_edge in short_edges
             ]
-            for frame in frames:
-                if count % settings['frame_stride'] == 0:
-                    for writer in writers:
-                        writer.write(frame)
-                count += 1
+            for count, frame in enumerate(frames, 1):
+                for writer in writers:
+                    writer.write(frame)
             if count == 0:
                 raise ValueError('has no frames')
             copies = [writer.close() for writer in writers]
         # The number that the reader reports, which can differ from the number
         # of decoded frames: a pipeline samples from it.
         video = source.digest, fps, reported or count, copies
-        return Result(source,
-                      np.array([video], video_dtype(settings['short_edges'])))
+        return Result(source, np.array([video], video_dtype(short_edges)))
     except Exception as error:  # decoders raise errors of any type
         if (isinstance(error, ImportError)
                 or getattr(error, 'errno', None) in DISK_FULL):
@@ -129,25 +124,20 @@ def hash_sources(sources: Sequence[Source]) -> List[Source]:
     """Return the same originals with their digests."""
     # Threads, because reading a few blocks waits for the disk only.
     with multiprocessing.pool.ThreadPool(THREADS) as pool:
-        digests = track(
-            pool.imap(digest_of, sources),
-            'originals',
-            len(sources),
-            disable=not sys.stdout.isatty())
         return [
             source._replace(digest=digest)
-            for source, digest in zip(sources, digests)
+            for source, digest in zip(sources, pool.map(digest_of, sources))
         ]
 
 
-def copy_all(todo: Sequence[Source], store: Path, settings: dict,
+def copy_all(todo: Sequence[Source], store: Path, short_edges: List[int],
              processes: int, log: IO) -> Dict[int, str]:
     """Copy and log videos, and print the expected size of the store.
 
     Args:
         todo (Sequence[Source]): Originals to copy, in random order.
         store (Path): Folder of the store.
-        settings (dict): See :func:`.logs.store_settings`.
+        short_edges (list[int]): See :func:`.logs.check_short_edges`.
         processes (int): Number of processes.
         log (IO): Log of the part.
 
@@ -158,7 +148,7 @@ def copy_all(todo: Sequence[Source], store: Path, settings: dict,
         OSError: The store does not fit on the disk.
     """
     failed, size = {}, 0
-    work = partial(copy_video, store=store, settings=settings)
+    work = partial(copy_video, store=store, short_edges=short_edges)
     results = track(
         run(work, todo, processes), 'videos', len(todo), disable=not todo)
     for number, (source, video, error) in enumerate(results, 1):
@@ -178,14 +168,14 @@ def copy_all(todo: Sequence[Source], store: Path, settings: dict,
             if needed > free:
                 raise OSError(
                     errno.ENOSPC,
-                    'the store does not fit; give fewer --sides, a lower '
-                    '--quality, a --frame-stride or another disk', str(store))
+                    'the store does not fit; give fewer --sides or another '
+                    'disk', str(store))
     return failed
 
 
 def build(sources: Sequence[Source],
           store: Path,
-          settings: dict,
+          short_edges: List[int],
           processes: int = 1,
           part: Tuple[int, int] = (1, 1)) -> dict:
     """Write a store, or the copies of these videos that a store lacks.
@@ -193,7 +183,7 @@ def build(sources: Sequence[Source],
     Args:
         sources (Sequence[Source]): The originals.
         store (Path): Folder of the store.
-        settings (dict): See :func:`.logs.store_settings`.
+        short_edges (list[int]): See :func:`.logs.check_short_edges`.
         processes (int): Number of processes. Defaults to 1.
         part (tuple[int, int]): Number of the part to copy, from 1, and the
             number of all parts. Defaults to (1, 1).
@@ -209,12 +199,12 @@ def build(sources: Sequence[Source],
             is building the same part.
         OSError: The store does not fit on the disk.
     """
-    prepare(store, settings)
+    prepare(store, short_edges)
     log = store / LOGS / '{}-of-{}.log'.format(*part)
     errors = log.with_suffix('.txt')  # exists once the part has ended
-    with open_log(log, video_dtype(settings['short_edges']).itemsize) as file:
+    with open_log(log, video_dtype(short_edges).itemsize) as file:
         errors.unlink(missing_ok=True)
-        done, hashed = read_done(store, settings), hash_sources(sources)
+        done, hashed = read_done(store, short_edges), hash_sources(sources)
         unique = {source.digest: source for source in hashed}
         # Digests are hashes: in their order the first videos are a random
         # sample, and parts are of about equal size.
@@ -222,7 +212,7 @@ def build(sources: Sequence[Source],
             unique[digest] for digest in sorted(unique)[part[0] - 1::part[1]]
             if digest not in done
         ]
-        failed = copy_all(todo, store, settings, processes, file)
+        failed = copy_all(todo, store, short_edges, processes, file)
         # File names need not be UTF-8.
         atomic_write(
             errors, ''.join(f'{digest:016x}\t{error}\n'
@@ -232,4 +222,4 @@ def build(sources: Sequence[Source],
     return dict(
         videos=sum(source.digest in done for source in hashed),
         failed=failed,
-        finished=merge(store, settings, part[1]))
+        finished=merge(store, short_edges, part[1]))

@@ -1,14 +1,15 @@
 """Read the manifest and the index of a frame store.
 
-``STORE/grid_store.json`` holds the settings. ``STORE/index.npy`` is an array
-with one record for each video, sorted by the digests of the originals. It is
-written when the build ends, and data workers map it into memory.
+``STORE/grid_store.json`` holds the sizes of the copies. ``STORE/index.npy`` is
+an array with one record for each video, sorted by the digests of the
+originals. It is written when the build ends, and data workers map it into
+memory.
 """
 
 import json
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -17,8 +18,8 @@ from .mjpeg import COPY, read_jpegs
 
 MANIFEST = 'grid_store.json'
 INDEX = 'index.npy'
-# To be raised when the same settings give other copies or another index.
-VERSION = 4
+# To be raised when the same sizes give other copies or another index.
+VERSION = 5
 THREADS = 16  # more than cores, because files may be on a network
 
 
@@ -40,22 +41,23 @@ def copy_path(store: str, short_edge: int, digest: int) -> str:
     return f'{store}/{short_edge}/{name[:2]}/{name}.mjpeg'
 
 
-def read_manifest(store: str, where: str = 'frame store') -> Dict[str, Any]:
+def read_manifest(store: str) -> List[int]:
     """Read the manifest of a store.
 
     Args:
         store (str or Path): Folder of the store.
-        where (str): What names the folder, such as a config key, for the
-            message. Defaults to ``'frame store'``.
+
+    Returns:
+        list[int]: Short edges of its copies in pixels, rising.
 
     Raises:
         FileNotFoundError: There is no manifest.
         ValueError: It is broken or of another version.
     """
-    where = f'{where} = {str(store)!r}'
+    where = f'grid_store = {str(store)!r}'
     try:
         manifest = json.loads(Path(store, MANIFEST).read_bytes())
-        version = manifest['version']
+        version, short_edges = manifest['version'], manifest['short_edges']
     except FileNotFoundError:
         raise FileNotFoundError(
             f'{where}: has no {MANIFEST}; `mmaction-multigrid '
@@ -67,7 +69,7 @@ def read_manifest(store: str, where: str = 'frame store') -> Dict[str, Any]:
         raise ValueError(f'{where}: is of version {version!r}, and '
                          'this package reads and writes version '
                          f'{VERSION}; build another store')
-    return manifest
+    return short_edges
 
 
 class Index:
@@ -75,18 +77,15 @@ class Index:
 
     Args:
         store (str or Path): Folder of the store.
-        where (str): What names the folder, such as a config key, for
-            messages. Defaults to ``'frame store'``.
 
     Raises:
         FileNotFoundError: There is no store.
         ValueError: The store is unfinished, broken or of another version.
     """
 
-    def __init__(self, store: str, where: str = 'frame store') -> None:
-        self.store, self.manifest = str(store), read_manifest(store, where)
-        self.short_edges = self.manifest['short_edges']
-        where = f'{where} = {self.store!r}'
+    def __init__(self, store: str) -> None:
+        self.store, self.short_edges = str(store), read_manifest(store)
+        where = f'grid_store = {self.store!r}'
         try:
             # A plain array, because a memmap is slow to index.
             self.videos = np.load(
@@ -119,12 +118,12 @@ class Index:
 
     def read(self, row: int, edge: int,
              wanted: np.ndarray) -> List[np.ndarray]:
-        """Read the frames of a copy that are nearest to those wanted.
+        """Read frames of a copy.
 
         Args:
             row (int): Row of the video.
             edge (int): Position of the copy's size.
-            wanted (np.ndarray): Numbers of the original's frames, from 0.
+            wanted (np.ndarray): Numbers of frames, from 0.
 
         Returns:
             list[np.ndarray]: Frames of shape (H, W, 3), RGB, uint8, each in
@@ -133,12 +132,10 @@ class Index:
         Raises:
             OSError, ValueError: See :func:`.mjpeg.read_jpegs`.
         """
-        stride = self.manifest['frame_stride']
         copy = self.videos['copies'][row, edge]
         # The reader may report more frames than were decoded. The table has
         # one row more than the copy has frames.
-        nearest = np.minimum((wanted + stride // 2) // stride,
-                             int(copy['rows']) - 2).tolist()
+        nearest = np.minimum(wanted, int(copy['rows']) - 2).tolist()
         bgr = (
             cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
             for jpeg in read_jpegs(self.path(row, edge), copy, nearest))

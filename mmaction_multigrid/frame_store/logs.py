@@ -11,7 +11,7 @@ import json
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Iterator, Sequence, Set
+from typing import IO, Collection, Iterator, List, Set
 
 import numpy as np
 
@@ -24,42 +24,28 @@ FAILED = 'failed.txt'  # one line for each video: its digest, path and error
 MIN_SHORT_EDGE = 16  # pixels
 
 
-def store_settings(short_edges: Sequence[int],
-                   quality: int = 90,
-                   frame_stride: int = 1) -> dict:
-    """Check the settings of a store.
+def check_short_edges(short_edges: Collection[int]) -> List[int]:
+    """Check and sort the sizes of a store's copies.
 
     Args:
-        short_edges (Sequence[int]): Short edges of the copies in pixels, at
+        short_edges (Collection[int]): Short edges of the copies in pixels, at
             least 16.
-        quality (int): JPEG quality from 1 to 100. Defaults to 90.
-        frame_stride (int): Distance of the frames that are kept. Defaults to
-            1, which means all frames.
 
     Returns:
-        dict: The manifest of a new store.
+        list[int]: The short edges, each once.
 
     Raises:
-        ValueError: A value is impossible.
+        ValueError: There is none, or one is too small.
     """
     if not short_edges or min(short_edges) < MIN_SHORT_EDGE:
         raise ValueError(f'sides = {list(short_edges)}: must be short edges '
-                         f'of at least {MIN_SHORT_EDGE} pixels')
-    if not 1 <= quality <= 100:
-        raise ValueError(
-            f'quality = {quality!r}: must be an integer from 1 to 100')
-    if frame_stride < 1:
-        raise ValueError(f'frame_stride = {frame_stride!r}: '
-                         'must be an integer of at least 1')
-    return dict(
-        version=VERSION,
-        short_edges=sorted(set(short_edges)),
-        quality=quality,
-        frame_stride=frame_stride)
+                         f'of at least {MIN_SHORT_EDGE} pixels; if no shape '
+                         'has a smaller crop than the base shape, give --full')
+    return sorted(set(short_edges))
 
 
-def prepare(store: Path, settings: dict) -> None:
-    """Begin a store, or continue one of the same settings.
+def prepare(store: Path, short_edges: List[int]) -> None:
+    """Begin a store, or continue one of the same sizes.
 
     Raises:
         ValueError: The folder holds something else.
@@ -70,10 +56,11 @@ def prepare(store: Path, settings: dict) -> None:
         if content - {f'.{MANIFEST}.part'}:
             raise ValueError(
                 f'{store}: must be new, an empty folder or a frame store')
-        atomic_write(store / MANIFEST, json.dumps(settings, indent=1).encode())
+        manifest = dict(version=VERSION, short_edges=short_edges)
+        atomic_write(store / MANIFEST, json.dumps(manifest).encode())
     found = read_manifest(store)
-    if found != settings:
-        raise ValueError(f'{store}: holds a store of other settings, '
+    if found != short_edges:
+        raise ValueError(f'{store}: holds a store of other short edges, '
                          f'{found}; give another folder')
 
 
@@ -126,9 +113,9 @@ def open_log(log: Path, size: int) -> Iterator[IO]:
                          f'{log.stem}') from None
 
 
-def read_videos(store: Path, settings: dict) -> np.ndarray:
+def read_videos(store: Path, short_edges: List[int]) -> np.ndarray:
     """Read the records of the index and of all logs, sorted by digest."""
-    dtype = video_dtype(settings['short_edges'])
+    dtype = video_dtype(short_edges)
     logs = sorted((store / LOGS).glob('*.log'))
     found = [np.fromfile(log, dtype) for log in logs]
     if (store / INDEX).exists():
@@ -141,7 +128,7 @@ def read_videos(store: Path, settings: dict) -> np.ndarray:
     return videos[np.unique(videos['digest'], return_index=True)[1]]
 
 
-def read_done(store: Path, settings: dict) -> Set[int]:
+def read_done(store: Path, short_edges: List[int]) -> Set[int]:
     """Return the digests of the videos whose copies are complete."""
     # One listing of folders is faster than a stat() of each copy, which may
     # be on a network.
@@ -149,22 +136,22 @@ def read_done(store: Path, settings: dict) -> Set[int]:
         str(path): path.stat().st_size
         for path in store.glob('*/*/*.mjpeg')
     }
-    videos = read_videos(store, settings)
+    videos = read_videos(store, short_edges)
     digests, sizes = videos['digest'].tolist(), videos['copies']['size']
     return {
         digest
         for digest, row in zip(digests, sizes.tolist()) if all(
             found.get(copy_path(store, short_edge, digest)) == size
-            for short_edge, size in zip(settings['short_edges'], row))
+            for short_edge, size in zip(short_edges, row))
     }
 
 
-def merge(store: Path, settings: dict, parts: int) -> bool:
+def merge(store: Path, short_edges: List[int], parts: int) -> bool:
     """Move what all logs hold into the index.
 
     Args:
         store (Path): Folder of the store.
-        settings (dict): Its settings.
+        short_edges (list[int]): Short edges of its copies in pixels.
         parts (int): Number of parts that must have ended before the first
             index is written.
 
@@ -177,7 +164,7 @@ def merge(store: Path, settings: dict, parts: int) -> bool:
         if (len([*logs.glob(f'*-of-{parts}.txt')]) < parts
                 and not (store / INDEX).exists()):
             return False
-        videos = read_videos(store, settings)
+        videos = read_videos(store, short_edges)
         if len(videos):
             np.save(content, videos)
             atomic_write(store / INDEX, content.getvalue())

@@ -13,6 +13,7 @@ from typing import Iterator, List, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
+JPEG_OPTIONS = (cv2.IMWRITE_JPEG_QUALITY, 90)
 # Row of the table: first byte of a JPEG, and its CRC-32. A last row holds the
 # end of the last JPEG.
 FRAME = np.dtype([('begin', '<u8'), ('crc', '<u4')])
@@ -45,14 +46,12 @@ class Writer:
     Args:
         path (Path): Path of the copy.
         short_edge (int): Short edge in pixels.
-        quality (int): JPEG quality, from 1 to 100.
     """
 
-    def __init__(self, path: Path, short_edge: int, quality: int) -> None:
+    def __init__(self, path: Path, short_edge: int) -> None:
         self.path, self.short_edge = path, short_edge
         self.size: Optional[Tuple[int, int]] = None
         self.part = path.with_name(f'{path.name}.part')
-        self.options = [cv2.IMWRITE_JPEG_QUALITY, quality]
         path.parent.mkdir(parents=True, exist_ok=True)
         self.file = open(self.part, 'wb')
         self.rows: List[Tuple[int, int]] = []
@@ -70,7 +69,7 @@ class Writer:
         if size != self.size:
             # INTER_AREA averages pixels. Bilinear interpolation would alias.
             frame = cv2.resize(frame, self.size, interpolation=cv2.INTER_AREA)
-        jpeg = cv2.imencode('.jpg', frame, self.options)[1].tobytes()
+        jpeg = cv2.imencode('.jpg', frame, JPEG_OPTIONS)[1].tobytes()
         self.rows.append((self.file.tell(), zlib.crc32(jpeg)))
         self.file.write(jpeg)
 

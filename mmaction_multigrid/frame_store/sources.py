@@ -5,7 +5,7 @@ import hashlib
 import os
 from pathlib import Path
 from typing import (Any, Iterable, List, Mapping, NamedTuple, Optional,
-                    Sequence, Tuple)
+                    Sequence, Set)
 
 import cv2
 import numpy as np
@@ -222,7 +222,7 @@ def read_short_edge(pipeline: Sequence[Any]) -> int:
                      "dict(type='Resize', scale=(-1, 256)) before the crop")
 
 
-def short_edges_of(cfg: Config, full: bool = False) -> Tuple[int, ...]:
+def short_edges_of(cfg: Config, full: bool = False) -> Set[int]:
     """Compute the short edges, in pixels, of the copies for a config.
 
     Args:
@@ -231,8 +231,7 @@ def short_edges_of(cfg: Config, full: bool = False) -> Tuple[int, ...]:
             to False.
 
     Raises:
-        ValueError: See :func:`read_short_edge`, or no crop is smaller than
-            the base crop.
+        ValueError: See :func:`read_short_edge`.
     """
     schedule, _ = multigrid_schedule(cfg)
     base = schedule.base.crop_size
@@ -240,12 +239,8 @@ def short_edges_of(cfg: Config, full: bool = False) -> Tuple[int, ...]:
         shape.crop_size
         for stage in schedule.stages for shape in stage.shapes
     }
-    short_edges = {
+    return {
         scale_short_edge(read_short_edge(dataset['pipeline']), crop, base)
         for dataset in with_pipelines(cfg.train_dataloader.dataset)
         for crop in crops | {base} if full or crop < base
     }
-    if not short_edges:
-        raise ValueError('no shape of the schedule has a smaller crop than '
-                         'the base shape: --full would store that size')
-    return tuple(sorted(short_edges))

@@ -4,6 +4,7 @@ They wrap the two transforms that open and decode the original, and call these
 for everything that the store does not have.
 """
 
+import warnings
 from bisect import bisect_left
 from typing import Dict, List, Mapping, Optional
 
@@ -13,7 +14,6 @@ from mmaction.registry import TRANSFORMS
 from ..core.dataset import current_shape
 from ..core.transform_rules import (find_rule, register_transform_rule,
                                     transform_name)
-from ..loading.broken import BROKEN_COPIES
 from .index import Index
 from .sources import (Source, digest_of, read_short_edge, scale_short_edge,
                       source_of, stored_reader)
@@ -57,7 +57,7 @@ class GridStoreInit(BaseTransform):
                  original: Optional[dict] = None,
                  full_grid: bool = False) -> None:
         self.short_edge, self.full_grid = short_edge, full_grid
-        self.index = Index(store, 'multigrid.grid_store')
+        self.index = Index(store)
         # dict(results) stands for a transform that changes nothing.
         self.original = TRANSFORMS.build(original) if original else dict
         self.reader = find_rule(original).opens if original else 'frames'
@@ -89,8 +89,10 @@ class GridStoreInit(BaseTransform):
             self._rows[source] = self.index.find(digest_of(source))
         row = self._rows[source]
         if row is None:
-            text = f'{source.path}: is not in the frame store, or has changed'
-            BROKEN_COPIES.append((source.path, FileNotFoundError(text)))
+            # Python shows a warning of the same text once per process.
+            warnings.warn(f'{self.index.store}: lacks videos, or they have '
+                          'changed, and originals are read instead; run '
+                          '`mmaction-multigrid store build` again')
             return self.original(results)
         results[KEY] = self, row, bisect_left(self.index.short_edges, needed)
         video = self.index.videos[row]
@@ -172,8 +174,10 @@ class GridStoreDecode(BaseTransform):
             wanted = wanted - results['start_index']  # copies count from 0
         try:
             imgs = init.index.read(row, edge, wanted)
-        except (OSError, ValueError, IndexError) as error:
-            BROKEN_COPIES.append((init.index.path(row, edge), error))
+        except (OSError, ValueError, IndexError):
+            warnings.warn(f'{init.index.store}: has missing or damaged copies,'
+                          ' and originals are read instead; '
+                          '`mmaction-multigrid store check` lists them')
             # The frame numbers that were drawn fit the original as well.
             return self.original(init.original(results))
         shape = imgs[0].shape[:2]

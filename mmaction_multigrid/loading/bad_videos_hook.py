@@ -1,6 +1,5 @@
 """Hook that lists the files that cannot be loaded, and limits their number."""
 
-from collections import Counter
 from pathlib import Path
 from typing import List
 
@@ -22,10 +21,9 @@ class BadVideosHook(Hook):
     """List broken files in ``work_dir/bad_videos.txt``, and limit their share.
 
     The workers of rank ``r`` append to ``bad_videos.rank{r}.txt``, so that the
-    list of a killed run is kept. After every epoch rank 0 writes the list,
-    most frequent file first, and logs the number of files if it has grown. A
-    resumed run continues these reports, and replaces the files in them that
-    crashed a worker. A new run removes them.
+    list of a killed run is kept. After an epoch with new files rank 0 writes
+    the list and logs its length. A resumed run continues these reports, and
+    replaces the files in them that crashed a worker. A new run removes them.
 
     Args:
         max_share (float): Training ends if a larger share of the clips that a
@@ -58,8 +56,8 @@ class BadVideosHook(Hook):
         loss = type(getattr(head, 'loss_cls', None)).__name__
         # On a GPU the loss fails by a device assertion, which does not name
         # the clip. Losses other than cross-entropy may allow more classes.
-        loader.dataset.check_classes(head.num_classes if loss ==
-                                     'CrossEntropyLoss' else None)
+        if loss == 'CrossEntropyLoss':
+            loader.dataset.check_classes(head.num_classes)
         if not runner._resume:
             for path in folder.glob('bad_videos*.txt'):
                 path.unlink(missing_ok=True)  # another process may do it
@@ -101,17 +99,14 @@ class BadVideosHook(Hook):
         if not is_main_process():
             return
         folder = Path(runner.work_dir)
-        lines = _read_lines(folder, '*')
-        counts = Counter(name for name, _, _ in lines)
-        errors = {name: error for name, error, _ in lines}
-        if len(counts) > self._num_listed:
-            runner.logger.warning(f'{len(counts)} files could not be loaded '
+        errors = {name: error for name, error, _ in _read_lines(folder, '*')}
+        if len(errors) > self._num_listed:
+            self._num_listed = len(errors)
+            runner.logger.warning(f'{len(errors)} files could not be loaded '
                                   f'so far: {folder / "bad_videos.txt"}')
-        if counts:
-            self._num_listed = len(counts)
             (folder / 'bad_videos.txt').write_text(
-                ''.join(f'{count}\t{name}\t{errors[name]}\n'
-                        for name, count in counts.most_common()), 'utf-8')
+                ''.join(f'{name}\t{error}\n'
+                        for name, error in errors.items()), 'utf-8')
 
 
 def _read_lines(folder: Path, rank: object) -> List[List[str]]:

@@ -2,10 +2,9 @@
 
 import errno
 import re
-from collections import deque
 from pathlib import Path
 from traceback import walk_tb
-from typing import Any, Deque, Dict, Optional, Set, Tuple, Union
+from typing import Any, Dict, Optional, Tuple, Union
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -26,10 +25,6 @@ MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE,
 # Outcomes in a report of files that cannot be loaded.
 REPLACED = 'another clip took its place'
 LEFT_OUT = 'left out from epoch {} on'
-# Path and error of copies in a frame store that could not be read while the
-# current clip was loaded. Transforms append to it, in the same process. The
-# limit is for pipelines without ReplaceBrokenClips.
-BROKEN_COPIES: Deque[Tuple[str, Exception]] = deque(maxlen=100)
 
 
 class CrashedFile(RuntimeError):
@@ -71,9 +66,8 @@ class ReplaceBrokenClips(DatasetWrapper):
         Args:
             num_workers (int): Number of data workers. Defaults to 0.
             report (str, optional): File to append a line (name, error,
-                outcome) to for every file that cannot be loaded. Each worker
-                adds one line for each broken copy in a frame store. Files
-                that crashed a worker, as this file says at the start, are
+                outcome) to for every file that cannot be loaded. Files that
+                crashed a worker, as this file says at the start, are
                 replaced. Defaults to None, which means no report.
         """
         self._state = WorkerState(num_workers)
@@ -87,14 +81,13 @@ class ReplaceBrokenClips(DatasetWrapper):
                 r'(?m)^(.*)\t.*\t' + LEFT_OUT.format(r'(\d+)') + '$',
                 Path(report).read_text('utf-8', 'replace'))
             self._crashed.update((name, int(epoch)) for name, epoch in found)
-        self._bad_copies: Set[str] = set()
 
     @property
     def tries(self) -> Tuple[int, int]:
         """tuple[int, int]: Clips that were tried, and that failed."""
         return self._state.totals()
 
-    def check_classes(self, num_classes: Optional[int]) -> None:
+    def check_classes(self, num_classes: int) -> None:
         """Check the classes, see :func:`.train_data.check_classes`."""
         check_classes(self.dataset, num_classes)
 
@@ -146,15 +139,7 @@ class ReplaceBrokenClips(DatasetWrapper):
             if self._crashed and epoch >= self._crashed.get(
                     self._name(index), epoch + 1):
                 raise CrashedFile()
-            try:
-                return self.dataset[index]
-            finally:
-                while BROKEN_COPIES:
-                    name, error = BROKEN_COPIES.popleft()
-                    if name not in self._bad_copies:
-                        self._bad_copies.add(name)
-                        self._write(name, error,
-                                    'the original was read instead')
+            return self.dataset[index]
 
     def _write(self, name: str, error: Exception, outcome: str) -> None:
         if self._report:

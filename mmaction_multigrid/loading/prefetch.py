@@ -17,8 +17,6 @@ from .workers import DeferredSigchld, pop_crashed
 
 # Crashes without a batch in between. More of them are no matter of files.
 MAX_CRASHES = 100
-# Share of the time spent waiting above which the log gives advice.
-MUCH_WAITING = 0.1
 
 
 class PrefetchLoader(RunBatches):
@@ -112,10 +110,7 @@ class PrefetchHook(Hook):
         waited, total = (
             times[f'train/{name}'].mean(count)
             for name in ('data_time', 'time'))
-        advice = ('; train_dataloader.num_workers or a frame store '
-                  '(multigrid.grid_store) can shorten that')
         runner.logger.info(
             f'Multigrid stage {stages.index(stage) + 1}/{len(stages)} is '
             f'trained: waiting for data {100 * waited / total:.0f} % of '
-            f'{count * total:.3g} s'
-            f'{advice if waited >= MUCH_WAITING * total else ""}')
+            f'{count * total:.3g} s')

@@ -132,37 +132,31 @@ def _check_list(config: Mapping) -> None:
                              'spaces needs another VideoDataset.delimiter')
 
 
-def check_classes(dataset: Any, num_classes: Optional[int]) -> None:
+def check_classes(dataset: Any, num_classes: int) -> None:
     """Check that the class of each clip exists.
 
     Args:
-        dataset (Dataset): The dataset. Parts whose transforms may change the
-            class of a clip are skipped.
-        num_classes (int, optional): Number of classes of the head. With None,
-            only parts with several classes per clip are checked, by their
-            ``num_classes``.
+        dataset (Dataset): The dataset. Parts with several classes per clip,
+            and parts whose transforms may change a class, are skipped.
+        num_classes (int): Number of classes of the head.
 
     Raises:
         ValueError: A class does not exist.
     """
     for part in unwrap_datasets(dataset):
-        several = getattr(part, 'multi_class', False)
-        number = part.num_classes if several else num_classes
-        if (number is None or not isinstance(part, BaseActionDataset)
+        if (not isinstance(part, BaseActionDataset) or part.multi_class
                 or not _keeps_labels(part)):
             continue
         for index in range(len(part)):
-            # Not the method of the dataset, which makes a tensor of several
-            # classes and fails at a wrong one without naming the clip.
-            info = BaseDataset.get_data_info(part, index)
-            for label in info['label'] if several else [info.get('label')]:
-                if (isinstance(label, int) and label != IGNORED
-                        and label not in range(number)):
-                    raise ValueError(
-                        f'{type(part).__name__}.ann_file = {part.ann_file!r}: '
-                        f'{clip_name(info, index)} has class {label}, but '
-                        f'num_classes = {number} allows 0 to {number - 1}; '
-                        'mend the list or that number')
+            info = part.get_data_info(index)
+            label = info.get('label')
+            if (isinstance(label, int) and label != IGNORED
+                    and label not in range(num_classes)):
+                raise ValueError(
+                    f'{type(part).__name__}.ann_file = {part.ann_file!r}: '
+                    f'{clip_name(info, index)} has class {label}, but '
+                    f'num_classes = {num_classes} allows 0 to '
+                    f'{num_classes - 1}; mend the list or that number')
 
 
 def _keeps_labels(dataset: BaseDataset) -> bool:

@@ -1,7 +1,6 @@
 """Check which clip sizes a network takes, by running it."""
 
 from contextlib import contextmanager, suppress
-from traceback import walk_tb
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 import torch
@@ -40,13 +39,18 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
+def input_channels(model: nn.Module) -> int:
+    """Return the channels of the first convolution; 3 without any."""
+    return next((layer.in_channels for layer in model.modules()
+                 if isinstance(layer, (nn.Conv2d, nn.Conv3d))), 3)
+
+
 def _make_clip(backbone: nn.Module, size: Size) -> Tensor:
-    """Return a black clip with the channels of the first convolution."""
-    channels = next((layer.in_channels for layer in backbone.modules()
-                     if isinstance(layer, (nn.Conv2d, nn.Conv3d))), 3)
+    """Return a black clip that fits the first convolution."""
     device = next((parameter.device for parameter in backbone.parameters()),
                   None)
-    return torch.zeros(1, channels, *size, size[1], device=device)
+    return torch.zeros(
+        1, input_channels(backbone), *size, size[1], device=device)
 
 
 def min_feature_size(backbone: nn.Module, num_frames: int,
@@ -76,8 +80,8 @@ def find_failure(model: nn.Module, size: Size) -> Optional[str]:
         size (tuple[int, int]): Frames and crop of the clip.
 
     Returns:
-        str, optional: The layer that fails, with its error; None if all
-        layers take the clip.
+        str, optional: First line of the error of the layer that fails; None
+        if all layers take the clip.
     """
     try:
         with _evaluating(model):
@@ -86,23 +90,11 @@ def find_failure(model: nn.Module, size: Size) -> Optional[str]:
                 model.neck(features)
         return None
     except Exception as error:  # layers raise errors of any type
-        # Of the modules in the trace, the innermost one has failed. Functions
-        # called by it have no `self` that is a module.
-        names = {module: name for name, module in model.named_modules()}
-        called = (frame.f_locals.get('self')
-                  for frame, _ in walk_tb(error.__traceback__))
-        layer = [
-            model, *(entry for entry in called if isinstance(entry, nn.Module))
-        ][-1]
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return f'{names.get(layer)} ({type(layer).__name__}): {reason}'
+        return f'{type(error).__name__}: {error}'.splitlines()[0]
 
 
 def check_sizes(model: nn.Module, sizes: Sequence[Size], base: Size) -> None:
-    """Check that a network takes the smallest clips of a schedule.
-
-    Only clips that are smallest in frames or crop are run, because larger
-    ones fit where these do.
+    """Check that a network takes the clips of a schedule.
 
     Args:
         model (nn.Module): The recognizer.
@@ -115,22 +107,16 @@ def check_sizes(model: nn.Module, sizes: Sequence[Size], base: Size) -> None:
             clips.
     """
     sizes = sorted({*sizes, base})
-    smallest = [
-        size for size in sizes if not any(
-            other != size and other[0] <= size[0] and other[1] <= size[1]
-            for other in sizes)
-    ]
-    failures = ((size, find_failure(model, size)) for size in smallest)
-    (frames, crop), failure = next(
-        filter(lambda pair: pair[1], failures), (base, None))
+    failures = {size: find_failure(model, size) for size in sizes}
+    refused = [size for size in sizes if failures[size]]
     # A network that fails at the base clips as well needs other input than
     # these clips, so that nothing is known about it.
-    if not failure or find_failure(model, base):
+    if not refused or base in refused:
         return
-    # All sizes are run only for the message, which takes seconds.
+    frames, crop = refused[0]
     works = ', '.join(f'{size[0]} x {size[1]}' for size in sizes
-                      if not find_failure(model, size))
+                      if not failures[size])
     raise ValueError(f'clips of {frames} frames x {crop} pixels are too small '
-                     f'for {failure}. The network takes {works}: leave other '
-                     'shapes out by multigrid.long_cycle_factors and '
-                     'short_cycle_factors')
+                     f'for the network ({failures[refused[0]]}), which takes '
+                     f'{works}: leave other shapes out by '
+                     'multigrid.long_cycle_factors and short_cycle_factors')

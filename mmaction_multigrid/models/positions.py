@@ -252,11 +252,7 @@ class InterpolatePosEmbedHook(Hook):
                 refuses the smallest clips of the schedule.
         """
         model, loop = unwrap_model(runner.model), runner.train_loop
-        changed = interpolate_pos_embeds(model)
-        if changed:
-            runner.logger.info('Multigrid: positions are fitted to each clip '
-                               f'in {len(changed)} modules, such as '
-                               f'{changed[0]}')
+        interpolate_pos_embeds(model)
         if hasattr(model, 'backbone'):
             sizes = [
                 shape[1:] for stage in loop.batch_sampler.stages

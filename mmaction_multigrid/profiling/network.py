@@ -10,6 +10,7 @@ from torch import nn
 
 from mmaction.registry import MODELS
 from ..core.transform_rules import type_name
+from ..models.input_sizes import input_channels
 
 # Last steps of a train pipeline, if the config's own are not given.
 FORMAT = [
@@ -89,8 +90,7 @@ class RandomClips:
         self.format = Compose(
             [steps.get(step['type'], step) for step in FORMAT])
         self.head = model.cls_head
-        self.channels = next(layer.in_channels for layer in model.modules()
-                             if isinstance(layer, (nn.Conv2d, nn.Conv3d)))
+        self.channels = input_channels(model)
 
     def batch(self, clips: int, num_frames: int, crop_size: int) -> dict:
         """Make a batch with random labels.

@@ -1,13 +1,13 @@
 """Describe a multigrid run before it starts, and warn of problems."""
 
-from typing import List, Mapping, NamedTuple, Optional
+from typing import List, Mapping, Optional, Set
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from torch import nn
 
 from mmaction.registry import HOOKS
-from ..core.batch_norm import SubBatchNorm, named_batch_norms, unwrap_model
+from ..core.batch_norm import SubBatchNorm, find_batch_norms, unwrap_model
 from ..models.input_sizes import min_feature_size, temporal_kernel
 from ..patches import change_lines
 from .warnings import clip_warnings, data_warnings
@@ -35,23 +35,22 @@ class StartReportHook(Hook):
         model = unwrap_model(runner.model)
         # Frozen layers go to evaluation mode in train(), as in every epoch.
         model.train()
-        norms = norm_report(model)
-        lines = (*report_lines(runner, self.base), norms)
+        lines = report_lines(runner, self.base)
         for line in (*change_lines(), *map('Multigrid: {}'.format, lines)):
             runner.logger.info(line)
         warnings = report_warnings(runner, self.base)
-        if norms.unknown:
+        unknown = unknown_norms(model)
+        if unknown:
             warnings.append(
-                f'{len(norms.unknown)} batch norms compute statistics over '
-                'whole batches, because their classes are not known. Use '
-                "torch's or mmcv's classes instead of "
-                f'{", ".join(sorted({*norms.unknown.values()}))}')
+                'some batch norms compute statistics over whole batches, '
+                "because their classes are not known. Use torch's or mmcv's "
+                f'classes instead of {", ".join(sorted(unknown))}')
         for line in warnings:
             runner.logger.warning(f'Multigrid: {line}')
 
 
 def report_lines(runner, base: Mapping) -> List[str]:
-    """Describe epochs, iterations and batches.
+    """Describe epochs, iterations and evaluations.
 
     Args:
         runner (Runner): A runner whose train loop is built.
@@ -65,15 +64,12 @@ def report_lines(runner, base: Mapping) -> List[str]:
     ]
     if base:
         total = _base_iterations(runner, base)
-        largest = max(shape.batch_factor for stage in stages
-                      for shape in stage.shapes)
         lines[0] += (f'; base training: {base["max_epochs"]} epochs, '
                      f'{total} iterations. {100 * iterations / total:.0f} '
                      '% of the iterations are left, at '
                      f'{100 * base["relative_cost"]:.0f} % of the computing')
-        lines.append(f'batches of up to {largest} times the base batch '
-                     f'(max_batch_factor = {base["max_batch_factor"]!r}, '
-                     f'lr_scaling = {base["lr_scaling"]!r})')
+        lines.append(f'max_batch_factor = {base["max_batch_factor"]!r}, '
+                     f'lr_scaling = {base["lr_scaling"]!r}')
     return [*lines, f'{len(loop.eval_epochs)} evaluations']
 
 
@@ -104,32 +100,14 @@ def _base_iterations(runner, base: Mapping) -> int:
     return base['max_epochs'] * -(-sampler.num_clips // sampler.batch_size)
 
 
-class NormReport(NamedTuple):
-    """Batch norms of a converted model.
+def unknown_norms(model: nn.Module) -> Set[str]:
+    """Return the classes of batch norms that are neither converted nor frozen.
 
-    Attributes:
-        converted (dict[str, str]): Names and classes of layers whose
-            statistics are over groups of clips.
-        frozen (dict[str, str]): Those of layers in evaluation mode.
-        unknown (dict[str, str]): Those of layers of unknown classes, which
-            stay as they are.
+    Args:
+        model (nn.Module): A converted model in training mode.
     """
-    converted: dict
-    frozen: dict
-    unknown: dict
-
-    def __str__(self) -> str:
-        return (f'{len(self.converted)} of {sum(map(len, self))} batch norms '
-                f'follow the stages; {len(self.frozen)} are frozen, '
-                f'{len(self.unknown)} of classes that are not known')
-
-
-def norm_report(model: nn.Module) -> NormReport:
-    """Sort the batch norms of a converted model in training mode."""
-    report = NormReport({}, {}, {})
-    for name, module in named_batch_norms(model):
-        known = isinstance(module, SubBatchNorm)
-        kind = ((report.converted if known else report.unknown)
-                if module.training else report.frozen)
-        kind[name] = type(module).__name__
-    return report
+    return {
+        type(module).__name__
+        for module in find_batch_norms(model)
+        if module.training and not isinstance(module, SubBatchNorm)
+    }

@@ -109,10 +109,8 @@ def test_a_clip_has_the_actions_of_its_span(charades):
     *((dict(length=text),
        f"length = '{text}' must be a number of seconds above")
       for text in ('long', '0', '0.0', '-1', 'inf')),
-    (dict(id=''), "id = '' must be the name of a video"),
-    (dict(id='../V0001'), r"id = '\.\./V0001'"),
-    ('id,length\nV0000,4\n', 'line 1: the columns actions are missing'),
-    ('id,length,actions\nV0000,4\n', 'line 2: has fewer columns than line 1'),
+    *((text, 'line 2: must have the columns id, actions, length')
+      for text in ('id,length\nV0000,4\n', 'id,length,actions\nV0000,4\n')),
 ])
 def test_bad_rows(tmp_path, row, message):
     path = tmp_path / 'train.csv'

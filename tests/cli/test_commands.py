@@ -62,7 +62,7 @@ def test_help_fits_a_screen(call, monkeypatch, command):
     (['check', K400, '--batch-size', '-1'], '--batch-size: -1: must be above'),
     (['resolve', K400, 'no/such/folder/out.py'], 'No such file or directory'),
     (['resolve', K400, 'out.json'], 'resolve: out.json: must end in .py'),
-    (['store', 'info', 'nowhere'], "frame store = 'nowhere': has no grid_s"),
+    (['store', 'info', 'nowhere'], "grid_store = 'nowhere': has no grid_s"),
     (['store', 'build', 'store'], '--config is missing'),
     ([*BUILD, '32'], 'nowhere.txt: there is no such list'),
     ([*BUILD, '32', '--part', '3/2'], '--part: 3/2: must be I/N'),
@@ -100,7 +100,7 @@ def test_a_config_of_a_scope(call):
 @pytest.mark.parametrize(('seconds', 'text'), [
     (0.5, '0.5 s'),
     (120, '2.0 min'),
-    (3.6e6, '1000 h'),
+    (3.6e6, '1000.0 h'),
 ])
 def test_units_of_durations(seconds, text):
     assert format_time(seconds) == text

@@ -4,8 +4,8 @@ import copy
 
 import pytest
 from mmaction_multigrid import apply_multigrid, multigrid_schedule
-from mmaction_multigrid.config.auto import count_clips, count_processes
-from mmaction_multigrid.config.base_lr import lr_rule
+from mmaction_multigrid.config.auto import (count_clips, count_processes,
+                                            lr_rule)
 from mmaction_multigrid.config.resolve import LOADER_TIMEOUT
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner

@@ -11,7 +11,7 @@ from mmaction_multigrid.core.batch_norm import (SubBatchNorm, SubSyncBatchNorm,
                                                 convert_sub_batch_norm,
                                                 set_bn_splits)
 from mmaction_multigrid.profiling import without_weights
-from mmaction_multigrid.profiling.start_report import norm_report
+from mmaction_multigrid.profiling.start_report import unknown_norms
 from mmengine.model import revert_sync_batchnorm
 from mmengine.runner import Runner
 from torch import nn
@@ -28,16 +28,6 @@ class UsersNorm(nn.BatchNorm3d):
     """Norm of an unknown class."""
 
 
-def build_on_meta(config):
-    """Build a network without memory, as one process trains it."""
-    # A preprocessor may compute something.
-    config = {**without_weights(config), 'data_preprocessor': None}
-    # Some networks read the rates of their drop paths from a tensor.
-    linspace = partial(torch.linspace, device='cpu')
-    with torch.device('meta'), mock.patch('torch.linspace', linspace):
-        return revert_sync_batchnorm(MODELS.build(config))
-
-
 def run(tmp_path, norm, **multigrid):
     """Train; return log, splits by batch factor, and the norm layer."""
     cfg = base_config(tmp_path, **multigrid)
@@ -50,20 +40,18 @@ def run(tmp_path, norm, **multigrid):
 
 
 @pytest.mark.parametrize(
-    ('norm', 'kind', 'splits', 'texts'),
-    [('BN3d', SubBatchNorm, {
+    ('norm', 'kind', 'splits', 'texts'), [('BN3d', SubBatchNorm, {
         8: 4,
         4: 2,
         2: 1,
         1: 1
-    }, ('1 of 1 batch norms follow the stages; 0 are frozen',
-        '4 BN splits of 4 clips', 'no other process to share with: plain BN')),
-     ('SyncBN', SubSyncBatchNorm, {
-         8: 8,
-         4: 4,
-         2: 2,
-         1: 1
-     }, ('8 BN splits of 2 clips, of synchronized layers', ))])
+    }, ('BN splits: 4 of 4 clips', 'BN splits: 1 of 2 clips')),
+                                          ('SyncBN', SubSyncBatchNorm, {
+                                              8: 8,
+                                              4: 4,
+                                              2: 2,
+                                              1: 1
+                                          }, ('BN splits: 8 of 2 clips', ))])
 def test_layers_have_their_base_size(tmp_path, norm, kind, splits, texts):
     """Synchronised layers have the clips of base training's batch."""
     log, found, layer = run(tmp_path, norm, bn_base_size=4)
@@ -75,8 +63,6 @@ def test_an_unknown_class_is_named_in_a_warning(tmp_path):
     with pytest.raises(AttributeError, match='num_splits'):  # of SplitsHook
         run(tmp_path, 'UsersNorm')
     log = log_of(tmp_path)
-    assert ('0 of 1 batch norms follow the stages; 0 are frozen, '
-            '1 of classes that are not known' in log)
     assert 'WARNING' in log
     assert "Use torch's or mmcv's classes instead of UsersNorm" in log
 
@@ -106,21 +92,29 @@ def test_a_split_network_is_the_network_on_each_group(backbone, groups):
             output[group], stock(clips[group]), rtol=1e-7, atol=1e-7)
 
 
+def build_skeleton(config):
+    """Build a network on the meta device, as one process trains it."""
+    # Its preprocessor may compute something.
+    config = {**without_weights(config), 'data_preprocessor': None}
+    # Some networks read the rates of their drop paths off a tensor.
+    linspace = partial(torch.linspace, device='cpu')
+    with torch.device('meta'), mock.patch('torch.linspace', linspace):
+        return revert_sync_batchnorm(MODELS.build(config))
+
+
 @pytest.mark.filterwarnings('ignore:torch.meshgrid:UserWarning')
 def test_every_batch_norm_of_every_stock_config_follows_or_is_frozen():
     layers = 0
     assert len(accepted_configs()) == 67
     for name, cfg in accepted_configs().items():
-        model = build_on_meta(cfg.model.to_dict())
+        model = build_skeleton(cfg.model.to_dict())
         convert_sub_batch_norm(model)
         model.train()
-        report = norm_report(model)
         norms = [
             module for module in model.modules()
             if isinstance(module, nn.modules.batchnorm._BatchNorm)
         ]
-        assert len(report.converted) + len(report.frozen) == len(norms), name
-        assert not report.unknown, name
+        assert not unknown_norms(model), name
         assert all(isinstance(module, SubBatchNorm) for module in norms), name
-        layers += len(report.converted)
+        layers += sum(module.training for module in norms)
     assert layers > 2000

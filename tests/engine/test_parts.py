@@ -88,5 +88,5 @@ def test_clips_too_small_for_a_network(tmp_path):
     with pytest.raises(
             ValueError,
             match='clips of 2 frames x 8 pixels are '
-            'too small for backbone .*The network takes 4 x 8, '):
+            'too small for the network .*, which takes 4 x 8, '):
         Runner.from_cfg(new_name(apply_multigrid(cfg))).train()

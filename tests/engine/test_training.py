@@ -175,7 +175,7 @@ def test_log_visualizer_and_norm_layers_follow_the_stages(undisturbed):
     log = log_of(undisturbed.folder)
     assert ('batches per GPU (clips x frames x crop) 32 x 2 '
             'x 8, 16 x 2 x 11, 16 x 2 x 11' in log)
-    assert '8 BN splits of 2 clips' in log
+    assert 'BN splits: 8 of 2 clips' in log
     assert ('Precise BN: statistics of 1 layers over 2 batches of 2 x 8 x 16'
             in log)
     first, *others = (

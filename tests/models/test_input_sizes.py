@@ -27,8 +27,8 @@ def test_stock_i3d_of_16_frames(tmp_path):
     with pytest.raises(
             ValueError,
             match=r'clips of 4 frames x 24 pixels are too small for '
-            r'backbone\.pool2 \(MaxPool3d\): .*too small\. '
-            'The network takes 8 x 24, .*: leave other shapes out by '
+            r'the network \(RuntimeError: .*too small\), '
+            'which takes 8 x 24, .*: leave other shapes out by '
             r'multigrid\.long_cycle_factors'):
         check_sizes(model, [shape[1:] for shape in shapes], (16, 48))
 
@@ -43,14 +43,13 @@ class Recognizer(nn.Module):
 
 @pytest.mark.parametrize(('backbone', 'neck', 'message'), [
     (nn.Conv3d(3, 2, (6, 1, 1)), None,
-     r'4 frames x 32 pixels .* backbone \(Conv3d\): .* takes 8 x 32, 8 x 45'),
-    (nn.Conv3d(2, 2, (1, 40, 40)), None, 'backbone .* takes 4 x 45, 4 x 64'),
-    (nn.Identity(), nn.MaxPool3d(
-        (5, 1, 1)), r'neck \(MaxPool3d\).* takes 8 x 32'),
-    (nn.Sequential(nn.Conv3d(3, 2, (16, 1, 1))), None,
-     r'backbone.0 \(Conv3d\).* takes 16 x 32, 16 x 45, 16 x 64:'),
+     r'4 frames x 32 pixels .*\(RuntimeError: .* takes 8 x 32, 8 x 45'),
+    (nn.Conv3d(2, 2, (1, 40, 40)), None, 'takes 4 x 45, 4 x 64, 8 x 45'),
+    (nn.Identity(), nn.MaxPool3d((5, 1, 1)), 'takes 8 x 32'),
+    (nn.Sequential(nn.Conv3d(
+        3, 2, (16, 1, 1))), None, 'takes 16 x 32, 16 x 45, 16 x 64:'),
 ])
-def test_errors_name_the_layer_and_working_shapes(backbone, neck, message):
+def test_errors_name_the_error_and_working_shapes(backbone, neck, message):
     with pytest.raises(ValueError, match=message):
         check_sizes(Recognizer(backbone, neck), SIZES, BASE)
 

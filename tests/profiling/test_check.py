@@ -137,8 +137,7 @@ def test_every_shape_of_a_stock_config_is_measured(family, tmp_path, command):
         'multigrid.long_cycle_factors=[(0.5,0.5),(1,1)]')
     assert status == 0 and 'speed-up: ' in out
     assert 'fails: ' not in out and 'failed' not in out
-    lines = re.findall(r'^step (\d+) of (\d+): .* s$', err, re.MULTILINE)
-    assert len(lines) >= 2 and lines[-1][0] == lines[-1][1]
+    assert re.search('^steps .*100%', err, re.MULTILINE)
 
 
 def test_a_detector_is_refused_in_a_line(command):
