@@ -135,7 +135,9 @@ def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,
           'same time; validation is left out' +
           ', and loading, since the data are not here' * (not times.loads))
     if clips:
-        print(f'forecast for {clips} clips on this device')
+        print(f'forecast for {clips} clips on this device, with '
+              f'max_batch_factor = {schedule.settings.max_batch_factor}, '
+              f'short_cycle = {schedule.settings.short_cycle}')
         print_table(('', 'multigrid', 'base training'),
                     [('iterations', *map(str, counts)),
                      *((name, *map(format_time, seconds))

@@ -33,7 +33,7 @@ def read_list(path: Union[str, Path]) -> List[str]:
     try:
         with open(path, encoding='utf-8-sig') as file:
             return [line.rstrip('\n') for line in file if line.strip()]
-    except (FileNotFoundError, IsADirectoryError):
+    except FileNotFoundError:
         raise FileNotFoundError(
             f'{path}: there is no such list; give an annotation file with '
             'one clip per line') from None

@@ -104,12 +104,11 @@ def test_a_model_without_batch_norm_is_not_waited_for(tmp_path, starts):
         assert f'stage {number}/2 is trained: waiting for data' in log
 
 
-@pytest.mark.parametrize(('waited', 'advice'), [(0.05, False), (0.4, True)])
-def test_the_log_gives_advice_after_long_waits(waited, advice):
+def test_the_share_of_waiting():
     """The stage has the last four of six iterations."""
     lines = []
     stage = SimpleNamespace(begin=1, end=3)
-    times = dict(data_time=[9, 9] + [waited] * 4, time=[9, 9, 1, 1, 1, 1])
+    times = dict(data_time=[9, 9] + [0.4] * 4, time=[9, 9, 1, 1, 1, 1])
     runner = SimpleNamespace(
         epoch=2,
         logger=SimpleNamespace(info=lines.append),
@@ -123,9 +122,8 @@ def test_the_log_gives_advice_after_long_waits(waited, advice):
             batch_sampler=SimpleNamespace(stage=stage, stages=[None, stage])))
     PrefetchHook().after_train_epoch(runner)
     text, = lines
-    assert text.startswith('Multigrid stage 2/2 is trained: waiting for data '
-                           f'{100 * waited:.0f} % of 4 s')
-    assert ('train_dataloader.num_workers' in text) is advice
+    assert text == ('Multigrid stage 2/2 is trained: waiting for data '
+                    '40 % of 4 s')
     runner.message_hub.log_scalars.clear()
     PrefetchHook().after_train_epoch(runner)  # without IterTimerHook
     assert len(lines) == 1
