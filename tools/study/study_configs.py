@@ -212,6 +212,10 @@ CHANGES: Dict[str, Callable[[Config], None]] = {
     option(epoch_factor=1.),
     'epochs-2':
     option(epoch_factor=2.),
+    'finish':
+    option(finish='full'),
+    'finish-0.5':
+    option(finish=0.5),
 }
 # Base training has no changes; each variant is also there from a grid store.
 VARIANTS: Dict[str, Sequence[Callable[[Config], None]]] = {
@@ -296,7 +300,7 @@ def build(model: str, data: str, variant: str,
     schedule, _ = multigrid_schedule(cfg)
     if VARIANTS[variant]:
         cfg = apply_multigrid(cfg)
-        if schedule.base.milestones:
+        if schedule.base.milestones and schedule.lr.final is None:
             end_decayed(cfg, schedule.base.decay(1))
         return cfg, schedule
     cfg = load(model, data, False)
