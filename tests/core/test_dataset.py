@@ -98,3 +98,7 @@ def test_random_numbers_follow_from_seed_epoch_and_index():
         assert frames_seen(data, *items) != first
     data.set_epoch(7, 3)
     assert frames_seen(data, *items) == first
+    # Workers load ahead, also while the first epoch is trained.
+    data.set_epoch(7, 0)
+    ahead = [(*item, 3) for item in items]
+    assert frames_seen(data, *ahead) == first
