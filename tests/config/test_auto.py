@@ -29,6 +29,7 @@ def schedule(tmp_path, **settings):
     ('Adam', 'sqrt'),
     ('torch.optim.NAdam', 'sqrt'),
     ('LARS', 'linear'),
+    ('LAMB', 'sqrt'),
 ])
 def test_the_lr_rule_of_an_optimizer(tmp_path, optimizer, rule):
     assert lr_rule(dict(optimizer=dict(type=optimizer, lr=1.))) == rule

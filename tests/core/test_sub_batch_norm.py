@@ -144,6 +144,7 @@ def test_one_split_is_each_kind_bit_for_bit(layer):
     [
         (16, 8, 1, (2, 1)),
         (15, 8, 1, (1, 1)),  # splits are rounded down
+        (12, 8, 1, (1, 1)),
         (14, 4, 1, (2, 1)),  # and divide the batch
         (4, 8, 4, (1, 2)),
         (3, 8, 4, (1, 3)),
