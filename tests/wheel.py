@@ -132,6 +132,9 @@ class WarmPython:
 
     def close(self):
         """End the process."""
-        self.process.stdin.close()
+        # Data workers that this process forked may hold the other end of its
+        # input, so that it would never see the end of that.
+        self.process.kill()
         self.process.wait()
+        self.process.stdin.close()
         self.process.stdout.close()
