@@ -108,9 +108,8 @@ def _load(read: Callable[..., dict], source: str) -> dict:
         # torch's message goes on with advice to load the file unsafely.
         reason = str(error.__context__ or error).split('. ')[0].rstrip('.')
         raise pickle.UnpicklingError(
-            f'{source} is refused: {reason}. It is damaged, or names what '
-            'no checkpoint needs and what may run anything; if you trust '
-            'its author as you trust a program, set '
+            f'{source} is refused: {reason}. It is damaged, or names code '
+            'that mmengine never writes; if you trust its author, set '
             'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1') from None
 
 

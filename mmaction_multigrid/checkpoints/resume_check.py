@@ -110,9 +110,8 @@ def check_resume(before: Any, now: dict) -> None:
     lines = differences(before, now)
     if lines:
         raise ValueError('resume: the checkpoint was trained with other '
-                         'settings, and a run cannot change them in its '
-                         'midst:\n  ' + '\n  '.join(lines) +
-                         '\nRestore the settings of the '
+                         'settings, which cannot change during a run:\n  ' +
+                         '\n  '.join(lines) + '\nRestore the settings of the '
                          f'checkpoint to resume it. {USE_WEIGHTS}')
 
 

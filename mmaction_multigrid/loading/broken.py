@@ -185,8 +185,9 @@ def describe_mistake(error: Exception, dataset: Any,
         return None
     name = transform_name(dataset if step is None else step)
     return (f'{name} failed on {clip}: {type(error).__name__}: {error}. '
-            'Only errors of transforms that read the file cost a clip: '
-            f'register_transform_rule({name!r}, does_io=True) declares one')
+            'Only clips whose file cannot be read are replaced; if the '
+            'transform reads files, add '
+            f'register_transform_rule({name!r}, does_io=True)')
 
 
 def _find_rule(step: Any) -> Optional[TransformRule]:

@@ -156,7 +156,7 @@ def check_classes(dataset: Any, num_classes: int) -> None:
                     f'{type(part).__name__}.ann_file = {part.ann_file!r}: '
                     f'{clip_name(info, index)} has class {label}, but '
                     f'num_classes = {num_classes} allows 0 to '
-                    f'{num_classes - 1}; mend the list or that number')
+                    f'{num_classes - 1}; correct the list or num_classes')
 
 
 def _keeps_labels(dataset: BaseDataset) -> bool:
