@@ -23,14 +23,14 @@ class CharadesDataset(BaseActionDataset):
 
     It is that of Sigurdsson et al., ECCV 2016. The label of a clip is a 0/1
     tensor of shape (num_classes, ): the actions of the whole video or, after
-    :class:`LabelSampledActions`, those of the sampled span.
+    :class:`LabelSampledActions`, those of the sampled span. ``ann_file`` is
+    ``Charades_v1_train.csv`` or ``Charades_v1_test.csv`` and ``data_prefix``
+    ``dict(video=FOLDER)`` of ``ID.mp4`` files.
 
     Args:
-        ann_file (str): ``Charades_v1_train.csv`` or ``Charades_v1_test.csv``.
-        pipeline (list): The transforms.
-        data_prefix (dict): ``dict(video=FOLDER)`` of ``ID.mp4`` files.
+        *args (Any): As for ``BaseActionDataset``.
         num_classes (int): Number of classes. Defaults to 157.
-        *args, **kwargs: As for ``BaseActionDataset``.
+        **kwargs (Any): As for ``BaseActionDataset``.
 
     Raises:
         ValueError: A row is broken; the message names the file, the line and
