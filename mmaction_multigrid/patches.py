@@ -124,10 +124,9 @@ def patch_numpy_2() -> None:
     """Make MMAction2 work in numpy 2 as it does in numpy 1.
 
     ``PoseCompact`` and ``MMCompact`` use ``np.Inf``, and ``AVAMetric`` uses
-    ``np.NAN`` for classes without a box; both are gone.
-    ``ColorJitter`` adds negative integers to 8-bit hues, which numpy 1 widens
-    to 16 bit and numpy 2 refuses. Positive integers wrap around at 256 in both
-    versions.
+    ``np.NAN`` for classes without a box; both are gone. ``ColorJitter`` adds
+    negative integers to 8-bit hues, which numpy 1 widens to 16 bit and numpy 2
+    refuses. Positive integers wrap around at 256 in both versions.
     """
     import cv2
     import numpy as np

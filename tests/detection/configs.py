@@ -63,23 +63,20 @@ CONFIGS = dict(
     acrn=('acrn/slowfast-acrn_kinetics400-pretrained-r50_'
           '8xb8-8x8x1-cosine-10e_ava21-rgb',
           narrow(
-              72,
-              PATHWAYS,
-              shared_head=dict(in_channels=144, out_channels=72)), 32,
-          FRAMES),
+              72, PATHWAYS, shared_head=dict(in_channels=144,
+                                             out_channels=72)), 32, FRAMES),
     ava_kinetics=('slowonly/slowonly_k400-pre-r50_'
                   '8xb8-8x8x1-10e_ava-kinetics-rgb', narrow(64, RESNET), 8,
                   FRAMES),
     context=('slowonly/slowonly_k700-pre-r50-context-temporal-max-nl-head_'
-             '8xb8-8x8x1-10e_ava-kinetics-rgb', narrow(128, RESNET), 8,
-             FRAMES),
+             '8xb8-8x8x1-10e_ava-kinetics-rgb', narrow(128,
+                                                       RESNET), 8, FRAMES),
     videomae=('videomae/vit-base-p16_videomae-k400-pre_'
-              '8xb8-16x4x1-20e-adamw_ava-kinetics-rgb', narrow(16,
-                                                               VIT), 8,
+              '8xb8-16x4x1-20e-adamw_ava-kinetics-rgb', narrow(16, VIT), 8,
               FRAMES),
     multisports=('slowonly/slowonly_kinetics400-pretrained-r50_'
-                 '8xb16-4x16x1-8e_multisports-rgb', narrow(64, RESNET), 8,
-                 VIDEOS))
+                 '8xb16-4x16x1-8e_multisports-rgb', narrow(64,
+                                                           RESNET), 8, VIDEOS))
 
 
 def write(name, data, folder):
@@ -87,7 +84,6 @@ def write(name, data, folder):
     base, model, frames, times = CONFIGS[name]
     path = folder / f'{name}.py'
     text = TEXT.format_map(
-        dict(
-            times, base=base, model=model, frames=frames, data=data))
+        dict(times, base=base, model=model, frames=frames, data=data))
     path.write_text(text)
     return path

@@ -19,7 +19,8 @@ import mmengine.config.config
 import torch
 import torch.nn.functional as F
 
-ABSENT = ('mmcv.ops', 'pycocotools', 'shapely', 'six', 'terminaltables', 'tqdm')
+ABSENT = ('mmcv.ops', 'pycocotools', 'shapely', 'six', 'terminaltables',
+          'tqdm')
 
 
 class RoIAlign(torch.nn.Module):

@@ -1,6 +1,6 @@
 """Train a step of each config at each of its shapes.
 
-    python steps.py CONFIG...
+python steps.py CONFIG...
 """
 
 import sys
@@ -10,7 +10,9 @@ import torch
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_norm import (convert_sub_batch_norm,
                                                 set_bn_splits)
+from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.models.positions import interpolate_pos_embeds
+from mmaction_multigrid.profiling import profile_steps
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
@@ -31,6 +33,9 @@ for path in sys.argv[1:]:
         tuple(shape)
         for stage in loader.batch_sampler.stages for shape in stage['shapes']
     }
+    # as `check` measures it
+    profile, = profile_steps(cfg.model, [Shape(*min(shapes))], 1, repeats=1)
+    assert profile.works, profile.error
     for shape in sorted(shapes):
         set_bn_splits(layers, shape[0])
         clips = [dataset[i % len(dataset), shape] for i in range(shape[0])]

@@ -15,8 +15,8 @@ from .configs import AVA
 
 WIDTH, HEIGHT = 360, 270
 # Two boxes of the ground truth and two proposals, each with its color.
-BOXES = np.array([[12, 20, 110, 120], [250, 160, 352, 262],
-                  [130, 6, 240, 140], [24, 150, 200, 250]])
+BOXES = np.array([[12, 20, 110, 120], [250, 160, 352, 262], [130, 6, 240, 140],
+                  [24, 150, 200, 250]])
 COLORS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]])
 
 
@@ -31,8 +31,8 @@ def marked(tmp_path):
         cv2.imwrite(str(tmp_path / 'clip' / f'img_{i:05}.png'), frame)
     relative = BOXES / [WIDTH, HEIGHT, WIDTH, HEIGHT]
     rows = [','.join(map(str, box)) for box in relative[:2]]
-    (tmp_path / 'train.csv').write_text(''.join(
-        f'clip,0002,{row},1,{i}\n' for i, row in enumerate(rows)))
+    (tmp_path / 'train.csv').write_text(''.join(f'clip,0002,{row},1,{i}\n'
+                                                for i, row in enumerate(rows)))
     with open(tmp_path / 'proposals.pkl', 'wb') as file:
         pickle.dump({'clip,0002': relative[2:]}, file)
     stock = STOCK_TOOLS.parent / 'configs' / 'detection'

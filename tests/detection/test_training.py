@@ -27,8 +27,8 @@ def test_train_resume_and_test(detect, actors, tmp_path):
                    weights_only=False)['state_dict']
         for run in ('run', 'resumed')
     ]
-    assert all(torch.equal(ends[1][key], value)
-               for key, value in ends[0].items())
+    assert all(
+        torch.equal(ends[1][key], value) for key, value in ends[0].items())
     tested = detect(
         STOCK_TOOLS / 'test.py',
         'slowfast.py',

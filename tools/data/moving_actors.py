@@ -20,15 +20,15 @@ MOTIONS = ('still', 'up', 'down', 'sideways', 'shake')  # labels from 1
 WIDTH, HEIGHT, FRAMES = 96, 72, 40
 KEY = 22  # AVADataset adds the number of the first frame, 1, twice
 PERIOD = 32  # frames of a shake
-NOISE = 12  # standard deviation of each pixel, of 255
+NOISE = 40  # standard deviation of each pixel, of 255
 
 
 def offset(motion, rng):
     """Return the way of an actor: frames from the key frame to pixels."""
     speed, phase = rng.uniform(0.45, 0.7), rng.uniform(0, 2 * math.pi)
     x, y = dict(
-        up=(0, -1), down=(0, 1), sideways=(rng.choice([-1, 1]),
-                                           0)).get(motion, (0, 0))
+        up=(0, -1), down=(0, 1),
+        sideways=(rng.choice([-1, 1]), 0)).get(motion, (0, 0))
     height = 8 * (motion == 'shake')
 
     def way(frame):
@@ -61,8 +61,8 @@ def place(count, rng):
 def render(boxes, labels, rng):
     """Draw the frames of a clip: uint8 (FRAMES, HEIGHT, WIDTH, 3)."""
     behind = texture(HEIGHT, WIDTH, 40, 140, rng)
-    actors = [(box, texture(box[3] - box[1], box[2] - box[0], 60, 255, rng),
-               offset(MOTIONS[label - 1], rng))
+    actors = [(box, texture(box[3] - box[1], box[2] - box[0], 60, 255,
+                            rng), offset(MOTIONS[label - 1], rng))
               for box, label in zip(boxes, labels)]
     frames = np.repeat(behind[None], FRAMES, 0)
     for number, frame in enumerate(frames, 1):
@@ -83,7 +83,7 @@ def make_split(out_dir, split, count, seed):
     rows, proposals = [], {}
     for index in range(count):
         rng = np.random.default_rng([seed, split == 'val', index])
-        # AVA's names have 11 characters, by which AVAKineticsDataset knows them.
+        # AVAKineticsDataset knows names of AVA by their 11 characters.
         name = split + f'{index}'.zfill(11 - len(split))
         boxes = place(rng.integers(2, 4), rng)
         labels = rng.integers(1, len(MOTIONS) + 1, len(boxes))
@@ -97,8 +97,7 @@ def make_split(out_dir, split, count, seed):
             rows.append(f'{name},0001,{corners},{label},{actor}\n')
         found = (boxes + rng.normal(0, 1, boxes.shape)) / size
         proposals[f'{name},0001'] = np.column_stack(
-            [found.clip(0, 1),
-             np.full(len(boxes), 0.95)])
+            [found.clip(0, 1), np.full(len(boxes), 0.95)])
     (out_dir / f'{split}.csv').write_text(''.join(rows))
     (out_dir / f'{split}_excluded.csv').write_text(f'{split}99999,0001\n')
     with open(out_dir / f'{split}_proposals.pkl', 'wb') as file:
