@@ -4,7 +4,7 @@ _base_ = [
     '../../_base_/schedules/sgd_tiny_35e.py'
 ]
 
-# The first two stages of ResNet-18 with a total stride of 8: a crop of 24x24,
+# The first two stages of ResNet-18 with a total stride of 8: a crop of 20x20,
 # the smallest that multigrid takes, leaves 3x3 positions.
 model = dict(
     type='Recognizer2D',
