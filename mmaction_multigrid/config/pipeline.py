@@ -1,28 +1,36 @@
 """Read the clip shape of train pipelines, and wrap their transforms."""
 
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 from ..core.batch_sampler import is_positive_int
 from ..core.transform_rules import find_rule, transform_name
 from .settings import check_count
 
 
-def wrap(step: dict) -> dict:
+def wrap(step: dict, segments: bool = False) -> dict:
     """Wrap the config of a transform that differs between shapes.
 
     Raises:
         ValueError: The transform has no rule.
     """
-    if not find_rule(step).depends_on_shape:
+    rule = find_rule(step)
+    if not rule.depends_on_shape:
         return step
-    return dict(type='MultigridTransform', transform=step)
+    options = dict(segments=True) if segments and rule.segments else {}
+    return dict(type='MultigridTransform', transform=step, **options)
 
 
-def wrap_pipeline(pipeline: Sequence[dict]) -> List[dict]:
+def wrap_pipeline(pipeline: Sequence[dict],
+                  segments: bool = False) -> List[dict]:
     """Wrap the transforms of a pipeline.
 
     Coarse frames are cropped before they are resized where the steps
     behind the decoder allow it.
+
+    Args:
+        pipeline (Sequence[dict]): The transforms.
+        segments (bool): Whether the frames of a shape are segments. Defaults
+            to False.
 
     Raises:
         ValueError: A transform has no rule.
@@ -39,18 +47,52 @@ def wrap_pipeline(pipeline: Sequence[dict]) -> List[dict]:
     # Fuse crops before it resizes, which saves time only if the pipeline does
     # both.
     if len({transform_name(step) == 'Resize' for step in fused}) < 2:
-        return [wrap(step) for step in pipeline]
+        return [wrap(step, segments) for step in pipeline]
     return [
-        *map(wrap, pipeline[:begin]),
+        *(wrap(step, segments) for step in pipeline[:begin]),
         *(dict(type='MultigridTransform', transform=s, lazy=True)
           for s in fused),
         dict(type='FuseOnGrid'), *map(wrap, pipeline[end:])
     ]
 
 
-def read_clip_shape(pipeline: Sequence[dict]
-                    ) -> Tuple[int, int, Optional[int]]:
+def has_segments(dataset: Mapping) -> bool:
+    """Check whether segments are the time axis of a dataset's clips.
+
+    They are for 2D networks, which take one frame of each segment, or a stack
+    of frames of optical flow as channels of one image.
+    """
+    pipeline = dataset['pipeline']
+    if all(step.get('input_format') != 'NCHW' for step in pipeline):
+        return False
+    return dataset.get('modality') == 'Flow' or any(
+        step.get('clip_len') == 1 and find_rule(step).segments
+        for step in pipeline)
+
+
+def read_crop(pipeline: Sequence[dict]) -> Any:
+    """Return the crop that a pipeline ends with; None without any."""
+    crop = None
+    for step in pipeline:
+        rule, name = find_rule(step), transform_name(step)
+        if rule.crops:
+            crop = step.get(rule.pixels[-1])
+        # Transforms after the last crop may change the size again.
+        elif name == 'Resize':
+            crop = None if step.get('keep_ratio', True) else step['scale']
+        elif name in ('RandomRescale', 'RandomResizedCrop'):
+            crop = None
+    return crop
+
+
+def read_clip_shape(pipeline: Sequence[dict],
+                    segments: bool = False) -> Tuple[int, int, Optional[int]]:
     """Read the shape of a pipeline's clips.
+
+    Args:
+        pipeline (Sequence[dict]): The transforms.
+        segments (bool): Whether to count segments as frames. Defaults to
+            False.
 
     Returns:
         tuple: Frames, crop (the shorter side in pixels) and frame
@@ -60,32 +102,24 @@ def read_clip_shape(pipeline: Sequence[dict]
         ValueError: The pipeline samples no frames, a transform has no rule,
             or the clips have no fixed size.
     """
-    frames = interval = crop = None
-    for step in pipeline:
-        rule, name = find_rule(step), transform_name(step)
-        if rule.frames and frames is None:
-            frames = step.get(rule.frames[0])
-            if rule.frame_interval:
-                interval = step.get(rule.frame_interval, rule.default_interval)
-        if rule.crops:
-            crop = step.get(rule.pixels[-1])
-        # Transforms after the last crop may change the size again.
-        elif name == 'Resize':
-            crop = None if step.get('keep_ratio', True) else step['scale']
-        elif name in ('RandomRescale', 'RandomResizedCrop'):
-            crop = None
-    if frames is None:
+    crop, interval = read_crop(pipeline), None
+    step = next((step for step in pipeline if find_rule(step).frames), None)
+    if step is None:
         raise ValueError(
             'the train pipeline samples no frames: multigrid needs one '
             'of SampleFrames, DenseSampleFrames, UniformSample, or a '
             'transform whose registered rule names its frames')
+    rule = find_rule(step)
+    frames = step.get(rule.segments, 1) if segments else step.get(
+        rule.frames[0])
     # Pipelines of several modalities sample a dict of frames.
     lengths = list(frames.values()) if isinstance(frames, dict) else [frames]
-    crop = crop if isinstance(crop, (list, tuple)) else [crop]
     for length in lengths or [None]:
         check_count('frames of a clip in the train pipeline', length)
-    if interval is not None:
+    if rule.frame_interval and not segments:
+        interval = step.get(rule.frame_interval, rule.default_interval)
         check_count('frame interval of the train pipeline', interval)
+    crop = crop if isinstance(crop, (list, tuple)) else [crop]
     if not crop or not all(map(is_positive_int, crop)):
         raise ValueError('the clips of the train pipeline have no fixed size: '
                          'multigrid needs a crop, or a Resize with '
