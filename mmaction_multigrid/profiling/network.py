@@ -108,7 +108,8 @@ class RandomClips:
 
     def _clip(self, num_frames: int, crop_size: int) -> dict:
         classes = self.head.num_classes
-        label = torch.randint(classes, (1, ))
+        # Class 0 of a detector is the background, which has no loss.
+        label = torch.randint(int(self.detects), classes, (1, ))
         if getattr(self.head, 'multi_class', False):
             label = nn.functional.one_hot(label[0], classes).float()
         shape, kind = (crop_size, crop_size, self.channels), 'uint8'

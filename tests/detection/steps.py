@@ -23,7 +23,8 @@ from mmaction.registry import DATASETS, MODELS
 torch.set_num_threads(1)
 init_default_scope('mmaction')
 for path in sys.argv[1:]:
-    cfg = apply_multigrid(Config.fromfile(path))
+    stock = Config.fromfile(path)
+    pipeline, cfg = stock.train_pipeline, apply_multigrid(stock)
     loader = cfg.train_dataloader
     dataset, model = DATASETS.build(loader.dataset), MODELS.build(cfg.model)
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
@@ -34,7 +35,8 @@ for path in sys.argv[1:]:
         for stage in loader.batch_sampler.stages for shape in stage['shapes']
     }
     # as `check` measures it
-    profile, = profile_steps(cfg.model, [Shape(*min(shapes))], 1, repeats=1)
+    profile, = profile_steps(
+        cfg.model, [Shape(*min(shapes))], 1, repeats=1, pipeline=pipeline)
     assert profile.works, profile.error
     for shape in sorted(shapes):
         set_bn_splits(layers, shape[0])
