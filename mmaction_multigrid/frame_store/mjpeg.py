@@ -11,6 +11,7 @@ from typing import Iterator, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
+from mmcv import rescale_size
 
 from ..checkpoints.checkpoint_hook import atomic_write
 
@@ -35,8 +36,8 @@ def copy_size(width: int, height: int, short_edge: int) -> Tuple[int, int]:
         tuple[int, int]: Width and height, never larger than the original's.
     """
     # Enlarged copies would take space and add nothing.
-    scale = min(1., short_edge / min(width, height))
-    return int(width * scale + 0.5), int(height * scale + 0.5)
+    return rescale_size((width, height),
+                        min(1., short_edge / min(width, height)))
 
 
 class Writer:
