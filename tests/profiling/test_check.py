@@ -6,7 +6,8 @@ import pytest
 from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.core.shapes import Shape
-from mmaction_multigrid.profiling import StepProfile, profile_steps, steps
+from mmaction_multigrid.profiling import steps
+from mmaction_multigrid.profiling.steps import StepProfile, profile_steps
 from mmaction_multigrid.profiling.warnings import shape_warnings
 from mmengine.config import Config
 

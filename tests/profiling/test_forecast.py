@@ -5,8 +5,8 @@ from mmaction_multigrid.config.auto import make_schedule
 from mmaction_multigrid.config.settings import Settings
 from mmaction_multigrid.core.settings import BaseTraining
 from mmaction_multigrid.core.shapes import Shape
-from mmaction_multigrid.profiling import MeasuredTimes, forecast
-from mmaction_multigrid.profiling.forecast import workers_needed
+from mmaction_multigrid.profiling.forecast import (MeasuredTimes, forecast,
+                                                   workers_needed)
 
 COARSE, BASE = Shape(4, 4, 8), Shape(1, 8, 16)
 STAGES = [
