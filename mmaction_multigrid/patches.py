@@ -11,7 +11,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, Tuple
 
 LEAVE_STACK = 'MMACTION_MULTIGRID_LEAVE_STACK'
 _changes: List[str] = []
@@ -97,29 +97,6 @@ def patch_checkpoint_loading() -> None:
                     'in them, and refuses what else they name')
 
 
-def serve_configs() -> None:
-    """Make mmengine find ``mmaction_multigrid::`` configs in ``.mim``.
-
-    mmengine has a fixed list of packages that it finds configs of, and asks
-    pip for their folders, which is wrong for an editable installation. It
-    reads the bases of a config before ``custom_imports``, so that this only
-    works in tools that import the package first.
-    """
-    from mmengine.config import Config
-    find, prefix = Config._get_cfg_path, f'{__package__}::'
-
-    def find_ours_first(cfg_path: str,
-                        filename: str) -> Tuple[str, Optional[str]]:
-        if not cfg_path.startswith(prefix):
-            return find(cfg_path, filename)
-        path = Path(__file__).with_name('.mim') / 'configs'
-        # The registries of these configs are MMAction2's.
-        return str(path / cfg_path[len(prefix):]), 'mmaction'
-
-    Config._get_cfg_path = staticmethod(find_ours_first)
-    _changes.append('mmengine finds mmaction_multigrid:: bases')
-
-
 def patch_numpy_2() -> None:
     """Make MMAction2 work in numpy 2 as it does in numpy 1.
 
@@ -183,4 +160,4 @@ def _count_frames(read: Callable[[str], bytes], name: str) -> int:
 
 
 PATCHES = (patch_missing_drn, patch_multimodal, patch_checkpoint_loading,
-           serve_configs, patch_numpy_2, patch_pyav_counts)
+           patch_numpy_2, patch_pyav_counts)

@@ -26,7 +26,8 @@ from runpy import run_path
 
 from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.core.shapes import Shape
-from mmaction_multigrid.profiling import profile_steps, without_weights
+from mmaction_multigrid.profiling.network import without_weights
+from mmaction_multigrid.profiling.steps import profile_steps
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from rich.progress import track
