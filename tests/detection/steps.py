@@ -12,7 +12,7 @@ from mmaction_multigrid.core.batch_norm import (convert_sub_batch_norm,
                                                 set_bn_splits)
 from mmaction_multigrid.core.shapes import Shape
 from mmaction_multigrid.models.positions import interpolate_pos_embeds
-from mmaction_multigrid.profiling import profile_steps
+from mmaction_multigrid.profiling.steps import profile_steps
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
