@@ -98,17 +98,18 @@ def patch_checkpoint_loading() -> None:
 
 
 def patch_numpy_2() -> None:
-    """Make MMAction2's transforms work in numpy 2 as they do in numpy 1.
+    """Make MMAction2 work in numpy 2 as it does in numpy 1.
 
-    ``PoseCompact`` and ``MMCompact`` use ``np.Inf``, which is gone.
-    ``ColorJitter`` adds negative integers to 8-bit hues, which numpy 1 widens
-    to 16 bit and numpy 2 refuses. Positive integers wrap around at 256 in both
-    versions.
+    ``PoseCompact`` and ``MMCompact`` use ``np.Inf``, and ``AVAMetric`` uses
+    ``np.NAN`` for classes without a box; both are gone. ``ColorJitter`` adds
+    negative integers to 8-bit hues, which numpy 1 widens to 16 bit and numpy 2
+    refuses. Positive integers wrap around at 256 in both versions.
     """
     import cv2
     import numpy as np
 
     from mmaction.datasets.transforms import ColorJitter, pose_transforms
+    from mmaction.evaluation.functional.ava_evaluation import metrics
     if hasattr(pose_transforms.np, 'Inf'):
         return
 
@@ -121,12 +122,12 @@ def patch_numpy_2() -> None:
         return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
 
     ColorJitter.adjust_hue = staticmethod(adjust_hue)
-    # Only this module sees the name. Other code may test numpy for it.
-    pose_transforms.np = ModuleType('numpy')
-    pose_transforms.np.__getattr__ = lambda name: getattr(np, name)
-    pose_transforms.np.Inf = np.inf
-    _changes.append("mmaction2's PoseCompact, MMCompact and ColorJitter fail "
-                    'in numpy 2 and are mended')
+    # Only these modules see the names. Other code may test numpy for them.
+    pose_transforms.np = metrics.np = ModuleType('numpy')
+    metrics.np.__getattr__ = lambda name: getattr(np, name)
+    metrics.np.Inf, metrics.np.NAN = np.inf, np.nan
+    _changes.append("mmaction2's PoseCompact, MMCompact, ColorJitter and "
+                    'AVAMetric fail in numpy 2 and are mended')
 
 
 def patch_pyav_counts() -> None:

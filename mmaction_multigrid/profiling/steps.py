@@ -98,7 +98,7 @@ def profile_steps(
         StepProfile: The profile of each shape.
 
     Raises:
-        ValueError: The model is no recognizer.
+        ValueError: The model is neither a recognizer nor a detector.
     """
     model = build_model(config).to(device).train()
     layers = convert_sub_batch_norm(model)
