@@ -44,13 +44,10 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
 } | {(model, 'utd-frames'):
      ('tsn/tsn-tiny_1xb4-1x1x8-steplr-70e_utd-mhad-depth-rgb.py',
       'tsn/tsn-tiny-multigrid_1xb4-1x1x8-steplr-105e_utd-mhad-depth-rgb.py')
-     for model in ('tsn', 'tsm')} | {
-         ('slowfast', 'ava'):
-         tuple(
-             f'../detection/slowfast/slowfast-tiny{name}_moving-actors-rgb.py'
-             for name in ('_1xb2-16x2x1-steplr-6e',
-                          '-multigrid_1xb2-16x2x1-steplr-9e'))
-     }
+     for model in ('tsn', 'tsm')}
+CONFIGS['slowfast', 'ava'] = tuple(
+    f'../detection/slowfast/slowfast-tiny{name}_moving-actors-rgb.py'
+    for name in ('_1xb2-16x2x1-steplr-6e', '-multigrid_1xb2-16x2x1-steplr-9e'))
 FOLDERS = {
     data: Path('data') / name
     for data, name in (('digits', 'moving_digits16'), ('ordered',
