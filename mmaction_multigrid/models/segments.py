@@ -1,9 +1,10 @@
 """Number of segments of 2D networks."""
 
-from functools import lru_cache
 from typing import Any, List
 
 from torch import Tensor, nn
+
+from .windows import with_mixin
 
 
 class SegmentsMixin:
@@ -30,11 +31,6 @@ def is_2d(model: nn.Module) -> bool:
     return 'Recognizer2D' in [kind.__name__ for kind in type(model).__mro__]
 
 
-@lru_cache(maxsize=None)
-def _mix(kind: type) -> type:
-    return type(f'{kind.__name__}OnGrid', (SegmentsMixin, kind), {})
-
-
 def follow_segments(model: nn.Module) -> List[str]:
     """Change a 2D recognizer in place to take any number of segments.
 
@@ -58,5 +54,5 @@ def follow_segments(model: nn.Module) -> List[str]:
         model.segment_modules = tuple(
             (module, module.num_segments) for module in modules.values())
         model.base_segments = max(base for _, base in model.segment_modules)
-        model.__class__ = _mix(type(model))
+        model.__class__ = with_mixin(SegmentsMixin, type(model))
     return list(modules)

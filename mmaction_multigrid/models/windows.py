@@ -41,7 +41,8 @@ class WindowSizeMixin:
 
 
 @lru_cache(maxsize=None)
-def _mix(mixin: type, kind: type) -> type:
+def with_mixin(mixin: type, kind: type) -> type:
+    """Return a class with a mixin, one for each class of modules."""
     return type(f'{kind.__name__}OnGrid', (mixin, kind), {})
 
 
@@ -58,8 +59,8 @@ def follow_windows(model: nn.Module) -> List[str]:
         if (type(block).__name__ == 'SwinTransformerBlock3D'
                 and type(block.attn).__name__ == 'WindowAttention3D'):
             block.attn.window = tuple(block.window_size)
-            block.attn.__class__ = _mix(WindowBiasMixin, type(block.attn))
-            block.__class__ = _mix(WindowSizeMixin, type(block))
+            block.attn.__class__ = with_mixin(WindowBiasMixin, type(block.attn))
+            block.__class__ = with_mixin(WindowSizeMixin, type(block))
         if isinstance(block, WindowSizeMixin):
             followed.append(name)
     return followed

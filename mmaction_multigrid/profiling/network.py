@@ -40,12 +40,16 @@ def build_model(config: dict) -> nn.Module:
 
     Raises:
         ValueError: The model is neither of both.
+        ImportError: A class is not installed.
     """
     if not {'cls_head', 'roi_head'} & set(config):
         raise ValueError(f'model.type = {type_name(config.get("type"))!r}: '
                          'can be measured with a cls_head or a roi_head only')
-    # mmdet reads the attributes of configs.
-    return MODELS.build(ConfigDict(without_weights(config)))
+    try:
+        # mmdet reads the attributes of configs.
+        return MODELS.build(ConfigDict(without_weights(config)))
+    except KeyError as error:  # a class of mmdet, where that is missing
+        raise ImportError(f'model: {error.args[0]}') from error
 
 
 def build_optimizer(model: nn.Module, config: Optional[dict],
