@@ -21,6 +21,7 @@ BASELINE = (
     SLOWFAST / 'slowfast-tiny_1xb8-16x1x1-steplr-6e_moving-digits-rgb.py')
 
 STOCK_TOOLS = Path(mmaction.__file__).parent / '.mim' / 'tools'
+STOCK_CONFIGS = STOCK_TOOLS.parent / 'configs'
 
 SMALL = """
 custom_imports = dict(

@@ -176,7 +176,7 @@ def base_config(work_dir,
         custom_imports=dict(
             imports=['mmaction_multigrid'], allow_failed_imports=False),
         runner_type='MultigridRunner',
-        multigrid=dict(precise_bn=2, **multigrid),
+        multigrid=dict(precise_bn=2, allow_untested=True, **multigrid),
         model=dict(
             type='Recognizer3D',
             backbone=dict(type='ToyBackbone'),

@@ -34,7 +34,12 @@ def print_stages(info: dict, batch_size: int) -> None:
     """Print one row per stage, and the iterations of the schedule."""
     print(f'{info["max_epochs"]} epochs, {100 * info["relative_cost"]:.0f} % '
           "of base training's computing\n"
-          'batches per GPU: clips x frames x crop')
+          f'batches per GPU: clips x {info["time_axis"]} x crop')
+    shapes = [shape for stage in info['stages'] for shape in stage['shapes']]
+    times = {frames for _, frames, _ in shapes}
+    if len(times) == 1:
+        print(f'all clips have {times.pop()} {info["time_axis"]}: only crops '
+              'change')
     rows = []
     for stage in info['stages']:
         # Printed as in mmengine's log, which counts epochs from 1.

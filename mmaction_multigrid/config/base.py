@@ -6,7 +6,7 @@ from ..core.settings import BaseTraining
 from ..core.transform_rules import type_name
 from ..loading.train_data import dataset_configs
 from .base_lr import BaseLR, read_lr
-from .pipeline import read_clip_shape
+from .pipeline import has_segments, read_clip_shape
 from .settings import check_count, section
 
 # Arguments of backbones, with their defaults: clips must have a multiple of
@@ -20,6 +20,21 @@ CROP_MULTIPLES = dict(
     TimeSformer=('patch_size', None),
     UniFormerV2=('patch_size', 16),
     VisionTransformer=('patch_size', 16))
+# Classes whose networks take any number of segments. Others, such as TRNHead,
+# have weights for one number of them.
+SEGMENT_CLASSES = ('ResNet', 'ResNetTSM', 'MobileNetV2TSM', 'TSNHead',
+                   'TSMHead')
+# Keys of the parts of a network, and the classes that tests train.
+PARTS = ('backbone', 'neck', 'cls_head', 'roi_head', 'shared_head',
+         'bbox_head')
+TESTED = frozenset(
+    (*SEGMENT_CLASSES, 'Recognizer2D', 'Recognizer3D', 'MMRecognizer3D',
+     'FastRCNN', 'ResNet3d', 'ResNet3dSlowFast', 'ResNet3dSlowOnly',
+     'ResNet2Plus1d', 'ResNet3dCSN', 'C2D', 'MViT', 'SwinTransformer3D',
+     'UniFormerV2', 'TimeSformer', 'VisionTransformer', 'RGBPoseConv3D',
+     'TANet', 'TPN', 'I3DHead', 'SlowFastHead', 'MViTHead', 'TimeSformerHead',
+     'UniFormerHead', 'TPNHead', 'TRNHead', 'RGBPoseHead', 'AVARoIHead',
+     'BBoxHeadAVA', 'ACRNHead', 'MultiLabelI3DHead', 'MultiLabelSlowFastHead'))
 
 
 def read_epochs(train_cfg: Mapping) -> int:
@@ -45,48 +60,69 @@ def with_pipelines(dataset: Any) -> Iterator[Mapping]:
             if section(config, 'pipeline', 'dataset.', list))
 
 
-def read_clip(train_dataloader: Mapping) -> Tuple[int, int, Optional[int]]:
-    """Read frames, crop and frame interval of a ``train_dataloader``.
+def read_clip(train_dataloader: Mapping
+              ) -> Tuple[int, int, Optional[int], bool]:
+    """Read the shape of the clips of a ``train_dataloader``.
 
     Returns:
-        tuple: Frames, crop in pixels, and frame interval or None.
+        tuple: Frames, crop in pixels, frame interval or None, and whether
+        the frames are segments.
 
     Raises:
-        ValueError: There is no train pipeline, a transform has no rule, the
-            pipelines make clips of several shapes, or clips are optical flow
-            for a 2D network.
+        ValueError: There is no train pipeline, a transform has no rule, or
+            the pipelines make clips of several shapes.
     """
     # Repeated and concatenated datasets have their pipelines further inside.
     found = list(with_pipelines(train_dataloader.get('dataset')))
     if not found:
         raise ValueError('train_dataloader.dataset has no pipeline: multigrid '
                          'needs a base config with a train pipeline')
-    clips = {read_clip_shape(dataset['pipeline']) for dataset in found}
-    for dataset in found:
-        formats = [step.get('input_format') for step in dataset['pipeline']]
-        if dataset.get('modality') == 'Flow' and 'NCHW' in formats:
-            raise ValueError(
-                "train_dataloader.dataset.modality = 'Flow', with "
-                "FormatShape.input_format = 'NCHW': the frames of a clip are "
-                "channels of the network's first convolution, which takes one "
-                'number of them. Multigrid trains flow in 3D networks '
-                "('NCTHW')")
+    clips = {(*read_clip_shape(dataset['pipeline'], segments), segments)
+             for dataset in found for segments in [has_segments(dataset)]}
     if len(clips) > 1:
         raise ValueError('train_dataloader.dataset has pipelines for clips of '
-                         'different (frames, crop, interval): '
+                         'different (frames, crop, interval, segments): '
                          f'{sorted(clips, key=str)}; multigrid needs one')
     return clips.pop()
 
 
-def read_multiples(backbone: Mapping, num_frames: int,
-                   crop_size: int) -> Tuple[int, int]:
+def network_types(model: Mapping,
+                  where: str = 'model.') -> Iterator[Tuple[str, str]]:
+    """Iterate over the keys and class names of a network and its parts."""
+    kind = model.get('type', '')
+    # 'timm.resnet50', for example, is no class of MMAction2.
+    is_other = isinstance(kind, str) and not kind.startswith('mmaction')
+    yield f'{where}type', kind if is_other and '.' in kind else type_name(kind)
+    for part in PARTS:
+        if isinstance(model.get(part), Mapping):
+            yield from network_types(model[part], f'{where}{part}.')
+
+
+def check_network(model: Mapping) -> None:
+    """Check that tests train all classes of a network.
+
+    Raises:
+        ValueError: There is one that no test trains.
+    """
+    for key, name in network_types(model):
+        if name not in TESTED:
+            raise ValueError(
+                f'{key} = {name!r}: no test of mmaction_multigrid trains this '
+                'class, so it is not known whether it takes clips of other '
+                'frames and pixels. To train it all the same, set '
+                'multigrid.allow_untested = True and run `check` first')
+
+
+def read_multiples(model: Mapping, num_frames: int, crop_size: int,
+                   segments: bool) -> Tuple[int, int]:
     """Read the multiples of frames and pixels that a network needs.
 
     Returns:
         tuple[int, int]: For frames and for pixels. 1 if the base clips are
         no multiple either.
     """
-    kind, found = type_name(backbone.get('type', '')), []
+    backbone, found = section(model, 'backbone', 'model.'), []
+    kind = type_name(backbone.get('type', ''))
     for size, arguments in ((num_frames, FRAME_MULTIPLES), (crop_size,
                                                             CROP_MULTIPLES)):
         name, default = arguments.get(kind, ('', 1))
@@ -96,6 +132,9 @@ def read_multiples(backbone: Mapping, num_frames: int,
     # Its first convolution then has a stride of 2 in time.
     if kind == 'UniFormerV2' and backbone.get('temporal_downsample', False):
         found[0] = 1 if num_frames % 2 else 2
+    parts = [name for _, name in network_types(model)][1:]
+    if segments and not set(parts) <= set(SEGMENT_CLASSES):
+        found[0] = num_frames
     return found[0], found[1]
 
 
@@ -111,7 +150,8 @@ def read_base(cfg: Mapping
         TypeError, ValueError: The config cannot be trained with multigrid;
             the message says why.
     """
-    backbone = section(section(cfg, 'model'), 'backbone', 'model.')
+    model = section(cfg, 'model')
+    backbone = section(model, 'backbone', 'model.')
     if type_name(backbone.get('type', '')) == 'C3D':
         raise ValueError("model.backbone.type = 'C3D': its first fully "
                          'connected layer takes the features of one clip '
@@ -119,18 +159,19 @@ def read_base(cfg: Mapping
                          'of any number of frames and pixels, as ResNet3d '
                          'and ResNet3dSlowFast do')
     max_epochs = read_epochs(section(cfg, 'train_cfg'))
-    num_frames, crop_size, interval = read_clip(
+    num_frames, crop_size, interval, segments = read_clip(
         section(cfg, 'train_dataloader'))
     optimizer = section(
         section(cfg, 'optim_wrapper'), 'optimizer', 'optim_wrapper.')
     decays, lr = read_lr(
         cfg.get('param_scheduler'), max_epochs, optimizer.get('lr'))
-    frames, pixels = read_multiples(backbone, num_frames, crop_size)
+    frames, pixels = read_multiples(model, num_frames, crop_size, segments)
     training = BaseTraining(
         num_frames,
         crop_size,
         max_epochs,
         frame_multiple=frames,
         crop_multiple=pixels,
+        segments=segments,
         **decays)
     return training, lr, interval

@@ -66,6 +66,7 @@ def describe(schedule: MultigridSchedule,
             iterations=count_iterations(schedule, batch_size, clips),
             base_iterations=count_base_iterations(schedule, batch_size, clips))
     return dict(
+        time_axis='segments' if schedule.base.segments else 'frames',
         max_epochs=schedule.max_epochs,
         predicted_speedup=round(schedule.predicted_speedup, 4),
         relative_cost=round(1 / schedule.predicted_speedup, 4),

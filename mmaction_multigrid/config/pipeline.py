@@ -1,28 +1,36 @@
 """Read the clip shape of train pipelines, and wrap their transforms."""
 
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, Tuple
 
 from ..core.batch_sampler import is_positive_int
 from ..core.transform_rules import find_rule, transform_name
 from .settings import check_count
 
 
-def wrap(step: dict) -> dict:
+def wrap(step: dict, segments: bool = False) -> dict:
     """Wrap the config of a transform that differs between shapes.
 
     Raises:
         ValueError: The transform has no rule.
     """
-    if not find_rule(step).depends_on_shape:
+    rule = find_rule(step)
+    if not rule.depends_on_shape:
         return step
-    return dict(type='MultigridTransform', transform=step)
+    options = dict(segments=True) if segments and rule.segments else {}
+    return dict(type='MultigridTransform', transform=step, **options)
 
 
-def wrap_pipeline(pipeline: Sequence[dict]) -> List[dict]:
+def wrap_pipeline(pipeline: Sequence[dict],
+                  segments: bool = False) -> List[dict]:
     """Wrap the transforms of a pipeline.
 
     Coarse frames are cropped before they are resized where the steps
     behind the decoder allow it.
+
+    Args:
+        pipeline (Sequence[dict]): The transforms.
+        segments (bool): Whether the frames of a shape are segments. Defaults
+            to False.
 
     Raises:
         ValueError: A transform has no rule.
@@ -39,18 +47,37 @@ def wrap_pipeline(pipeline: Sequence[dict]) -> List[dict]:
     # Fuse crops before it resizes, which saves time only if the pipeline does
     # both.
     if len({transform_name(step) == 'Resize' for step in fused}) < 2:
-        return [wrap(step) for step in pipeline]
+        return [wrap(step, segments) for step in pipeline]
     return [
-        *map(wrap, pipeline[:begin]),
+        *(wrap(step, segments) for step in pipeline[:begin]),
         *(dict(type='MultigridTransform', transform=s, lazy=True)
           for s in fused),
         dict(type='FuseOnGrid'), *map(wrap, pipeline[end:])
     ]
 
 
-def read_clip_shape(pipeline: Sequence[dict]
-                    ) -> Tuple[int, int, Optional[int]]:
+def has_segments(dataset: Mapping) -> bool:
+    """Check whether segments are the time axis of a dataset's clips.
+
+    They are for 2D networks, which take one frame of each segment, or a stack
+    of frames of optical flow as channels of one image.
+    """
+    pipeline = dataset['pipeline']
+    if all(step.get('input_format') != 'NCHW' for step in pipeline):
+        return False
+    return dataset.get('modality') == 'Flow' or any(
+        step.get('clip_len') == 1 and find_rule(step).segments
+        for step in pipeline)
+
+
+def read_clip_shape(pipeline: Sequence[dict],
+                    segments: bool = False) -> Tuple[int, int, Optional[int]]:
     """Read the shape of a pipeline's clips.
+
+    Args:
+        pipeline (Sequence[dict]): The transforms.
+        segments (bool): Whether to count segments as frames. Defaults to
+            False.
 
     Returns:
         tuple: Frames, crop (the shorter side in pixels) and frame
@@ -64,8 +91,10 @@ def read_clip_shape(pipeline: Sequence[dict]
     for step in pipeline:
         rule, name = find_rule(step), transform_name(step)
         if rule.frames and frames is None:
-            frames = step.get(rule.frames[0])
-            if rule.frame_interval:
+            frames = (
+                step.get(rule.segments, 1)
+                if segments else step.get(rule.frames[0]))
+            if rule.frame_interval and not segments:
                 interval = step.get(rule.frame_interval, rule.default_interval)
         if rule.crops:
             crop = step.get(rule.pixels[-1])

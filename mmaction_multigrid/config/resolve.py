@@ -13,7 +13,7 @@ from ..core.schedule import MultigridSchedule
 from ..core.stages import stages_to_config
 from ..core.transform_rules import type_name
 from .auto import complete, make_schedule
-from .base import read_base, with_pipelines
+from .base import check_network, read_base, with_pipelines
 from .base_lr import CurveLR
 from .pipeline import wrap_pipeline
 from .settings import Settings, section
@@ -49,6 +49,8 @@ def multigrid_schedule(cfg: Config,
     """
     settings = Settings.from_dict(cfg['multigrid'])
     base, base_lr, frame_interval = read_base(cfg)
+    if not settings.allow_untested:
+        check_network(cfg['model'])
     settings = complete(settings, base, cfg, clips, processes)
     schedule = make_schedule(base, settings, base_lr)
     if schedule.dropped:
@@ -163,7 +165,7 @@ def _resolve_dataloader(dataloader: dict, schedule: MultigridSchedule,
             # By its registered name: frame_store imports config.
             pipeline = TRANSFORMS.get('GridStoreInit').insert(
                 dataset, settings.grid_store, settings.grid_store_full)
-        dataset['pipeline'] = wrap_pipeline(pipeline)
+        dataset['pipeline'] = wrap_pipeline(pipeline, schedule.base.segments)
     dataloader['dataset'] = dict(
         type='MultigridDataset',
         base_shape=base_shape,

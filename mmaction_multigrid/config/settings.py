@@ -80,6 +80,8 @@ class Settings(ScheduleSettings):
             the videos.
         grid_store_full (bool): Whether full clips are read from the frame
             store, too.
+        allow_untested (bool): Whether to train networks with classes that no
+            test of this package trains.
     """
     max_batch_factor: Union[int, str, None] = None
     eval_freq: int = 3
@@ -87,6 +89,7 @@ class Settings(ScheduleSettings):
     finish: Union[str, float] = 'short_cycle'
     grid_store: Optional[str] = None
     grid_store_full: bool = False
+    allow_untested: bool = False
 
     @classmethod
     def from_dict(cls, values: Mapping) -> 'Settings':
@@ -248,4 +251,5 @@ CHECKS = dict(
         lambda value: 0 < value < 1,
         word=('short_cycle', 'full')),
     grid_store=Check('must be the path of a folder', str, bool),
-    grid_store_full=_BOOL)
+    grid_store_full=_BOOL,
+    allow_untested=_BOOL)

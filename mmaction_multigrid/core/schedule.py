@@ -123,7 +123,9 @@ class MultigridSchedule:
             0, *(end * base.max_epochs
                  for end in settings.cycle_ends or CYCLE_ENDS)
         ]
-        cycle = list(map(self._weigh, settings.long_cycle_factors))
+        # A network that takes one number of frames makes some of them equal.
+        cycle = list(
+            dict.fromkeys(map(self._weigh, settings.long_cycle_factors)))
         pieces, iterations = [], 0.
         for lr_step, (begin, end) in enumerate(zip(steps, steps[1:])):
             for shape, crop, weight in cycle:

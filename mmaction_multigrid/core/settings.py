@@ -27,6 +27,8 @@ class BaseTraining:
             number of frames. Defaults to 1.
         crop_multiple (int): Crops are multiples of this number of pixels.
             Defaults to 1.
+        segments (bool): Whether the frames are segments of a video for a 2D
+            network. Defaults to False.
     """
     num_frames: int
     crop_size: int
@@ -37,6 +39,7 @@ class BaseTraining:
     warmup_factor: float = 1.
     frame_multiple: int = 1
     crop_multiple: int = 1
+    segments: bool = False
 
     @property
     def shape(self) -> Shape:

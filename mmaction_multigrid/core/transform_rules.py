@@ -24,6 +24,9 @@ class TransformRule:
         pixels (tuple[str]): Arguments in pixels: a number or a tuple of
             them. -1 and inf stay as they are.
         frames (tuple[str]): Arguments in frames.
+        segments (str, optional): Argument that counts the segments of a
+            video. It changes in place of ``frames`` where these are the time
+            axis of the network.
         frame_interval (str, optional): Argument that is drawn at random for a
             clip of fewer frames.
         default_interval (int): Value of ``frame_interval`` if the config
@@ -41,6 +44,7 @@ class TransformRule:
     """
     pixels: Tuple[str, ...] = ()
     frames: Tuple[str, ...] = ()
+    segments: Optional[str] = None
     frame_interval: Optional[str] = None
     default_interval: int = 1
     crops: bool = False
@@ -66,8 +70,17 @@ class TransformRule:
         """bool: Whether the transform differs between shapes."""
         return bool(self.pixels or self.frames or self.frame_interval)
 
-    def variants(self, args: dict, shape: ClipShape) -> List[dict]:
+    def variants(self,
+                 args: dict,
+                 shape: ClipShape,
+                 segments: bool = False) -> List[dict]:
         """List the transform's arguments for a shape.
+
+        Args:
+            args (dict): The arguments at the base shape.
+            shape (ClipShape): The shape.
+            segments (bool): Whether the frames of a shape are segments.
+                Defaults to False.
 
         Returns:
             list[dict]: One dict of arguments, or several, one for each
@@ -78,10 +91,10 @@ class TransformRule:
             if name in args:
                 scaled[name] = scale_pixels(args[name],
                                             shape.crop_size / shape.base_crop)
-        for name in self.frames:
+        for name in (self.segments, ) if segments else self.frames:
             if name in args:
                 scaled[name] = scale_frames(args[name], shape)
-        if self.frame_interval is None:
+        if segments or self.frame_interval is None:
             return [scaled]
         low, high = frame_interval_range(
             args.get(self.frame_interval, self.default_interval),
@@ -126,12 +139,14 @@ def scale_frames(value: Any, shape: ClipShape) -> Any:
 def _sampler(**kwargs) -> TransformRule:
     return TransformRule(
         frames=('clip_len', ),
+        segments='num_clips',
         frame_interval='frame_interval',
         does_io=True,
         **kwargs)
 
 
-_UNIFORM = TransformRule(frames=('clip_len', ), does_io=True)
+_UNIFORM = TransformRule(
+    frames=('clip_len', ), segments='num_clips', does_io=True)
 _CROP = TransformRule(pixels=('crop_size', ), crops=True)
 _READER = TransformRule(does_io=True)
 _ANY_SHAPE = TransformRule()
@@ -188,10 +203,10 @@ def register_transform_rule(name: str,
         pixels (Sequence[str]): Its arguments in pixels. Defaults to none.
         frames (Sequence[str]): Its arguments in frames. Defaults to none.
         **options: Other attributes of :class:`TransformRule`, such as
-            ``frame_interval``, ``crops``, ``does_io`` and ``decodes``. The
-            last two concern broken files: if a transform with them fails,
-            another clip replaces this one. An error of any other transform
-            ends training.
+            ``segments``, ``frame_interval``, ``crops``, ``does_io`` and
+            ``decodes``. The last two concern broken files: if a transform
+            with them fails, another clip replaces this one. An error of any
+            other transform ends training.
 
     Raises:
         TypeError: An argument has a wrong type.

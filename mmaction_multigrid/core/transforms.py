@@ -39,15 +39,21 @@ class MultigridTransform(BaseTransform):
         transform (dict): Config of the transform.
         lazy (bool): Whether to leave the work to a :class:`FuseOnGrid` later
             in the pipeline, except at the base shape. Defaults to False.
+        segments (bool): Whether the frames of a shape are the segments of a
+            2D network. Defaults to False.
 
     Raises:
         ValueError: The transform has no rule.
     """
 
-    def __init__(self, transform: dict, lazy: bool = False) -> None:
+    def __init__(self,
+                 transform: dict,
+                 lazy: bool = False,
+                 segments: bool = False) -> None:
         self.config = dict(transform)
         self.rule = find_rule(transform)
         self.lazy = lazy
+        self.segments = segments
         self.base = TRANSFORMS.build(self.config)
         self._built: Dict[ClipShape, List[Any]] = {}
 
@@ -63,7 +69,7 @@ class MultigridTransform(BaseTransform):
             # Some transforms have state, so that equal arguments share one.
             self._built[shape] = [
                 self.base if args == self.config else TRANSFORMS.build(args)
-                for args in self.rule.variants(config, shape)
+                for args in self.rule.variants(config, shape, self.segments)
             ]
         variants = self._built[shape]
         # Without a choice nothing is drawn, as in the stock pipeline.

@@ -6,6 +6,8 @@ from typing import Any, Iterator, List, Optional, Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
+from mmaction.models.recognizers import Recognizer2D
+
 Size = Tuple[int, int]  # frames, crop
 
 
@@ -85,7 +87,11 @@ def find_failure(model: nn.Module, size: Size) -> Optional[str]:
     """
     try:
         with _evaluating(model):
-            features = model.backbone(_make_clip(model.backbone, size))
+            clip = _make_clip(model.backbone, size)
+            if isinstance(model, Recognizer2D):
+                model(clip.transpose(1, 2))
+                return None
+            features = model.backbone(clip)
             if getattr(model, 'neck', None) is not None:
                 model.neck(features)
         return None

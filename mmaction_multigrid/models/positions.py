@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mmaction.registry import HOOKS
 from ..core.batch_norm import unwrap_model
 from .input_sizes import check_sizes
+from .segments import follow_segments
 from .windows import follow_windows
 
 # Tokens along time, height and width.
@@ -199,8 +200,9 @@ def _mix(kind: type, rule: PositionRule, names: Tuple[str, ...]) -> type:
 def interpolate_pos_embeds(model: nn.Module) -> List[str]:
     """Change a model in place so that its positions fit each clip shape.
 
-    Position embeddings are interpolated by the rule of their backbone, and
-    VideoSwin's smaller windows use the biases of the right offsets. Modules,
+    Position embeddings are interpolated by the rule of their backbone,
+    VideoSwin's smaller windows use the biases of the right offsets, and the
+    modules of 2D networks get the number of segments of a batch. Modules,
     tensors and checkpoints stay those of the stock model. At the shape that
     the model was built for its outputs stay the same, bit for bit.
 
@@ -237,7 +239,7 @@ def interpolate_pos_embeds(model: nn.Module) -> List[str]:
             module.__class__ = _mix(type(module), rule, tuple(tables))
         if isinstance(module, InterpolatedPosEmbed):
             followed.append(name)
-    return followed + follow_windows(model)
+    return followed + follow_windows(model) + follow_segments(model)
 
 
 @HOOKS.register_module()

@@ -83,9 +83,6 @@ class RandomClips:
 
     def __init__(self, model: nn.Module, pipeline: Sequence[Mapping]) -> None:
         steps = {type_name(step.get('type')): step for step in pipeline}
-        sampler = next((step for step in pipeline if 'clip_len' in step), {})
-        # Segments of 2D networks, which are clips of one frame.
-        self.num_clips = sampler.get('num_clips', 1)
         self.heatmaps = steps.get('GeneratePoseTarget')
         self.format = Compose(
             [steps.get(step['type'], step) for step in FORMAT])
@@ -113,11 +110,6 @@ class RandomClips:
         if self.heatmaps:
             edge = int(crop_size * self.heatmaps.get('scaling', 1.) + 0.5)
             shape, kind = (self.channels, edge, edge), 'float32'
-        images = np.random.randint(
-            256, size=(self.num_clips * num_frames, *shape)).astype(kind)
+        images = np.random.randint(256, size=(num_frames, *shape)).astype(kind)
         return self.format(
-            dict(
-                imgs=images,
-                num_clips=self.num_clips,
-                clip_len=num_frames,
-                label=label))
+            dict(imgs=images, num_clips=1, clip_len=num_frames, label=label))

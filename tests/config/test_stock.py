@@ -20,15 +20,48 @@ def inherit(tmp_path):
     return write
 
 
-def test_flow_of_a_2d_network_is_refused(inherit):
-    cfg = inherit('tsn/tsn_imagenet-pretrained-r50_8xb32_5x1x3-110e', 'flow')
-    with pytest.raises(
-            ValueError,
-            match=r"train_dataloader\.dataset\.modality = 'Flow', with "
-            r"FormatShape\.input_format = 'NCHW': the frames of a clip are "
-            'channels'):
-        apply_multigrid(cfg)
-    apply_multigrid(inherit('slowonly/slowonly_r50_8xb16-16x4x1-256e', 'flow'))
+@pytest.mark.parametrize(('name', 'base', 'coarsest'), [
+    ('tsn/tsn_imagenet-pretrained-r50_8xb32-1x1x8-100e', 8, 2),
+    ('tsm/tsm_imagenet-pretrained-r50_8xb16-dense-1x1x8-50e', 8, 2),
+    ('tsn/tsn_imagenet-pretrained-r50_8xb32_5x1x3-110e', 3, 1),
+])
+def test_2d_networks_train_on_fewer_segments(inherit, name, base, coarsest):
+    cfg = inherit(name, 'flow' if '5x1x3' in name else 'rgb')
+    schedule, interval = multigrid_schedule(cfg)
+    assert schedule.base.segments and interval is None
+    shapes = [shape for stage in schedule.stages for shape in stage.shapes]
+    assert min(shape.num_frames for shape in shapes) == coarsest
+    dataset = apply_multigrid(cfg).train_dataloader.dataset
+    assert dataset.base_shape == (base, 224)
+    steps = dataset.dataset.dataset.pipeline
+    assert [
+        step.transform.num_clips for step in steps if step.get('segments')
+    ] == [base]
+
+
+def test_flow_of_a_3d_network_has_no_segments(inherit):
+    cfg = inherit('slowonly/slowonly_r50_8xb16-16x4x1-256e', 'flow')
+    assert not multigrid_schedule(cfg)[0].base.segments
+
+
+@pytest.mark.parametrize(('changes', 'name'), [
+    ("backbone=dict(type='MyNet')", "model.backbone.type = 'MyNet'"),
+    ("backbone=dict(type='timm.resnet50')", "'timm.resnet50'"),
+    ("type='MyRecognizer'", "model.type = 'MyRecognizer'"),
+])
+def test_an_unknown_network_is_refused_until_it_is_allowed(
+        inherit, changes, name):
+    cfg = inherit(
+        'tsn/tsn_imagenet-pretrained-r50_8xb32-1x1x8-100e',
+        text=f'model = dict({changes})')
+    with pytest.raises(ValueError, match=name) as found:
+        multigrid_schedule(cfg)
+    assert 'multigrid.allow_untested = True' in str(found.value)
+    cfg.multigrid.allow_untested = True
+    schedule, _ = multigrid_schedule(cfg)
+    # Nothing is known about its number of segments either.
+    fixed = changes.startswith('backbone')
+    assert (schedule.base.frame_multiple == 8) == fixed
 
 
 def test_no_function_of_a_loader_is_given_a_scope(inherit):

@@ -97,7 +97,8 @@ class Family(NamedTuple):
     Attributes:
         base (str): The stock config, below MMAction2's ``configs``.
         model (str): Lines that make its network small.
-        frames (int): ``clip_len`` of the base clips.
+        frames (int): ``clip_len`` of the base clips, or their segments.
+        segments (bool): Whether the network takes segments of one frame.
         crop (int): Side of the base crop, in pixels.
         schedule (str): Lines of the lr schedule.
         data (str): Lines of the data.
@@ -109,6 +110,7 @@ class Family(NamedTuple):
     base: str
     model: str
     frames: int = 8
+    segments: bool = False
     crop: int = 48
     schedule: str = COSINE
     data: str = VIDEOS
@@ -127,7 +129,7 @@ class Family(NamedTuple):
         crop = (self.crop, self.crop)
         sampling = dict(clip_len=self.frames, frame_interval=1)
         sizes = dict(
-            SampleFrames=sampling if self.frames > 1 else {},
+            SampleFrames={} if self.segments else sampling,
             DenseSampleFrames=sampling,
             UniformSample=dict(clip_len=self.frames),
             RandomCrop=dict(size=self.crop),
@@ -325,13 +327,13 @@ FAMILIES = dict(
         data=POSES),
     tsn=Family(
         'recognition/tsn/tsn_imagenet-pretrained-r50_'
-        '8xb32-1x1x3-100e_kinetics400-rgb.py',
+        '8xb32-1x1x8-100e_kinetics400-rgb.py',
         resnet(128, **SMALL_2D),
-        frames=1,
+        segments=True,
         schedule=STEPS),
     tsm=Family(
         'recognition/tsm/tsm_imagenet-pretrained-r50_'
         '8xb16-1x1x8-50e_kinetics400-rgb.py',
         resnet(512, pretrained2d=False),
-        frames=1,
+        segments=True,
         schedule=STEPS))

@@ -3,11 +3,11 @@
     python tools/study/run.py MODEL [--data DATA] [--seeds 0 1]
                               [--variants baseline ...] [--set KEY=NUMBER]
 
-MODEL is slowfast, i3d, i3d-nl, mvit or timesformer. With utd7 a baseline on 20
-of UTD-MHAD's 27 actions is trained first, and fine-tuned on the other 7. A
-finished run is left out, and one that was cut off goes on from its last
-checkpoint, so that the same command starts and resumes a study. It prints a
-table at its end. With ``--out docs/results`` the records are added to those
+MODEL is slowfast, i3d, i3d-nl, tsn, tsm, mvit or timesformer. With utd7 a
+baseline on 20 of UTD-MHAD's 27 actions is trained first, and fine-tuned on the
+other 7. A finished run is left out, and one that was cut off goes on from its
+last checkpoint, so that the same command starts and resumes a study. It prints
+a table at its end. With ``--out docs/results`` the records are added to those
 that tools/study/report.py reads.
 """
 

@@ -16,6 +16,9 @@ from mmaction_multigrid.config.describe import (count_base_iterations,
                                                 count_iterations)
 from mmengine.config import Config, ConfigDict
 
+from mmaction.models.backbones.resnet_tsm import ResNetTSM, TemporalShift
+from mmaction.registry import MODELS
+
 ROOT = Path(__file__).resolve().parents[2]
 RECOGNITION = ROOT / 'configs' / 'recognition'
 # (model, data): the baseline's config and the multigrid one.
@@ -34,7 +37,12 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
 } | {(model, 'digits'):
      (f'{model}/{model}-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py',
       f'{model}/{model}-tiny-multigrid_1xb8-16x1x1-15e_moving-digits16-rgb.py')
-     for model in ('timesformer', 'mvit')}
+     for model in ('timesformer', 'mvit')} | {
+         (model, 'utd'):
+         ('tsn/tsn-tiny_1xb4-1x1x8-steplr-35e_utd-mhad-depth-rgb.py',
+          'tsn/tsn-tiny-multigrid_1xb4-1x1x8-steplr-52e_utd-mhad-depth-rgb.py')
+         for model in ('tsn', 'tsm')
+     }
 FOLDERS = {
     data: Path('data') / name
     for data, name in (('digits', 'moving_digits16'), ('ordered',
@@ -65,6 +73,19 @@ LISTS = dict(
     ordered=(f'{FOLDERS["ordered"]}/', 30),
     utd20=(f'{PARTS}/utd20_', 20),
     utd7=(f'{PARTS}/utd7_', 7))
+
+
+@MODELS.register_module(name='ResNetTSM', force=True)
+class ShallowResNetTSM(ResNetTSM):
+    """``ResNetTSM`` of any number of stages; the stock one has four."""
+
+    def make_temporal_shift(self) -> None:
+        """Shift before the first convolution of each block."""
+        for stage in map(self.get_submodule, self.res_layers):
+            for block in stage:
+                block.conv1.conv = TemporalShift(block.conv1.conv,
+                                                 self.num_segments,
+                                                 self.shift_div)
 
 
 def write_lists(data: str) -> None:
@@ -106,6 +127,10 @@ def load(model: str, data: str, multigrid: bool) -> Config:
     source = 'digits' if data == 'ordered' else (
         'utd' if data in ACTIONS else data)
     cfg = Config.fromfile(RECOGNITION / CONFIGS[model, source][multigrid])
+    if model == 'tsm':  # the TSN config with shifts
+        cfg.model.backbone.update(
+            type='ResNetTSM', num_segments=8, pretrained2d=False)
+        cfg.model.cls_head.update(type='TSMHead', num_segments=8)
     train, val = (
         cfg[f'{split}_dataloader'].dataset for split in ('train', 'val'))
     if data in LISTS:

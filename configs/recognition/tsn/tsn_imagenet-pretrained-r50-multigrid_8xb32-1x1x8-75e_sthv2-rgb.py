@@ -1,0 +1,9 @@
+_base_ = [
+    'mmaction::recognition/tsn/tsn_imagenet-pretrained-r50_8xb32-1x1x8-50e_sthv2-rgb.py',  # noqa: E501
+    '../../_base_/multigrid.py'
+]
+custom_imports = dict(
+    imports=['mmaction_multigrid'], allow_failed_imports=False)
+runner_type = 'MultigridRunner'
+# the paper's default: long and short cycle, 1.5x the epochs
+multigrid = dict()
