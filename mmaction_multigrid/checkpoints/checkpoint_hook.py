@@ -53,7 +53,7 @@ def atomic_write(filepath: Union[str, Path], obj: bytes) -> None:
 
     Args:
         filepath (str or Path): The path; its folder is created.
-        obj (bytes): The content.
+        obj (bytes or memoryview): The content.
 
     Raises:
         OSError: The disk is full, for example. The file of that name stays

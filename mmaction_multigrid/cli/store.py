@@ -1,4 +1,4 @@
-"""Build, check and describe a frame store: small copies of the videos."""
+"""Build and check a frame store: small copies of the videos."""
 
 import argparse
 import os
@@ -34,22 +34,19 @@ def read_part(text: str) -> Tuple[int, int]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the three commands and their arguments."""
-    commands = parser.add_subparsers(metavar='build|check|info', required=True)
+    """Add both commands and their arguments."""
+    commands = parser.add_subparsers(metavar='build|check', required=True)
     text = ('write the copies that are missing, also after an interruption '
             '(exit status 1 if a video could not be copied)')
     builder = commands.add_parser('build', help=text)
     builder.set_defaults(action=_build)
     add_build(builder)
-    for name, action, text in (('check', _check,
-                                'compare every copy with its checksum '
-                                '(exit status 1 if one is damaged)'),
-                               ('info', _info,
-                                'settings, number of videos and disk space')):
-        command = commands.add_parser(name, help=text)
-        command.set_defaults(action=action)
-        command.add_argument(
-            'store', metavar='STORE', type=Path, help='folder of the store')
+    text = ('compare every copy with its checksum '
+            '(exit status 1 if one is damaged)')
+    checker = commands.add_parser('check', help=text)
+    checker.set_defaults(action=_check)
+    checker.add_argument(
+        'store', metavar='STORE', type=Path, help='folder of the store')
 
 
 def add_build(builder: argparse.ArgumentParser) -> None:
@@ -85,7 +82,7 @@ def add_build(builder: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run one of the three commands."""
+    """Run one of both commands."""
     return args.action(args)
 
 
@@ -135,14 +132,3 @@ def _check(args: argparse.Namespace) -> int:
           'damaged' +
           '; remove these and run `store build` again' * bool(wrong))
     return int(wrong > 0)
-
-
-def _info(args: argparse.Namespace) -> int:
-    index = Index(args.store)
-    gib = index.videos['copies']['size'].sum(axis=0) / 2**30
-    sizes = ', '.join(f'{short_edge} ({size:.3g} GiB)'
-                      for short_edge, size in zip(index.short_edges, gib))
-    print(f'{args.store}: {len(index.videos)} videos of '
-          f'{index.videos["frames"].sum()} frames with short sides of {sizes} '
-          f'pixels, {gib.sum():.3g} GiB')
-    return 0

@@ -1,6 +1,6 @@
 """Read the clip shape of train pipelines, and wrap their transforms."""
 
-from typing import List, Mapping, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 from ..core.batch_sampler import is_positive_int
 from ..core.transform_rules import find_rule, transform_name
@@ -70,6 +70,21 @@ def has_segments(dataset: Mapping) -> bool:
         for step in pipeline)
 
 
+def read_crop(pipeline: Sequence[dict]) -> Any:
+    """Return the crop that a pipeline ends with; None without any."""
+    crop = None
+    for step in pipeline:
+        rule, name = find_rule(step), transform_name(step)
+        if rule.crops:
+            crop = step.get(rule.pixels[-1])
+        # Transforms after the last crop may change the size again.
+        elif name == 'Resize':
+            crop = None if step.get('keep_ratio', True) else step['scale']
+        elif name in ('RandomRescale', 'RandomResizedCrop'):
+            crop = None
+    return crop
+
+
 def read_clip_shape(pipeline: Sequence[dict],
                     segments: bool = False) -> Tuple[int, int, Optional[int]]:
     """Read the shape of a pipeline's clips.
@@ -87,34 +102,24 @@ def read_clip_shape(pipeline: Sequence[dict],
         ValueError: The pipeline samples no frames, a transform has no rule,
             or the clips have no fixed size.
     """
-    frames = interval = crop = None
-    for step in pipeline:
-        rule, name = find_rule(step), transform_name(step)
-        if rule.frames and frames is None:
-            frames = (
-                step.get(rule.segments, 1)
-                if segments else step.get(rule.frames[0]))
-            if rule.frame_interval and not segments:
-                interval = step.get(rule.frame_interval, rule.default_interval)
-        if rule.crops:
-            crop = step.get(rule.pixels[-1])
-        # Transforms after the last crop may change the size again.
-        elif name == 'Resize':
-            crop = None if step.get('keep_ratio', True) else step['scale']
-        elif name in ('RandomRescale', 'RandomResizedCrop'):
-            crop = None
-    if frames is None:
+    crop, interval = read_crop(pipeline), None
+    step = next((step for step in pipeline if find_rule(step).frames), None)
+    if step is None:
         raise ValueError(
             'the train pipeline samples no frames: multigrid needs one '
             'of SampleFrames, DenseSampleFrames, UniformSample, or a '
             'transform whose registered rule names its frames')
+    rule = find_rule(step)
+    frames = step.get(rule.segments, 1) if segments else step.get(
+        rule.frames[0])
     # Pipelines of several modalities sample a dict of frames.
     lengths = list(frames.values()) if isinstance(frames, dict) else [frames]
-    crop = crop if isinstance(crop, (list, tuple)) else [crop]
     for length in lengths or [None]:
         check_count('frames of a clip in the train pipeline', length)
-    if interval is not None:
+    if rule.frame_interval and not segments:
+        interval = step.get(rule.frame_interval, rule.default_interval)
         check_count('frame interval of the train pipeline', interval)
+    crop = crop if isinstance(crop, (list, tuple)) else [crop]
     if not crop or not all(map(is_positive_int, crop)):
         raise ValueError('the clips of the train pipeline have no fixed size: '
                          'multigrid needs a crop, or a Resize with '

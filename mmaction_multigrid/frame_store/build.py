@@ -9,7 +9,6 @@ import multiprocessing.pool
 import shutil
 import threading
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import (IO, Callable, Dict, Iterator, List, NamedTuple, Optional,
@@ -20,13 +19,13 @@ import numpy as np
 from rich.progress import track
 
 from ..checkpoints.checkpoint_hook import atomic_write
+from ..loading.broken import is_machine_error
 from .index import THREADS, copy_path, video_dtype
 from .logs import LOGS, merge, open_log, prepare, read_done
 from .mjpeg import Writer
 from .sources import Source, digest_of, open_frames
 
 SAMPLE = 16  # videos from which the size of the store is estimated
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Result(NamedTuple):
@@ -53,32 +52,28 @@ def copy_video(source: Source, store: Path, short_edges: List[int]) -> Result:
 
     Raises:
         ImportError: The reader of the original is not installed.
-        OSError: The disk is full.
+        MemoryError, OSError: Memory, disk or file handles have run out.
     """
     # There is one process per core already.
     cv2.setNumThreads(0)
     try:
         (fps, reported, frames), count = open_frames(source), 0
-        with ExitStack() as stack:
-            writers = [
-                stack.enter_context(
-                    Writer(
-                        Path(copy_path(store, short_edge, source.digest)),
-                        short_edge)) for short_edge in short_edges
-            ]
-            for count, frame in enumerate(frames, 1):
-                for writer in writers:
-                    writer.write(frame)
-            if count == 0:
-                raise ValueError('has no frames')
-            copies = [writer.close() for writer in writers]
+        writers = list(map(Writer, short_edges))
+        for count, frame in enumerate(frames, 1):
+            for writer in writers:
+                writer.write(frame)
+        if count == 0:
+            raise ValueError('has no frames')
+        copies = [
+            writer.save(copy_path(store, writer.short_edge, source.digest))
+            for writer in writers
+        ]
         # The number that the reader reports, which can differ from the number
         # of decoded frames: a pipeline samples from it.
         video = source.digest, fps, reported or count, copies
         return Result(source, np.array([video], video_dtype(short_edges)))
     except Exception as error:  # decoders raise errors of any type
-        if (isinstance(error, ImportError)
-                or getattr(error, 'errno', None) in DISK_FULL):
+        if is_machine_error(error):
             raise
         return Result(source, error=f'{type(error).__name__}: {error}')
 

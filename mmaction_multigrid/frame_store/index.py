@@ -11,8 +11,8 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Tuple
 
-import cv2
 import numpy as np
+from mmcv import imfrombytes
 
 from .mjpeg import COPY, read_jpegs
 
@@ -136,10 +136,10 @@ class Index:
         # The reader may report more frames than were decoded. The table has
         # one row more than the copy has frames.
         nearest = np.minimum(wanted, int(copy['rows']) - 2).tolist()
-        bgr = (
-            cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-            for jpeg in read_jpegs(self.path(row, edge), copy, nearest))
-        return [cv2.cvtColor(frame, cv2.COLOR_BGR2RGB, frame) for frame in bgr]
+        return [
+            imfrombytes(jpeg, channel_order='rgb', backend='cv2')
+            for jpeg in read_jpegs(self.path(row, edge), copy, nearest)
+        ]
 
     def check(self) -> Iterator[str]:
         """Read all copies in full.

@@ -5,13 +5,15 @@ table with the place and the checksum of each, so that single frames can be
 read.
 """
 
-import os
 import zlib
-from pathlib import Path
+from io import BytesIO
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
+from mmcv import rescale_size
+
+from ..checkpoints.checkpoint_hook import atomic_write
 
 JPEG_OPTIONS = (cv2.IMWRITE_JPEG_QUALITY, 90)
 # Row of the table: first byte of a JPEG, and its CRC-32. A last row holds the
@@ -34,26 +36,21 @@ def copy_size(width: int, height: int, short_edge: int) -> Tuple[int, int]:
         tuple[int, int]: Width and height, never larger than the original's.
     """
     # Enlarged copies would take space and add nothing.
-    scale = min(1., short_edge / min(width, height))
-    return int(width * scale + 0.5), int(height * scale + 0.5)
+    return rescale_size((width, height),
+                        min(1., short_edge / min(width, height)))
 
 
 class Writer:
-    """Write one copy to a temporary file, which :meth:`close` renames.
-
-    An error inside the ``with`` block removes the file.
+    """Make one copy in memory, which :meth:`save` writes.
 
     Args:
-        path (Path): Path of the copy.
         short_edge (int): Short edge in pixels.
     """
 
-    def __init__(self, path: Path, short_edge: int) -> None:
-        self.path, self.short_edge = path, short_edge
+    def __init__(self, short_edge: int) -> None:
+        self.short_edge = short_edge
         self.size: Optional[Tuple[int, int]] = None
-        self.part = path.with_name(f'{path.name}.part')
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = open(self.part, 'wb')
+        self.file = BytesIO()
         self.rows: List[Tuple[int, int]] = []
 
     def write(self, frame: np.ndarray) -> None:
@@ -73,26 +70,23 @@ class Writer:
         self.rows.append((self.file.tell(), zlib.crc32(jpeg)))
         self.file.write(jpeg)
 
-    def close(self) -> tuple:
-        """Append the table and rename the file.
+    def save(self, path: str) -> tuple:
+        """Append the table and write the file.
+
+        Args:
+            path (str): Path of the copy.
 
         Returns:
             tuple: The values of a ``COPY``.
+
+        Raises:
+            OSError: The disk is full, for example.
         """
         rows = [*self.rows, (self.file.tell(), 0)]
         table = np.array(rows, FRAME).tobytes()
         self.file.write(table)
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        os.replace(self.part, self.path)
+        atomic_write(path, self.file.getbuffer())
         return self.file.tell(), len(rows), zlib.crc32(table)
-
-    def __enter__(self) -> 'Writer':
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.part.unlink(missing_ok=True)
-        self.file.close()  # flushes, which fails if the disk is full
 
 
 def read_jpegs(path: str, copy: np.void,

@@ -116,8 +116,7 @@ class ReplaceBrokenClips(DatasetWrapper):
             try:
                 return self._load(index)
             except Exception as error:
-                if (isinstance(error, (MemoryError, ImportError))
-                        or getattr(error, 'errno', None) in MACHINE_ERRORS):
+                if is_machine_error(error):
                     raise
                 name = self._name(index)
                 mistake = describe_mistake(error, self.dataset, name)
@@ -157,6 +156,12 @@ class ReplaceBrokenClips(DatasetWrapper):
         except Exception:  # a dataset without such a method
             info = {}
         return clip_name(info, index)
+
+
+def is_machine_error(error: Exception) -> bool:
+    """Check for an error of the machine or of the installed packages."""
+    return (isinstance(error, (MemoryError, ImportError))
+            or getattr(error, 'errno', None) in MACHINE_ERRORS)
 
 
 def describe_mistake(error: Exception, dataset: Any,

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from mmaction_multigrid.checkpoints import checkpoint_hook
 from mmaction_multigrid.frame_store import build, logs, mjpeg, sources
 from mmaction_multigrid.frame_store.index import Index, video_dtype
 from mmaction_multigrid.frame_store.sources import Source
@@ -182,7 +183,11 @@ def test_broken_originals_are_listed_and_tried_again(tmp_path, videos):
 
 def test_a_full_disk_ends_the_build(tmp_path, videos, whole, monkeypatch):
     monkeypatch.setattr(
-        mjpeg, 'open', lambda *args: open('/dev/full', 'wb'), raising=False)
+        checkpoint_hook,
+        'open',
+        lambda path, mode: open('/dev/full'
+                                if '.mjpeg' in path.name else path, mode),
+        raising=False)
     with pytest.raises(OSError, match='No space left'):
         make(videos, tmp_path)
     assert not list(tmp_path.rglob('*.mjpeg*'))

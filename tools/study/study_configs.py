@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Callable, Dict, Sequence, Tuple
 
+import cv2
+import decord
 import numpy as np
 from mmaction_multigrid import (MultigridSchedule, apply_multigrid,
                                 multigrid_schedule, register_transform_rule)
@@ -34,21 +36,22 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
     ) for model, name in (('slowfast', 'slowfast/slowfast-tiny'),
                           ('i3d', 'i3d/i3d-tiny'),
                           ('i3d-nl', 'i3d/i3d-tiny-nl-dot-product'))
-} | {(model, 'digits'):
-     (f'{model}/{model}-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py',
-      f'{model}/{model}-tiny-multigrid_1xb8-16x1x1-15e_moving-digits16-rgb.py')
-     for model in ('timesformer', 'mvit')} | {
-         (model, 'utd'):
-         ('tsn/tsn-tiny_1xb4-1x1x8-steplr-35e_utd-mhad-depth-rgb.py',
-          'tsn/tsn-tiny-multigrid_1xb4-1x1x8-steplr-52e_utd-mhad-depth-rgb.py')
-         for model in ('tsn', 'tsm')
-     }
+} | {
+    (model, 'digits'):
+    (f'{model}/{model}-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py',
+     f'{model}/{model}-tiny-multigrid_1xb8-16x1x1-15e_moving-digits16-rgb.py')
+    for model in ('timesformer', 'mvit')
+} | {(model, 'utd-frames'):
+     ('tsn/tsn-tiny_1xb4-1x1x8-steplr-70e_utd-mhad-depth-rgb.py',
+      'tsn/tsn-tiny-multigrid_1xb4-1x1x8-steplr-105e_utd-mhad-depth-rgb.py')
+     for model in ('tsn', 'tsm')}
 FOLDERS = {
     data: Path('data') / name
     for data, name in (('digits', 'moving_digits16'), ('ordered',
                                                        'moving_digits30'),
                        ('noisy', 'noisy_digits30'), ('utd',
-                                                     'utd_mhad_depth27'))
+                                                     'utd_mhad_depth27'),
+                       ('utd-frames', 'utd_mhad_depth27_frames'))
 }
 # Arguments of tools/data/moving_digits.py for each set.
 MADE = dict(
@@ -99,9 +102,28 @@ def write_lists(data: str) -> None:
             if int(label) in ACTIONS[data]))
 
 
+def write_frames() -> None:
+    """Write the frames of UTD-MHAD as pictures of 64 x 64 pixels."""
+    videos, frames = FOLDERS['utd'], FOLDERS['utd-frames']
+    for split in ('train.txt', 'val.txt'):
+        lines = []
+        for name, label in map(str.split, (videos / split).open()):
+            (frames / name).mkdir(parents=True, exist_ok=True)
+            video = decord.VideoReader(str(videos / name), width=64, height=64)
+            for i, frame in enumerate(video, 1):
+                cv2.imwrite(
+                    str(frames / name / f'img_{i:05}.jpg'),
+                    frame.asnumpy()[..., ::-1])
+            lines.append(f'{name} {len(video)} {label}\n')
+        # The list is last: it marks the folder as complete.
+        (frames / split).write_text(''.join(lines))
+
+
 def make_data(data: str, names: list) -> None:
     """Make the digits, and what is derived of UTD-MHAD, unless it is there."""
     folder = FOLDERS.get(data, FOLDERS['utd'])
+    if data == 'utd-frames' and not (folder / 'val.txt').exists():
+        write_frames()
     edges = ('28', '40') if data in MADE else ('80', '114')
     if data in MADE:
         subprocess.run([

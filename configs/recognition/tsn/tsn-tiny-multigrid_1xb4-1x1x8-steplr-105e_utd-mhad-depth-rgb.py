@@ -1,5 +1,5 @@
 _base_ = [
-    'tsn-tiny_1xb4-1x1x8-steplr-35e_utd-mhad-depth-rgb.py',
+    'tsn-tiny_1xb4-1x1x8-steplr-70e_utd-mhad-depth-rgb.py',
     '../../_base_/multigrid.py'
 ]
 # a small data set: as many validations as the baseline has

@@ -11,10 +11,10 @@ from mmengine.runner import Runner
 import mmaction.datasets  # noqa: F401
 import mmaction.models  # noqa: F401
 from mmaction.registry import DATASETS, MODELS
-from ..conftest import ROOT
-from ..small import scalars
-from ..toy import RecordHook, base_config, label_of, new_name
-from ..videos import encode_colours
+from .conftest import ROOT
+from .small import scalars
+from .toy import RecordHook, base_config, label_of, new_name
+from .videos import encode_colours
 
 HEADER = ('id,subject,scene,quality,relevance,verified,script,'
           'objects,descriptions,actions,length')

@@ -1,4 +1,8 @@
-"""Load Charades from its authors' own annotation files."""
+"""Charades, which MMAction2 lacks: dataset, labels, multi-label heads.
+
+The package does not import it. A config does, by ``custom_imports =
+dict(imports=['mmaction_multigrid', 'mmaction_multigrid.charades'])``.
+"""
 
 import csv
 import re
@@ -7,10 +11,12 @@ from typing import Any, List, Tuple
 
 import torch
 from mmcv.transforms import BaseTransform
+from torch import Tensor
 
 from mmaction.datasets.base import BaseActionDataset
-from mmaction.registry import DATASETS, TRANSFORMS
-from ..core.transform_rules import register_transform_rule
+from mmaction.models.heads import I3DHead, SlowFastHead
+from mmaction.registry import DATASETS, MODELS, TRANSFORMS
+from .core.transform_rules import register_transform_rule
 
 COLUMNS = ('id', 'actions', 'length')
 NUMBER = r'(\d+(?:\.\d*)?)'
@@ -131,3 +137,46 @@ class LabelSampledActions(BaseTransform):
 
 
 register_transform_rule('LabelSampledActions')
+
+
+class _MultiLabel:
+    """Binary cross-entropy of each class, and the maximum over all views."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        defaults = dict(
+            loss_cls=dict(type='BCELossWithLogits'), multi_class=True)
+        super().__init__(*args, **{**defaults, **kwargs})
+
+    def average_clip(self, cls_scores: Tensor, num_segs: int = 1) -> Tensor:
+        """Merge the views of each video, as the reference tests Charades.
+
+        Args:
+            cls_scores (Tensor): Logits of shape (N * num_segs, classes).
+            num_segs (int): Views of a video. Defaults to 1.
+
+        Returns:
+            Tensor: Probabilities of shape (N, classes).
+        """
+        # In float32, because the sigmoid saturates in half precision.
+        return cls_scores.float().sigmoid().view(-1, num_segs,
+                                                 cls_scores.size(-1)).amax(1)
+
+
+@MODELS.register_module()
+class MultiLabelSlowFastHead(_MultiLabel, SlowFastHead):
+    """``SlowFastHead`` for several labels per clip, of the same parameters.
+
+    The loss is the binary cross-entropy of each class. In tests, the
+    probability of a class is the largest one of all views. Args: as for
+    ``SlowFastHead``.
+    """
+
+
+@MODELS.register_module()
+class MultiLabelI3DHead(_MultiLabel, I3DHead):
+    """``I3DHead`` for several labels per clip, of the same parameters.
+
+    The loss is the binary cross-entropy of each class. In tests, the
+    probability of a class is the largest one of all views. Args: as for
+    ``I3DHead``.
+    """
