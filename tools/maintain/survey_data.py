@@ -28,9 +28,9 @@ LISTS = dict(
 THINNER = 8
 # Arguments that make a backbone shorter. CLIP's weights would be downloaded.
 SHORTER: Dict[str, dict] = dict(
-    **dict.fromkeys(
-        ('ResNet3d', 'ResNet3dSlowFast', 'ResNet3dSlowOnly', 'ResNet3dCSN',
-         'ResNet2Plus1d', 'RGBPoseConv3D', 'MViT'), {}),
+    **dict.fromkeys(('ResNet3d', 'ResNet3dSlowFast', 'ResNet3dSlowOnly',
+                     'ResNet3dCSN', 'ResNet2Plus1d', 'RGBPoseConv3D', 'MViT'),
+                    {}),
     SwinTransformer3D=dict(pretrained2d=False),
     TimeSformer=dict(num_transformer_layers=2, num_heads=2),
     VisionTransformer=dict(depth=2, num_heads=2),
@@ -75,8 +75,8 @@ def make_data(folder: Path) -> Path:
     for name in NAMES:
         (folder / f'{name}.mp4').symlink_to('video.mp4')
         (folder / 'frames' / name).symlink_to(pictures.resolve())
-    for file, text in (('videos.txt', '{}.mp4 {}\n'),
-                       ('frames.txt', '{} %d {}\n' % FRAMES)):
+    for file, text in (('videos.txt', '{}.mp4 {}\n'), ('frames.txt',
+                                                       '{} %d {}\n' % FRAMES)):
         (folder / file).write_text(''.join(
             text.format(name, i % 2) for i, name in enumerate(NAMES)))
     _write_poses(folder, random)
@@ -110,8 +110,7 @@ def _write_poses(folder: Path, random: np.random.RandomState) -> None:
     names = [entry['filename'] for entry in annotations]
     with open(folder / 'poses.pkl', 'wb') as file:
         pickle.dump(
-            dict(
-                split=dict.fromkeys(SPLITS, names), annotations=annotations),
+            dict(split=dict.fromkeys(SPLITS, names), annotations=annotations),
             file)
 
 
@@ -213,8 +212,9 @@ def _narrow(config: Any, thin: bool, inside: bool) -> Any:
         config.setdefault('base_channels', 64)
     for key, value in config.items() if thin else ():
         # The input of a backbone is pictures.
-        if (key.endswith('channels') or key in ('embed_dims', 'width', 'n_dim')
-                ) and not (inside and key == 'in_channels'):
+        if (key.endswith('channels')
+                or key in ('embed_dims', 'width',
+                           'n_dim')) and not (inside and key == 'in_channels'):
             config[key] = _divide(value)
     return config
 
