@@ -158,8 +158,8 @@ def table(results: Dict[str, dict]) -> str:
     for name, result in results.items():
         folder, file = os.path.split(name)
         rows.setdefault((folder, *cells(name, result)), []).append(file[:-3])
-    counts = Counter()
-    lines = []
+    counts: Dict[str, int] = Counter()
+    lines = [f'| {" | ".join(COLUMNS)} |', '|---' * len(COLUMNS) + '|']
     for (folder, *row), files in rows.items():
         counts[row[0].split(' ')[0].rstrip(':')] += len(files)
         names = '<br>'.join(files)
@@ -168,8 +168,8 @@ def table(results: Dict[str, dict]) -> str:
         first = f'{folder}/{names}'.replace('_', '\\_')
         lines.append(f'| {" | ".join([first, *row])} |')
     counted = ', '.join(f'{counts[kind]} {kind}' for kind in counts)
-    return (f'\n\n{len(results)} configs: {counted}.\n\n' + '\n'.join(
-        [f'| {" | ".join(COLUMNS)} |', '|---' * 5 + '|', *lines]) + '\n\n')
+    text = '\n'.join(lines)
+    return f'\n\n{len(results)} configs: {counted}.\n\n{text}\n\n'
 
 
 def main() -> None:
