@@ -128,7 +128,8 @@ def first_sentence(message: str, length: int = 160) -> str:
     """Shorten a message to its first sentence."""
     # Values of a config may have any length.
     message = re.sub(r'[({\[].{60,}[)}\]]', '...', message)
-    return shorten_text(re.split('; |: multigrid |[.] ', message)[0], length)
+    first = re.split('; |: multigrid |, so |[.] ', message)[0]
+    return shorten_text(first, length)
 
 
 def cells(name: str, result: dict) -> List[str]:
@@ -161,7 +162,7 @@ def table(results: Dict[str, dict]) -> str:
     counts: Dict[str, int] = Counter()
     lines = [f'| {" | ".join(COLUMNS)} |', '|---' * len(COLUMNS) + '|']
     for (folder, *row), files in rows.items():
-        counts[row[0].split(' ')[0].rstrip(':')] += len(files)
+        counts[re.match(r'not run|\w+', row[0])[0]] += len(files)
         names = '<br>'.join(files)
         if len(files) == folders[folder] > 1:
             names = f'\\* ({len(files)} configs)'

@@ -7,7 +7,6 @@ from typing import Any, Dict
 
 import cv2
 import numpy as np
-import torch
 from mmaction_multigrid.config.base import with_pipelines
 from mmaction_multigrid.core.transform_rules import type_name
 
@@ -24,14 +23,16 @@ LISTS = dict(
     RepeatAugDataset='videos.txt',
     RawframeDataset='frames.txt',
     PoseDataset='poses.pkl')
-# Channels are divided by this, except in 2D networks, whose number is fixed.
+# Channels are divided by this in these backbones; 2D networks have a fixed
+# number of them.
 THINNER = 8
-# Arguments that make a backbone shorter. CLIP's weights would be downloaded.
-SHORTER: Dict[str, dict] = dict(
-    **dict.fromkeys(('ResNet3d', 'ResNet3dSlowFast', 'ResNet3dSlowOnly',
-                     'ResNet3dCSN', 'ResNet2Plus1d', 'RGBPoseConv3D', 'MViT'),
-                    {}),
-    SwinTransformer3D=dict(pretrained2d=False),
+THIN = ('ResNet3d', 'ResNet3dSlowFast', 'ResNet3dSlowOnly', 'ResNet3dCSN',
+        'ResNet2Plus1d', 'RGBPoseConv3D', 'MViT', 'SwinTransformer3D',
+        'TimeSformer', 'VisionTransformer', 'UniFormerV2')
+# Arguments that make a backbone shorter, or keep it from asking for weights.
+OTHERS: Dict[str, dict] = dict(
+    **dict.fromkeys(('SwinTransformer3D', 'ResNetTSM', 'MobileNetV2TSM'),
+                    dict(pretrained2d=False)),
     TimeSformer=dict(num_transformer_layers=2, num_heads=2),
     VisionTransformer=dict(depth=2, num_heads=2),
     UniFormerV2=dict(
@@ -122,9 +123,6 @@ def _write_boxes(folder: Path, kind: str, names: list, time: int) -> None:
         pickle.dump({f'{name},{time:04d}': BOXES for name in names}, file)
     (folder / 'excluded.csv').write_text('none,0\n')
     (folder / 'labels.pbtxt').write_text('item {\n  name: "a"\n  id: 1\n}\n')
-    features = {name: {time: [torch.rand(2048 // THINNER)]} for name in names}
-    for split in ('train', 'val'):
-        torch.save(features, folder / f'lfb_{split}.pkl')
 
 
 def use_data(config: dict, folder: Path) -> None:
@@ -163,26 +161,24 @@ def missing_transforms() -> list:
     return [name for name, needs in OPTIONAL.items() if not find_spec(needs)]
 
 
-def narrow(model: dict, folder: Path) -> dict:
+def narrow(model: dict) -> dict:
     """Return a ``model`` with fewer channels and blocks.
 
     See :func:`narrow_classes` for networks that only name their size.
     """
     kind = type_name((model.get('backbone') or {}).get('type', ''))
+    # The neck of TPN has default channels.
+    thin = kind in THIN and 'neck' not in model
     parts = {
-        key: _narrow(value, kind in SHORTER, key == 'backbone')
+        key: _narrow(value, thin, key == 'backbone')
         for key, value in model.items()
     }
     # Networks that are the same when they are small share a run.
     arch = (kind, parts.get('backbone', {}).get('arch'))
     if arch in SAME:
         parts['backbone']['arch'] = SAME[arch]
-    if kind in SHORTER:
-        parts['backbone'].update(SHORTER[kind])
-    bank = (parts.get('roi_head', {}).get('shared_head')
-            or {}).get('lfb_cfg', {})
-    if bank:
-        bank.update(lfb_prefix_path=str(folder), device='cpu')
+    if kind in OTHERS:
+        parts['backbone'].update(OTHERS[kind])
     return parts
 
 

@@ -82,7 +82,7 @@ def time_axis(cfg: Config) -> int:
 def shorten(cfg: Config, folder: Path) -> Config:
     """Return a config with small networks, made-up data and base batch 1."""
     cfg = Config(cfg.to_dict())
-    cfg.model = narrow(without_weights(cfg.model.to_dict()), folder)
+    cfg.model = narrow(without_weights(cfg.model.to_dict()))
     for name in ('train_dataloader', 'val_dataloader'):
         loader = cfg[name]
         use_data(loader.dataset, folder)
