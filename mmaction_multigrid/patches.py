@@ -11,7 +11,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, Tuple
 
 LEAVE_STACK = 'MMACTION_MULTIGRID_LEAVE_STACK'
 _changes: List[str] = []
@@ -97,41 +97,19 @@ def patch_checkpoint_loading() -> None:
                     'in them, and refuses what else they name')
 
 
-def serve_configs() -> None:
-    """Make mmengine find ``mmaction_multigrid::`` configs in ``.mim``.
-
-    mmengine has a fixed list of packages that it finds configs of, and asks
-    pip for their folders, which is wrong for an editable installation. It
-    reads the bases of a config before ``custom_imports``, so that this only
-    works in tools that import the package first.
-    """
-    from mmengine.config import Config
-    find, prefix = Config._get_cfg_path, f'{__package__}::'
-
-    def find_ours_first(cfg_path: str,
-                        filename: str) -> Tuple[str, Optional[str]]:
-        if not cfg_path.startswith(prefix):
-            return find(cfg_path, filename)
-        path = Path(__file__).with_name('.mim') / 'configs'
-        # The registries of these configs are MMAction2's.
-        return str(path / cfg_path[len(prefix):]), 'mmaction'
-
-    Config._get_cfg_path = staticmethod(find_ours_first)
-    _changes.append('mmengine finds mmaction_multigrid:: bases')
-
-
 def patch_numpy_2() -> None:
-    """Make MMAction2's transforms work in numpy 2 as they do in numpy 1.
+    """Make MMAction2 work in numpy 2 as it does in numpy 1.
 
-    ``PoseCompact`` and ``MMCompact`` use ``np.Inf``, which is gone.
-    ``ColorJitter`` adds negative integers to 8-bit hues, which numpy 1 widens
-    to 16 bit and numpy 2 refuses. Positive integers wrap around at 256 in both
-    versions.
+    ``PoseCompact`` and ``MMCompact`` use ``np.Inf``, and ``AVAMetric`` uses
+    ``np.NAN`` for classes without a box; both are gone. ``ColorJitter`` adds
+    negative integers to 8-bit hues, which numpy 1 widens to 16 bit and numpy 2
+    refuses. Positive integers wrap around at 256 in both versions.
     """
     import cv2
     import numpy as np
 
     from mmaction.datasets.transforms import ColorJitter, pose_transforms
+    from mmaction.evaluation.functional.ava_evaluation import metrics
     if hasattr(pose_transforms.np, 'Inf'):
         return
 
@@ -144,12 +122,12 @@ def patch_numpy_2() -> None:
         return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
 
     ColorJitter.adjust_hue = staticmethod(adjust_hue)
-    # Only this module sees the name. Other code may test numpy for it.
-    pose_transforms.np = ModuleType('numpy')
-    pose_transforms.np.__getattr__ = lambda name: getattr(np, name)
-    pose_transforms.np.Inf = np.inf
-    _changes.append("mmaction2's PoseCompact, MMCompact and ColorJitter fail "
-                    'in numpy 2 and are mended')
+    # Only these modules see the names. Other code may test numpy for them.
+    pose_transforms.np = metrics.np = ModuleType('numpy')
+    metrics.np.__getattr__ = lambda name: getattr(np, name)
+    metrics.np.Inf, metrics.np.NAN = np.inf, np.nan
+    _changes.append("mmaction2's PoseCompact, MMCompact, ColorJitter and "
+                    'AVAMetric fail in numpy 2 and are mended')
 
 
 def patch_pyav_counts() -> None:
@@ -182,4 +160,4 @@ def _count_frames(read: Callable[[str], bytes], name: str) -> int:
 
 
 PATCHES = (patch_missing_drn, patch_multimodal, patch_checkpoint_loading,
-           serve_configs, patch_numpy_2, patch_pyav_counts)
+           patch_numpy_2, patch_pyav_counts)

@@ -109,7 +109,7 @@ def test_color_jitter_turns_hues_as_numpy_1_does(offset):
 
 
 def test_numpy_keeps_its_names():
-    """Only one module gets the old name."""
+    """Only two modules get the old names."""
     assert pose_transforms.np.Inf == np.inf
     assert pose_transforms.np.min is np.min
     assert hasattr(np, 'Inf') == (patches.release(np.__version__) < (2, 0, 0))

@@ -11,7 +11,7 @@ from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_norm import (convert_sub_batch_norm,
                                                 set_bn_splits)
 from mmaction_multigrid.core.shapes import Shape
-from mmaction_multigrid.profiling import profile_steps
+from mmaction_multigrid.profiling.steps import profile_steps
 from mmengine.runner import Runner
 from torch import nn
 

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
             profile.shape: profile.seconds * loader.batch_size / batch_size
             for profile in profiles
         }, loader.batch_size, max(1, (clips or MANY_CLIPS) // args.processes),
-        loads, loader.get('num_workers', 0))
+        loads)
     counts = [
         count(schedule, times.batch_size, times.clips)
         for count in (count_iterations, count_base_iterations)
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     if works:
         print_forecast(schedule, times, clips, counts)
         needed = workers_needed(schedule, times)
-        if needed > times.workers:
+        if needed > loader.get('num_workers', 0):
             warnings.append('training waits for data; set '
                             f'train_dataloader.num_workers = {needed}')
     for text in warnings:
@@ -127,18 +127,15 @@ def print_steps(profiles: List[StepProfile], base_shape: Shape) -> None:
 
 def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,
                    clips: Optional[int], counts: List[int]) -> None:
-    """Print the speed-up, and the parts of the time of both runs."""
-    parts = forecast(schedule, times)
-    ours, base = parts['total']
+    """Print the speed-up, and iterations and time of both runs."""
+    ours, base = forecast(schedule, times)
     print(f'speed-up: {base / ours:.2f}x at the measured times, '
           f'{schedule.predicted_speedup:.2f}x if all pixels took the '
-          'same time; validation is left out' +
-          ', and loading, since the data are not here' * (not times.loads))
+          'same time; loading and validation are left out')
     if clips:
         print(f'forecast for {clips} clips on this device, with '
               f'max_batch_factor = {schedule.settings.max_batch_factor}, '
               f'short_cycle = {schedule.settings.short_cycle}')
         print_table(('', 'multigrid', 'base training'),
                     [('iterations', *map(str, counts)),
-                     *((name, *map(format_time, seconds))
-                       for name, seconds in parts.items())])
+                     ('training', format_time(ours), format_time(base))])

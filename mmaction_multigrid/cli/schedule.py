@@ -35,8 +35,10 @@ def print_stages(info: dict, batch_size: int) -> None:
     print(f'{info["max_epochs"]} epochs, {100 * info["relative_cost"]:.0f} % '
           "of base training's computing\n"
           f'batches per GPU: clips x {info["time_axis"]} x crop')
-    shapes = [shape for stage in info['stages'] for shape in stage['shapes']]
-    times = {frames for _, frames, _ in shapes}
+    times = {
+        frames
+        for stage in info['stages'] for _, frames, _ in stage['shapes']
+    }
     if len(times) == 1:
         print(f'all clips have {times.pop()} {info["time_axis"]}: only crops '
               'change')

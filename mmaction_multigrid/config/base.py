@@ -27,14 +27,17 @@ SEGMENT_CLASSES = ('ResNet', 'ResNetTSM', 'MobileNetV2TSM', 'TSNHead',
 # Keys of the parts of a network, and the classes that tests train.
 PARTS = ('backbone', 'neck', 'cls_head', 'roi_head', 'shared_head',
          'bbox_head')
-TESTED = frozenset(
-    (*SEGMENT_CLASSES, 'Recognizer2D', 'Recognizer3D', 'MMRecognizer3D',
-     'FastRCNN', 'ResNet3d', 'ResNet3dSlowFast', 'ResNet3dSlowOnly',
-     'ResNet2Plus1d', 'ResNet3dCSN', 'C2D', 'MViT', 'SwinTransformer3D',
-     'UniFormerV2', 'TimeSformer', 'VisionTransformer', 'RGBPoseConv3D',
-     'TANet', 'TPN', 'I3DHead', 'SlowFastHead', 'MViTHead', 'TimeSformerHead',
-     'UniFormerHead', 'TPNHead', 'TRNHead', 'RGBPoseHead', 'AVARoIHead',
-     'BBoxHeadAVA', 'ACRNHead', 'MultiLabelI3DHead', 'MultiLabelSlowFastHead'))
+TESTED = {
+    *SEGMENT_CLASSES, *"""
+    Recognizer2D Recognizer3D MMRecognizer3D FastRCNN
+    ResNet3d ResNet3dSlowFast ResNet3dSlowOnly ResNet2Plus1d ResNet3dCSN C2D
+    MViT SwinTransformer3D UniFormerV2 TimeSformer VisionTransformer
+    RGBPoseConv3D TANet TPN
+    I3DHead SlowFastHead MViTHead TimeSformerHead UniFormerHead TPNHead TRNHead
+    RGBPoseHead MultiLabelI3DHead MultiLabelSlowFastHead
+    AVARoIHead BBoxHeadAVA ACRNHead
+    """.split()
+}
 
 
 def read_epochs(train_cfg: Mapping) -> int:

@@ -1,7 +1,6 @@
 """Runner that resolves a multigrid config."""
 
 import copy
-from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -13,18 +12,18 @@ from .resolve import apply_multigrid
 
 @RUNNERS.register_module()
 class MultigridRunner:
-    """Build the stock ``Runner`` when it is first used.
+    """Train or test a multigrid config in the stock ``Runner``.
 
     :meth:`test` uses the config without ``multigrid``, because the training
-    data may be on another machine. Everything else uses the resolved config.
+    data may be on another machine. Code that needs more of a ``Runner`` calls
+    ``Runner.from_cfg(apply_multigrid(cfg))``.
 
     Args:
         cfg (Config): A multigrid config.
     """
 
     def __init__(self, cfg: Config) -> None:
-        # Through vars, because __setattr__ would build the runner.
-        vars(self).update(_cfg=copy.deepcopy(cfg), _runner=None, _trains=False)
+        self.cfg = copy.deepcopy(cfg)
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'MultigridRunner':
@@ -33,26 +32,10 @@ class MultigridRunner:
 
     def train(self) -> nn.Module:
         """Train, as ``Runner.train``."""
-        return self._build(trains=True).train()
+        return Runner.from_cfg(apply_multigrid(self.cfg)).train()
 
     def test(self) -> dict:
         """Test, as ``Runner.test``."""
-        return self._build(trains=False).test()
-
-    def _build(self, trains: bool) -> Runner:
-        """Return the runner; build it anew if it cannot train but must."""
-        if self._runner is None or trains and not self._trains:
-            cfg = copy.deepcopy(self._cfg)
-            if not trains:
-                cfg.pop('multigrid', None)
-            vars(self).update(
-                _runner=Runner.from_cfg(apply_multigrid(cfg)), _trains=trains)
-        return self._runner
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith('__'):  # copy and pickle ask for these
-            raise AttributeError(name)
-        return getattr(self._runner or self._build(trains=True), name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._runner or self._build(trains=True), name, value)
+        cfg = copy.deepcopy(self.cfg)
+        cfg.pop('multigrid', None)
+        return Runner.from_cfg(apply_multigrid(cfg)).test()

@@ -145,6 +145,10 @@ def stored_reader(pipeline: Sequence[Any]) -> str:
     Raises:
         ValueError: A frame store does not support it.
     """
+    if 'SampleAVAFrames' in map(transform_name, pipeline):
+        raise ValueError('multigrid.grid_store: the train pipeline has '
+                         'SampleAVAFrames, and clips with boxes are read from '
+                         'their originals alone; leave grid_store out')
     reader = next(
         filter(None, (find_rule(step).decodes for step in pipeline)), None)
     if reader not in READERS:

@@ -12,7 +12,7 @@ class SegmentsMixin:
     """Mixin of 2D recognizers that passes on the segments of a batch.
 
     Attributes:
-        num_segments (int): Segments of the base config's clips.
+        base_segments (int): Segments of the base config's clips.
         segment_modules (tuple): Modules that shift or pool over segments,
             with the number that each was built for.
     """
@@ -20,10 +20,10 @@ class SegmentsMixin:
     def forward(self, inputs: Tensor, *args: Any, **kwargs: Any) -> Any:
         """Forward images of shape (N, segments, channels, height, width)."""
         # In tests the second dimension may hold several crops of a video.
-        segments = min(inputs.shape[1], self.num_segments)
+        segments = min(inputs.shape[1], self.base_segments)
         for module, base in self.segment_modules:
             # Temporal pooling leaves half of the segments to later layers.
-            module.num_segments = max(1, base * segments // self.num_segments)
+            module.num_segments = max(1, base * segments // self.base_segments)
         return super().forward(inputs, *args, **kwargs)
 
 
@@ -49,12 +49,11 @@ def follow_segments(model: nn.Module) -> List[str]:
         name: module
         for name, module in model.named_modules()
         if isinstance(getattr(module, 'num_segments', None), int)
-        and not isinstance(module, SegmentsMixin)
     }
     # A second call would take the segments of the last batch for the base.
     if modules and not isinstance(model, SegmentsMixin):
         model.segment_modules = tuple(
             (module, module.num_segments) for module in modules.values())
-        model.num_segments = max(base for _, base in model.segment_modules)
+        model.base_segments = max(base for _, base in model.segment_modules)
         model.__class__ = _mix(type(model))
     return list(modules)

@@ -4,6 +4,7 @@ from typing import Any, Mapping, Optional, Sequence
 
 import numpy as np
 import torch
+from mmengine.config import ConfigDict
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import nn
@@ -32,18 +33,20 @@ def without_weights(config: Any) -> Any:
 
 
 def build_model(config: dict) -> nn.Module:
-    """Build a recognizer with random weights, without a download.
+    """Build a recognizer or detector with random weights, without a download.
 
     Args:
         config (dict): ``model`` of a config.
 
     Raises:
-        ValueError: The model is no recognizer.
+        ValueError: The model is neither of both.
     """
-    if 'cls_head' not in config:
+    if not {'cls_head', 'roi_head'} & set(config):
         raise ValueError(f'model.type = {type_name(config.get("type"))!r}: '
-                         'has no cls_head; only recognizers can be measured')
-    return MODELS.build(without_weights(config))
+                         'has neither cls_head nor roi_head; only recognizers '
+                         'and detectors can be measured')
+    # mmdet reads the attributes of configs.
+    return MODELS.build(ConfigDict(without_weights(config)))
 
 
 def build_optimizer(model: nn.Module, config: Optional[dict],
@@ -75,7 +78,8 @@ class RandomClips:
     """Batches of noise in the format of a train pipeline.
 
     Args:
-        model (nn.Module): The recognizer.
+        model (nn.Module): The recognizer, or a detector, whose clips have
+            one box each.
         pipeline (Sequence[dict]): Train pipeline of its config, of which the
             transforms that sample, format and pack clips are used. An empty
             one means the format of a 3D network.
@@ -86,7 +90,9 @@ class RandomClips:
         self.heatmaps = steps.get('GeneratePoseTarget')
         self.format = Compose(
             [steps.get(step['type'], step) for step in FORMAT])
-        self.head = model.cls_head
+        self.detects = hasattr(model, 'roi_head')
+        self.head = (
+            model.roi_head.bbox_head if self.detects else model.cls_head)
         self.channels = input_channels(model)
 
     def batch(self, clips: int, num_frames: int, crop_size: int) -> dict:
@@ -102,7 +108,8 @@ class RandomClips:
 
     def _clip(self, num_frames: int, crop_size: int) -> dict:
         classes = self.head.num_classes
-        label = torch.randint(classes, (1, ))
+        # Class 0 of a detector is the background, which has no loss.
+        label = torch.randint(int(self.detects), classes, (1, ))
         if getattr(self.head, 'multi_class', False):
             label = nn.functional.one_hot(label[0], classes).float()
         shape, kind = (crop_size, crop_size, self.channels), 'uint8'
@@ -111,5 +118,11 @@ class RandomClips:
             edge = int(crop_size * self.heatmaps.get('scaling', 1.) + 0.5)
             shape, kind = (self.channels, edge, edge), 'float32'
         images = np.random.randint(256, size=(num_frames, *shape)).astype(kind)
-        return self.format(
-            dict(imgs=images, num_clips=1, clip_len=num_frames, label=label))
+        clip = dict(imgs=images, num_clips=1, clip_len=num_frames, label=label)
+        if self.detects:
+            box = np.float32([[0, 0, crop_size, crop_size]])
+            clip.update(
+                gt_bboxes=box,
+                proposals=box,
+                gt_labels=nn.functional.one_hot(label, classes).float())
+        return self.format(clip)

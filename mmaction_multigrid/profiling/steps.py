@@ -98,7 +98,7 @@ def profile_steps(
         StepProfile: The profile of each shape.
 
     Raises:
-        ValueError: The model is no recognizer.
+        ValueError: The model is neither a recognizer nor a detector.
     """
     model = build_model(config).to(device).train()
     layers = convert_sub_batch_norm(model)
@@ -143,8 +143,8 @@ def _run_steps(profile: StepProfile, model: nn.Module, wrapper: OptimWrapper,
         model.zero_grad(set_to_none=True)
 
 
-def load_seconds(cfg: Config, shapes: Iterable[Shape]
-                 ) -> Dict[Optional[Tuple[int, int]], float]:
+def load_seconds(cfg: Config,
+                 shapes: Iterable[Shape]) -> Dict[Tuple[int, int], float]:
     """Measure how long one process takes to load a clip.
 
     Args:
@@ -152,23 +152,19 @@ def load_seconds(cfg: Config, shapes: Iterable[Shape]
         shapes (Iterable[Shape]): Shapes of clips.
 
     Returns:
-        dict: Seconds by (frames, crop), and of base training under None.
+        dict: Seconds by (frames, crop).
 
     Raises:
         Exception: Any error of the dataset, such as that of a missing file.
     """
-    stock = DATASETS.build(cfg.train_dataloader.dataset)
-    ours = DATASETS.build(apply_multigrid(cfg).train_dataloader.dataset)
+    dataset = DATASETS.build(apply_multigrid(cfg).train_dataloader.dataset)
     # The same clips at all shapes, because videos differ in length. A seed of
     # its own keeps the global random numbers as they are.
-    order = random.Random(0).choices(range(len(stock)), k=CLIPS + 1)
+    order = random.Random(0).choices(range(len(dataset)), k=CLIPS + 1)
     return {
-        None: _mean_seconds(stock.__getitem__, order),
-        **{
-            shape[1:]: _mean_seconds(
-                lambda i, shape=shape: ours[i, shape], order)
-            for shape in shapes
-        }
+        shape[1:]:
+        _mean_seconds(lambda i, shape=shape: dataset[i, shape], order)
+        for shape in shapes
     }
 
 

@@ -1,11 +1,13 @@
 """Resolve configs, or raise one clear error."""
 
 import copy
+from unittest import mock
 
 import pytest
 from mmaction_multigrid import MultigridRunner, apply_multigrid
+from mmengine.runner import Runner
 
-from ..toy import base_config, new_name
+from ..toy import base_config
 
 
 @pytest.fixture
@@ -188,10 +190,12 @@ def test_pipelines_of_different_clips(cfg):
         apply_multigrid(cfg)
 
 
-def test_the_runner_is_the_stock_one_on_the_resolved_config(cfg):
-    runner = MultigridRunner.from_cfg(new_name(cfg))
-    runner.note = 'on the stock one'
-    assert runner._runner.note == runner.note
-    expected = apply_multigrid(cfg)
-    assert runner.cfg.train_cfg == expected.train_cfg
-    assert 'multigrid' not in runner.cfg
+def test_the_stock_runner_trains_the_resolved_config(cfg):
+    stock = cfg.train_cfg
+    with mock.patch.object(Runner, 'from_cfg') as build:
+        MultigridRunner.from_cfg(cfg).train()
+        MultigridRunner.from_cfg(cfg).test()
+    trained, tested = (call.args[0] for call in build.call_args_list)
+    assert trained.train_cfg == apply_multigrid(cfg).train_cfg
+    assert tested.train_cfg == stock
+    assert not {'multigrid', 'runner_type'} & {*trained, *tested}

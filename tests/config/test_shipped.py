@@ -47,7 +47,7 @@ def test_the_explicit_form_is_the_core_of_the_short_form():
 
 @pytest.mark.parametrize(
     'path',
-    sorted(CONFIGS.rglob('*multigrid_*.py')),
+    sorted(CONFIGS.parent.rglob('*multigrid_*.py')),
     ids=lambda path: path.stem)
 def test_every_multigrid_config_resolves(path):
     resolved = apply_multigrid(Config.fromfile(path))

@@ -1,8 +1,9 @@
 """Read TensorBoard's file of a run set up as in docs/running.md."""
 
 import pytest
-from mmaction_multigrid import MultigridRunner
+from mmaction_multigrid import apply_multigrid
 from mmengine.config import Config
+from mmengine.runner import Runner
 from tensorboard.backend.event_processing.event_accumulator import \
     EventAccumulator
 
@@ -15,7 +16,7 @@ def test_scalars_follow_the_stages(tmp_path):
     (tmp_path / 'shown.py').write_text(shown)
     cfg = base_config(tmp_path, eval_freq=1)
     cfg.merge_from_dict(Config.fromfile(tmp_path / 'shown.py').to_dict())
-    runner = MultigridRunner.from_cfg(new_name(cfg))
+    runner = Runner.from_cfg(apply_multigrid(new_name(cfg)))
     runner.train()
     runner.visualizer.close()
     file, = tmp_path.rglob('vis_data/events.out.tfevents.*')

@@ -10,7 +10,7 @@ from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_norm import (SubBatchNorm, SubSyncBatchNorm,
                                                 convert_sub_batch_norm,
                                                 set_bn_splits)
-from mmaction_multigrid.profiling import without_weights
+from mmaction_multigrid.profiling.network import without_weights
 from mmaction_multigrid.profiling.start_report import unknown_norms
 from mmengine.model import revert_sync_batchnorm
 from mmengine.runner import Runner

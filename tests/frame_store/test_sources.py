@@ -225,7 +225,10 @@ def test_datasets_without_a_store(made, tmp_path):
         sources_from(frames(made, modality='Flow'))
     for dataset, message in ((video(made, pipeline=STEPS), 'opens no videos'),
                              (video(made, pipeline=pipeline('decord')[1:]),
-                              'nothing before'),
+                              'nothing before'), (video(
+                                  made,
+                                  pipeline=[dict(type='SampleAVAFrames')]),
+                                                  'boxes are read'),
                              (video(made, type='RepeatAugDataset'),
                               'RepeatAugDataset opens')):
         with pytest.raises(ValueError, match=f'grid_store: .*{message}'):

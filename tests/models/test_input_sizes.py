@@ -4,7 +4,8 @@ import pytest
 import torch
 from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.models.input_sizes import check_sizes
-from mmaction_multigrid.profiling import schedule_shapes, without_weights
+from mmaction_multigrid.profiling.network import without_weights
+from mmaction_multigrid.profiling.steps import schedule_shapes
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from mmaction_multigrid.profiling import read_run
+from mmaction_multigrid.profiling.runs import read_run
 
 
 def train(epoch, iteration, seconds, waiting, frames=None):

@@ -25,7 +25,7 @@ def moving_square(label, seed):
 
 def write_video(path, frames):
     """Write frames as a video of 25 frames a second."""
-    size = frames.shape[2], frames.shape[1]
+    size = frames[0].shape[1::-1]
     out = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 25, size)
     for frame in frames:
         out.write(frame)

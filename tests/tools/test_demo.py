@@ -4,7 +4,7 @@ import re
 
 import pytest
 from mmaction_multigrid.__main__ import main
-from mmaction_multigrid.profiling import read_run
+from mmaction_multigrid.profiling.runs import read_run
 from mmengine.config import Config
 
 from ..small import load_tool

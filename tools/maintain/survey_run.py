@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import torch
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.config.base import with_pipelines
-from mmaction_multigrid.profiling import without_weights
+from mmaction_multigrid.profiling.network import without_weights
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner

@@ -3,12 +3,13 @@
     python tools/study/run.py MODEL [--data DATA] [--seeds 0 1]
                               [--variants baseline ...] [--set KEY=NUMBER]
 
-MODEL is slowfast, i3d, i3d-nl, tsn, tsm, mvit or timesformer. With utd7 a
-baseline on 20 of UTD-MHAD's 27 actions is trained first, and fine-tuned on the
-other 7. A finished run is left out, and one that was cut off goes on from its
-last checkpoint, so that the same command starts and resumes a study. It prints
-a table at its end. With ``--out docs/results`` the records are added to those
-that tools/study/report.py reads.
+MODEL is slowfast, i3d, i3d-nl, tsn, tsm, mvit or timesformer. ``--data ava``
+trains a SlowFast detector, and needs mmdet and mmcv with operations. With utd7
+a baseline on 20 of UTD-MHAD's 27 actions is trained first, and fine-tuned on
+the other 7. A finished run is left out, and one that was cut off goes on from
+its last checkpoint, so that the same command starts and resumes a study. It
+prints a table at its end. With ``--out docs/results`` the records are added to
+those that tools/study/report.py reads.
 """
 
 import argparse
@@ -29,10 +30,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 WORK_DIR = report.ROOT / 'work_dirs' / 'study'  # for the checkpoints
+BOXES = 'mAP/overall'  # of AVAMetric, in the place of top-1
 
 
 class StudyHook(Hook):
-    """Record times of training, without validation, and top-1.
+    """Record times of training, without validation, and top-1 or mAP.
 
     ``seconds`` is wall-clock from the first iteration, ``data_seconds`` the
     waiting for clips in it, and ``cpu_seconds`` the CPU time of this process,
@@ -87,7 +89,7 @@ class StudyHook(Hook):
         point = dict(
             epoch=runner.epoch,
             iterations=runner.iter,
-            top1=100 * float(metrics['acc/top1']),
+            top1=100 * float(metrics.get('acc/top1', metrics.get(BOXES))),
             **self.times,
             load=os.getloadavg()[0])
         self.record['points'].append(

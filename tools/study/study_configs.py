@@ -45,16 +45,22 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
      ('tsn/tsn-tiny_1xb4-1x1x8-steplr-70e_utd-mhad-depth-rgb.py',
       'tsn/tsn-tiny-multigrid_1xb4-1x1x8-steplr-105e_utd-mhad-depth-rgb.py')
      for model in ('tsn', 'tsm')}
+CONFIGS['slowfast', 'ava'] = tuple(
+    f'../detection/slowfast/slowfast-tiny{name}_moving-actors-rgb.py'
+    for name in ('_1xb2-16x2x1-steplr-6e', '-multigrid_1xb2-16x2x1-steplr-9e'))
 FOLDERS = {
     data: Path('data') / name
     for data, name in (('digits', 'moving_digits16'), ('ordered',
                                                        'moving_digits30'),
                        ('noisy', 'noisy_digits30'), ('utd',
                                                      'utd_mhad_depth27'),
-                       ('utd-frames', 'utd_mhad_depth27_frames'))
+                       ('utd-frames',
+                        'utd_mhad_depth27_frames'), ('ava', 'moving_actors'))
 }
-# Arguments of tools/data/moving_digits.py for each set.
+# Arguments of tools/data/moving_digits.py for each set, and of
+# moving_actors.py.
 MADE = dict(
+    ava='',
     digits='--classes 16 --num-train 5000 --num-val 1000 --num-frames 16',
     ordered='--classes 30 --parts 2 --distractors 1 --shake 1 '
     '--num-train 2500 --num-val 1000 --num-frames 16',
@@ -127,8 +133,9 @@ def make_data(data: str, names: list) -> None:
     edges = ('28', '40') if data in MADE else ('80', '114')
     if data in MADE:
         subprocess.run([
-            sys.executable, ROOT / 'tools/data/moving_digits.py', folder,
-            *MADE[data].split()
+            sys.executable, ROOT / 'tools/data' /
+            ('moving_actors.py' if data == 'ava' else 'moving_digits.py'),
+            folder, *MADE[data].split()
         ],
                        check=True)
     elif not (folder / 'train.txt').exists():
@@ -319,8 +326,11 @@ def stop_at(cfg: Config, iterations: int) -> None:
 
 def count_clips(dataset: ConfigDict) -> int:
     """Count the clips of a list that a dataset takes."""
+    # AVA's format has a line for each box, which begins with the clip.
+    lines = Path(dataset.ann_file).read_text().splitlines()
     return dataset.get('indices') or len(
-        Path(dataset.ann_file).read_text().splitlines())
+        {line.split(',')[0]
+         for line in lines})
 
 
 def build(model: str, data: str, variant: str,
