@@ -10,8 +10,12 @@ channels, and no pretrained weights. Batches have one clip or two. A run that
 several configs share is made once. Nothing is downloaded.
 
 Results are kept in the cache as they come, so that an interrupted survey
-continues. A config is tested if tests/stock_paths trains, resumes and tests
-it with MMAction2's own tools.
+continues. A config is tested if a test trains, resumes and tests it with
+MMAction2's own tools. Detection needs mmdet. Without its dependencies, with
+mmdet alone in FOLDER, it runs by
+
+    PYTHONPATH=tools/maintain python tests/detection/stand_ins.py FOLDER \\
+        tools/maintain/survey_configs.py --only 'detection/*'
 """
 
 import argparse
@@ -57,9 +61,14 @@ def stock_configs() -> List[str]:
 
 
 def tested_configs() -> set:
-    """List the configs that tests/stock_paths trains."""
-    path = ROOT / 'tests' / 'stock_paths' / 'families.py'
-    return {family.base for family in run_path(path)['FAMILIES'].values()}
+    """List the configs that tests train with MMAction2's own tools."""
+    tests = ROOT / 'tests'
+    families = run_path(tests / 'stock_paths' / 'families.py')['FAMILIES']
+    detection = run_path(tests / 'detection' / 'configs.py')['AVA']
+    return {
+        f'detection/{detection}.py',
+        *(family.base for family in families.values())
+    }
 
 
 def survey(name: str, folder: Path, memory: float, done: dict) -> dict:
