@@ -33,6 +33,7 @@ THIN = ('ResNet3d', 'ResNet3dSlowFast', 'ResNet3dSlowOnly', 'ResNet3dCSN',
 OTHERS: Dict[str, dict] = dict(
     **dict.fromkeys(('SwinTransformer3D', 'ResNetTSM', 'MobileNetV2TSM'),
                     dict(pretrained2d=False)),
+    MViT=dict(pretrained_type=None),
     TimeSformer=dict(num_transformer_layers=2, num_heads=2),
     VisionTransformer=dict(depth=2, num_heads=2),
     UniFormerV2=dict(
@@ -238,4 +239,5 @@ def narrow_classes() -> None:
             if 'depths' in arch:  # of Swin: with and without shifted windows
                 arch.update(depths=[2, 2, 2, 2], num_heads=[1, 2, 4, 8])
             else:  # of MViT
-                arch.update(num_layers=4, downscale_indices=[1, 2, 3])
+                arch.update(
+                    num_layers=4, num_heads=1, downscale_indices=[1, 2, 3])
