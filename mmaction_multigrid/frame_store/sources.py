@@ -146,9 +146,8 @@ def stored_reader(pipeline: Sequence[Any]) -> str:
         ValueError: A frame store does not support it.
     """
     if 'SampleAVAFrames' in map(transform_name, pipeline):
-        raise ValueError('multigrid.grid_store: the train pipeline has '
-                         'SampleAVAFrames, and clips with boxes are read from '
-                         'their originals alone; leave grid_store out')
+        raise ValueError('multigrid.grid_store: clips of SampleAVAFrames have '
+                         'boxes and are read from originals; leave it out')
     reader = next(
         filter(None, (find_rule(step).decodes for step in pipeline)), None)
     if reader not in READERS:

@@ -6,7 +6,7 @@ from typing import Any, Iterator, List, Optional, Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
-from mmaction.models.recognizers import Recognizer2D
+from .segments import is_2d
 
 Size = Tuple[int, int]  # frames, crop
 
@@ -88,7 +88,7 @@ def find_failure(model: nn.Module, size: Size) -> Optional[str]:
     try:
         with _evaluating(model):
             clip = _make_clip(model.backbone, size)
-            if isinstance(model, Recognizer2D):
+            if is_2d(model):
                 model(clip.transpose(1, 2))
                 return None
             features = model.backbone(clip)

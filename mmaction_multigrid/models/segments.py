@@ -5,8 +5,6 @@ from typing import Any, List
 
 from torch import Tensor, nn
 
-from mmaction.models.recognizers import Recognizer2D
-
 
 class SegmentsMixin:
     """Mixin of 2D recognizers that passes on the segments of a batch.
@@ -27,6 +25,11 @@ class SegmentsMixin:
         return super().forward(inputs, *args, **kwargs)
 
 
+def is_2d(model: nn.Module) -> bool:
+    """Check for a ``Recognizer2D``, without importing all models."""
+    return 'Recognizer2D' in [kind.__name__ for kind in type(model).__mro__]
+
+
 @lru_cache(maxsize=None)
 def _mix(kind: type) -> type:
     return type(f'{kind.__name__}OnGrid', (SegmentsMixin, kind), {})
@@ -40,7 +43,7 @@ def follow_segments(model: nn.Module) -> List[str]:
     Returns:
         list[str]: Names of the modules that follow.
     """
-    if not isinstance(model, Recognizer2D):
+    if not is_2d(model):
         return []
     if type(model.cls_head).__name__ == 'TPNHead':
         # The stock head keeps the pooling for the size of its first batch.

@@ -43,8 +43,7 @@ def build_model(config: dict) -> nn.Module:
     """
     if not {'cls_head', 'roi_head'} & set(config):
         raise ValueError(f'model.type = {type_name(config.get("type"))!r}: '
-                         'has neither cls_head nor roi_head; only recognizers '
-                         'and detectors can be measured')
+                         'can be measured with a cls_head or a roi_head only')
     # mmdet reads the attributes of configs.
     return MODELS.build(ConfigDict(without_weights(config)))
 

@@ -228,7 +228,7 @@ def test_datasets_without_a_store(made, tmp_path):
                               'nothing before'), (video(
                                   made,
                                   pipeline=[dict(type='SampleAVAFrames')]),
-                                                  'boxes are read'),
+                                                  'boxes and'),
                              (video(made, type='RepeatAugDataset'),
                               'RepeatAugDataset opens')):
         with pytest.raises(ValueError, match=f'grid_store: .*{message}'):
