@@ -74,7 +74,7 @@ def ran(**changes):
         kind='frames',
         heatmaps=False,
         left_out=[],
-        needs=None,
+        needs=False,
         sizes=[(8, 112), (16, 224)],
         losses=[1., 2.],
         error='')
@@ -86,7 +86,7 @@ def ran(**changes):
     (dict(kind='segments', sizes=[(8, 112), (8, 224)
                                   ]), 'runs | none | 3.46 | segments |'),
     (dict(left_out=['Blur']), 'runs without Blur | frames | 3.46 |  |'),
-    (dict(needs='mmdet', losses=[]), 'not run: needs mmdet |  | 3.46 |  |'),
+    (dict(needs=True, losses=[]), 'not run: needs mmdet |  | 3.46 |  |'),
     (dict(losses=[1.], error='RuntimeError: no'),
      'fails at 16 x 224: RuntimeError: no | frames | 3.46 |  |'),
     (dict(error='A', base_error='B'),

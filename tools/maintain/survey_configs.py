@@ -37,7 +37,7 @@ from mmaction_multigrid.core.transform_rules import type_name
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from rich.progress import track
-from survey_data import make_data, missing_transforms
+from survey_data import MISSING, make_data
 from survey_run import TOO_LARGE, in_process, shorten, time_axis
 
 import mmaction
@@ -64,9 +64,8 @@ def tested_configs() -> set:
     """List the configs that tests train with MMAction2's own tools."""
     tests = ROOT / 'tests'
     families = run_path(tests / 'stock_paths' / 'families.py')['FAMILIES']
-    detection = run_path(tests / 'detection' / 'configs.py')['AVA']
     return {
-        f'detection/{detection}.py',
+        f'detection/{run_path(tests / "detection" / "configs.py")["AVA"]}.py',
         *(family.base for family in families.values())
     }
 
@@ -91,24 +90,23 @@ def survey(name: str, folder: Path, memory: float, done: dict) -> dict:
         for dataset in with_pipelines(cfg.train_dataloader.dataset)
         for step in dataset['pipeline']
     }
-    needs_mmdet = cfg.model.type == 'FastRCNN' and not find_spec('mmdet')
     result = dict(
         speedup=schedule.predicted_speedup,
         kind='segments' if time_axis(cfg) == 1 else 'frames',
         heatmaps='GeneratePoseTarget' in steps,
-        left_out=sorted(steps.intersection(missing_transforms())),
-        needs='mmdet' if needs_mmdet else '')
+        left_out=sorted(steps.intersection(MISSING)),
+        needs=cfg.model.type == 'FastRCNN' and not find_spec('mmdet'))
     if result['needs']:
         return result
     cfg = shorten(cfg, folder)
-    shapes = {shape for stage in schedule.stages for shape in stage.shapes}
     parts = [
-        cfg.to_dict()[key] for key in ('model', 'train_dataloader',
-                                       'val_dataloader', 'optim_wrapper')
+        sorted({s
+                for stage in schedule.stages for s in stage.shapes}),
+        *(cfg[key].to_dict() for key in ('model', 'train_dataloader',
+                                         'val_dataloader', 'optim_wrapper'))
     ]
     # Other numbers of classes and another lr share a run.
-    job = re.sub("'(num_classes|lr)': [0-9.e-]+", '',
-                 repr([sorted(shapes), parts]))
+    job = re.sub("'(num_classes|lr)': [0-9.e-]+", '', repr(parts))
     if job not in done:
         done[job] = in_process(cfg, memory)
         if done[job]['error'] not in ('', TOO_LARGE):
@@ -122,7 +120,7 @@ def outcome(name: str, result: dict) -> str:
     if 'refused' in result:
         return f'refused: {first_sentence(result["refused"])}'
     if result['needs']:
-        return f'not run: needs {result["needs"]}'
+        return 'not run: needs mmdet'
     if result.get('base_error'):
         return f'fails without multigrid, too: {result["base_error"]}'
     if result['error']:
@@ -137,8 +135,8 @@ def first_sentence(message: str, length: int = 160) -> str:
     """Shorten a message to its first sentence."""
     # Values of a config may have any length.
     message = re.sub(r'[({\[].{60,}[)}\]]', '...', message)
-    first = re.split('; |: multigrid |, so |[.] ', message)[0]
-    return shorten_text(first, length)
+    return shorten_text(
+        re.split('; |: multigrid |, so |[.] ', message)[0], length)
 
 
 def cells(name: str, result: dict) -> List[str]:
@@ -175,11 +173,11 @@ def table(results: Dict[str, dict]) -> str:
         names = '<br>'.join(files)
         if len(files) == folders[folder] > 1:
             names = f'\\* ({len(files)} configs)'
-        first = f'{folder}/{names}'.replace('_', '\\_')
-        lines.append(f'| {" | ".join([first, *row])} |')
+        names = f'{folder}/{names}'.replace('_', '\\_')
+        lines.append(f'| {" | ".join([names, *row])} |')
     counted = ', '.join(f'{counts[kind]} {kind}' for kind in counts)
-    text = '\n'.join(lines)
-    return f'\n\n{len(results)} configs: {counted}.\n\n{text}\n\n'
+    return '\n'.join(
+        ['\n', f'{len(results)} configs: {counted}.', '', *lines, '\n'])
 
 
 def main() -> None:

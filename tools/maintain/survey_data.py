@@ -44,12 +44,8 @@ OTHERS: Dict[str, dict] = dict(
         return_list=[0, 1],
         mlp_dropout=[0.5, 0.5],
         clip_pretrained=False))
-SAME = {
-    ('SwinTransformer3D', 'small'): 'tiny',
-    ('MViT', 'base'): 'small',
-}
-# Transforms that need a package.
-OPTIONAL = dict(PytorchVideoWrapper='pytorchvideo')
+# Transforms whose packages are not installed.
+MISSING = [] if find_spec('pytorchvideo') else ['PytorchVideoWrapper']
 
 
 def make_data(folder: Path) -> Path:
@@ -129,7 +125,7 @@ def _write_boxes(folder: Path, kind: str, names: list, time: int) -> None:
 def use_data(config: dict, folder: Path) -> None:
     """Let all datasets of a ``dataset`` config read the made-up data.
 
-    Transforms whose packages are not installed are left out.
+    Transforms in ``MISSING`` are left out.
     """
     for dataset in with_pipelines(config):
         sports = not dataset.get('use_frames', True)
@@ -153,13 +149,8 @@ def use_data(config: dict, folder: Path) -> None:
         })
         dataset['pipeline'] = [
             step for step in dataset['pipeline']
-            if type_name(step['type']) not in missing_transforms()
+            if type_name(step['type']) not in MISSING
         ]
-
-
-def missing_transforms() -> list:
-    """List the transforms whose packages are not installed."""
-    return [name for name, needs in OPTIONAL.items() if not find_spec(needs)]
 
 
 def narrow(model: dict) -> dict:
@@ -174,10 +165,6 @@ def narrow(model: dict) -> dict:
         key: _narrow(value, thin, key == 'backbone')
         for key, value in model.items()
     }
-    # Networks that are the same when they are small share a run.
-    arch = (kind, parts.get('backbone', {}).get('arch'))
-    if arch in SAME:
-        parts['backbone']['arch'] = SAME[arch]
     if kind in OTHERS:
         parts['backbone'].update(OTHERS[kind])
     return parts
@@ -201,8 +188,7 @@ def _narrow(config: Any, thin: bool, inside: bool) -> Any:
                 for stage in config[key])
     if config.get('stage_blocks'):
         config['stage_blocks'] = (1, ) * len(config['stage_blocks'])
-    if 'pretrained2d' in config:
-        config['pretrained2d'] = False
+    # Networks that are the same when they are small share a run.
     if inside and config.get('depth', 0) > 50:
         config['depth'] = 50
     if thin and inside and 'depth' in config:
@@ -212,14 +198,10 @@ def _narrow(config: Any, thin: bool, inside: bool) -> Any:
         if (key.endswith('channels')
                 or key in ('embed_dims', 'width',
                            'n_dim')) and not (inside and key == 'in_channels'):
-            config[key] = _divide(value)
+            config[key] = (
+                max(1, value // THINNER) if isinstance(value, int) else
+                [channels // THINNER for channels in value])
     return config
-
-
-def _divide(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(_divide, value))
-    return max(1, value // THINNER)
 
 
 def narrow_classes() -> None:

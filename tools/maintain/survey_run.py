@@ -1,7 +1,6 @@
 """Short runs of stock configs, for the survey of them."""
 
 import math
-import re
 import resource
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +16,6 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from survey_data import narrow, narrow_classes, use_data
-from torch.utils.data import Sampler
 
 from mmaction.registry import DATA_SAMPLERS
 
@@ -28,17 +26,9 @@ TOO_LARGE = 'too large to run here'
 
 
 @DATA_SAMPLERS.register_module()
-class FirstClips(Sampler):
+def first_clips(dataset, clips: int, **kwargs) -> range:
     """Sample the first clips in order."""
-
-    def __init__(self, dataset, clips: int, **kwargs) -> None:
-        self.clips = clips
-
-    def __iter__(self):
-        return iter(range(self.clips))
-
-    def __len__(self) -> int:
-        return self.clips
+    return range(clips)
 
 
 class Watch(Hook):
@@ -60,13 +50,12 @@ class Watch(Hook):
             group['lr'] = min(group['lr'], 1e-6)
 
     def _note(self, module, args, output) -> None:
-        if not module.training:
-            return
-        inputs = output['inputs']
-        if isinstance(inputs, dict):  # of several modalities
-            inputs = next(iter(inputs.values()))
-        shape = inputs.shape
-        self.sizes.append((shape[self.axis], min(shape[-2:])))
+        if module.training:
+            inputs = output['inputs']
+            # Several modalities have a dict.
+            shape = getattr(inputs, 'shape', None) or next(
+                iter(inputs.values())).shape
+            self.sizes.append((shape[self.axis], min(shape[-2:])))
 
     def after_train_iter(self, runner, batch_idx, data_batch, outputs) -> None:
         self.losses.append(outputs['loss'].item())
@@ -126,21 +115,21 @@ def short_run(cfg: Config) -> Config:
     else:
         cfg.train_cfg = dict(by_epoch=True, max_epochs=1)
         clips = 1
-    cfg.train_dataloader.sampler = dict(type='FirstClips', clips=clips)
+    cfg.train_dataloader.sampler = dict(type='first_clips', clips=clips)
     cfg.default_hooks.checkpoint = None
     for part in ('val', 'test'):
         for key in ('cfg', 'evaluator', 'dataloader'):
             cfg[f'{part}_{key}'] = None
-    return cfg.merge_from_dict(
-        dict(load_from=None, resume=False, log_level='WARNING')) or cfg
+    cfg.update(load_from=None, resume=False, log_level='WARNING')
+    return cfg
 
 
 def train(cfg: Config, memory: float) -> dict:
     """Make a short run in this process, which is of no use afterwards.
 
     Returns:
-        dict: ``sizes`` and ``losses`` of the steps, ``warnings`` of the run,
-        and ``error``, which is empty if nothing failed.
+        dict: ``sizes`` and ``losses`` of the steps, and ``error``, which is
+        empty if nothing failed.
     """
     resource.setrlimit(resource.RLIMIT_DATA,
                        (int(memory * 2**30), resource.RLIM_INFINITY))
@@ -164,12 +153,7 @@ def train(cfg: Config, memory: float) -> dict:
                 error = f'losses {watch.losses}'
         except Exception as raised:  # networks raise errors of any type
             error = f'{type(raised).__name__}: {raised}'.splitlines()[0]
-        logs = [path.read_text() for path in Path(work_dir).rglob('*.log')]
-    return dict(
-        sizes=watch.sizes,
-        losses=watch.losses,
-        warnings=re.findall('WARNING - Multigrid: (.*)', '\n'.join(logs)),
-        error=error)
+    return dict(sizes=watch.sizes, losses=watch.losses, error=error)
 
 
 def in_process(cfg: Config, memory: float) -> dict:
