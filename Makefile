@@ -9,7 +9,7 @@ FAST := tests/core tests/config tests/models/test_positions.py \
 	tests/test_packages.py tests/test_readme.py tests/docs/test_links.py \
 	tests/docs/test_keys.py tests/docs/test_messages.py
 
-.PHONY: help demo test test-fast test-gpu test-long lint docs clean
+.PHONY: help demo test test-fast test-gpu test-long lint docs survey clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -34,6 +34,9 @@ lint: $(INSTALLED) ## run the linters
 
 docs: $(VENV)/.docs ## build the site of docs/ into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+survey: $(INSTALLED) ## try all configs of MMAction2, for the table of docs/configs.md
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore tools/maintain/survey_configs.py $(ARGS)
 
 $(VENV)/.docs: $(INSTALLED) docs/requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -r docs/requirements.txt

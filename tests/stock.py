@@ -17,11 +17,13 @@ REGISTRIES = (registry.MODELS, registry.DATASETS, registry.TRANSFORMS,
 
 @lru_cache(maxsize=None)
 def accepted_configs():
-    """Return names and configs, with ``multigrid = dict()``, by name."""
+    """Return the 3D recognizers, with ``multigrid = dict()``, by name."""
     survey, accepted = load_tool('maintain/survey_configs'), {}
     for name in survey.stock_configs():
         cfg = Config.fromfile(survey.STOCK / name)
         cfg.multigrid = dict()
+        if cfg.model.type != 'Recognizer3D':
+            continue
         try:
             multigrid_schedule(cfg)
         except (TypeError, ValueError):

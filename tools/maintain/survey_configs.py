@@ -1,128 +1,183 @@
-"""Try multigrid on every 3D config; put a table into docs/configs.md.
+"""Try multigrid on every train config; put a table into docs/configs.md.
 
     python tools/maintain/survey_configs.py [--out docs/configs.md]
         [--cache work_dirs/survey.json] [--only PATTERN] [--memory GIB]
 
-Resolves each config and trains one step of one random clip at every shape of
-its schedule; a model and shape that several configs share run once. Nothing is
-downloaded and no dataset is needed. Results are kept in the cache as they
-come, so that an interrupted survey continues. A config is tested if
-tests/stock_paths trains, resumes and tests it with MMAction2's own tools.
+Every config trains on made-up videos, pictures, poses and boxes: one step at
+each shape of its schedule, through its own pipeline, model, optimizer and the
+stock Runner, and one validation batch. Networks have fewer blocks and
+channels, and no pretrained weights. Batches have one clip or two. A run that
+several configs share is made once. Nothing is downloaded.
+
+Results are kept in the cache as they come, so that an interrupted survey
+continues. A config is tested if a test trains, resumes and tests it with
+MMAction2's own tools. Detection needs mmdet. Without its dependencies, with
+mmdet alone in FOLDER, it runs by
+
+    PYTHONPATH=tools/maintain python tests/detection/stand_ins.py FOLDER \\
+        tools/maintain/survey_configs.py --only 'detection/*'
 """
 
 import argparse
 import json
 import os
 import re
-import resource
-from ast import literal_eval
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections import Counter
 from fnmatch import fnmatch
-from functools import lru_cache
-from multiprocessing import get_context
+from importlib.util import find_spec
 from pathlib import Path
 from runpy import run_path
+from tempfile import TemporaryDirectory
+from textwrap import shorten as shorten_text
+from typing import Dict, List
 
 from mmaction_multigrid import multigrid_schedule
-from mmaction_multigrid.core.shapes import Shape
-from mmaction_multigrid.profiling.network import without_weights
-from mmaction_multigrid.profiling.steps import profile_steps
+from mmaction_multigrid.config.base import with_pipelines
+from mmaction_multigrid.core.transform_rules import type_name
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from rich.progress import track
+from survey_data import MISSING, make_data
+from survey_run import TOO_LARGE, in_process, shorten, time_axis
 
 import mmaction
 
 ROOT = Path(__file__).resolve().parents[2]
 STOCK = Path(mmaction.__file__).parent / '.mim' / 'configs'
-# Messages of torch and oneDNN.
-OUT_OF_MEMORY = ("can't allocate memory", 'could not create a primitive')
-TOO_LARGE = 'too large to run here'
-HEADER = """| config | result | predicted speed-up |
-|---|---|---|
-"""
+COLUMNS = ('config', 'starts', 'time axis', 'predicted speed-up',
+           'does not follow')
 MARK = re.compile('(?<=<!-- table: survey -->).*?(?=<!-- end -->)', re.DOTALL)
 
 
-def stock_configs() -> list:
-    """List the train configs of a ``Recognizer3D``, relative to STOCK."""
+def stock_configs() -> List[str]:
+    """List the configs that train, relative to STOCK."""
     found = []
     for path in sorted(STOCK.rglob('*.py')):
-        if path.is_relative_to(STOCK / '_base_'):
-            continue
-        try:
+        if not path.is_relative_to(STOCK / '_base_'):
             cfg = Config.fromfile(path)
-        except Exception:  # of other tasks, whose needs are not installed
-            continue
-        if (cfg.get('model', {}).get('type') == 'Recognizer3D'
-                and 'train_dataloader' in cfg and cfg.get('train_cfg')):
-            found.append(str(path.relative_to(STOCK)))
+            if cfg.get('train_cfg') and cfg.get('train_dataloader'):
+                found.append(str(path.relative_to(STOCK)))
     return found
 
 
 def tested_configs() -> set:
-    """List the configs that tests/stock_paths trains."""
-    path = ROOT / 'tests' / 'stock_paths' / 'families.py'
-    return {family.base for family in run_path(path)['FAMILIES'].values()}
+    """List the configs that tests train with MMAction2's own tools."""
+    tests = ROOT / 'tests'
+    families = run_path(tests / 'stock_paths' / 'families.py')['FAMILIES']
+    return {
+        f'detection/{run_path(tests / "detection" / "configs.py")["AVA"]}.py',
+        *(family.base for family in families.values())
+    }
 
 
-def survey(name: str, memory: float) -> dict:
-    """Resolve one config and run all of its shapes, in ``memory`` GiB."""
+def survey(name: str, folder: Path, memory: float, done: dict) -> dict:
+    """Try one config.
+
+    Args:
+        name (str): The config, below STOCK.
+        folder (Path): The made-up data.
+        memory (float): GiB of a run.
+        done (dict): Results of runs that configs share.
+    """
     cfg = Config.fromfile(STOCK / name)
     cfg.multigrid = dict()
     try:
         schedule, _ = multigrid_schedule(cfg)
     except (TypeError, ValueError) as error:
         return dict(refused=str(error))
-    model = without_weights(cfg.model.to_dict())
-    if ('num_classes' in model.get('cls_head', {})
-            and not (model.get('data_preprocessor') or {}).get('blending')):
-        model['cls_head']['num_classes'] = 400  # so that datasets share a run
-    sizes = sorted(
-        {shape[1:]
-         for stage in schedule.stages for shape in stage.shapes})
-    return dict(
+    steps = {
+        type_name(step['type'])
+        for dataset in with_pipelines(cfg.train_dataloader.dataset)
+        for step in dataset['pipeline']
+    }
+    result = dict(
         speedup=schedule.predicted_speedup,
-        shapes={
-            '{} x {}'.format(*size): run_shape(repr(model), size, memory)
-            for size in sizes
-        })
+        kind='segments' if time_axis(cfg) == 1 else 'frames',
+        heatmaps='GeneratePoseTarget' in steps,
+        left_out=sorted(steps.intersection(MISSING)),
+        needs=cfg.model.type == 'FastRCNN' and not find_spec('mmdet'))
+    if result['needs']:
+        return result
+    cfg = shorten(cfg, folder)
+    parts = [
+        sorted({s
+                for stage in schedule.stages for s in stage.shapes}),
+        *(cfg[key].to_dict() for key in ('model', 'train_dataloader',
+                                         'val_dataloader', 'optim_wrapper'))
+    ]
+    # Other numbers of classes and another lr share a run.
+    job = re.sub("'(num_classes|lr)': [0-9.e-]+", '', repr(parts))
+    if job not in done:
+        done[job] = in_process(cfg, memory)
+        if done[job]['error'] not in ('', TOO_LARGE):
+            cfg.pop('multigrid')
+            done[job]['base_error'] = in_process(cfg, memory)['error']
+    return dict(result, **done[job])
 
 
-@lru_cache(maxsize=None)
-def run_shape(model: str, size: tuple, memory: float) -> str:
-    """Train a step of one clip; the error, if any."""
-    # One that ran out of memory is of no use afterwards.
-    with ProcessPoolExecutor(1, mp_context=get_context('fork')) as pool:
-        try:
-            error = pool.submit(_run_shape, model, size, memory).result()
-        except BrokenProcessPool:
-            return TOO_LARGE
-        except Exception as raised:  # the model cannot be built here
-            return str(raised).splitlines()[0]
-    return TOO_LARGE if any(text in error for text in OUT_OF_MEMORY) else error
-
-
-def _run_shape(model: str, size: tuple, memory: float) -> str:
-    resource.setrlimit(resource.RLIMIT_DATA,
-                       (int(memory * 2**30), resource.RLIM_INFINITY))
-    profile, = profile_steps(
-        literal_eval(model), [Shape(1, *size)], batch_size=1, repeats=1)
-    return '' if profile.works else profile.error or f'loss = {profile.loss}'
-
-
-def row(name: str, result: dict) -> str:
-    """Format one line of the table."""
-    short = name[:-len('.py')].split('/', 1)[1].replace('_', '\\_')
+def outcome(name: str, result: dict) -> str:
+    """Say whether a config starts."""
     if 'refused' in result:
-        return f'| {short} | refused: {result["refused"]} | |'
-    shapes = result['shapes'].items()
-    failed = '; '.join(f'{size}: {error}' for size, error in shapes
-                       if error not in ('', TOO_LARGE))
-    outcome = f'fails at {failed}' if failed else (
-        'tested' if name in tested_configs() else 'accepted')
-    return f'| {short} | {outcome} | {result["speedup"]:.2f} |'
+        return f'refused: {first_sentence(result["refused"])}'
+    if result['needs']:
+        return 'not run: needs mmdet'
+    if result.get('base_error'):
+        return f'fails without multigrid, too: {result["base_error"]}'
+    if result['error']:
+        sizes = result['sizes'][len(result['losses']):]
+        place = ' at {} x {}'.format(*sizes[-1]) if sizes else ''
+        return f'fails{place}: {result["error"]}'
+    found = 'tested' if name in tested_configs() else 'runs'
+    return ' without '.join([found, *result['left_out']])
+
+
+def first_sentence(message: str, length: int = 160) -> str:
+    """Shorten a message to its first sentence."""
+    # Values of a config may have any length.
+    message = re.sub(r'[({\[].{60,}[)}\]]', '...', message)
+    return shorten_text(
+        re.split('; |: multigrid |, so |[.] ', message)[0], length)
+
+
+def cells(name: str, result: dict) -> List[str]:
+    """Format the cells of a config behind its name."""
+    axis = notes = speedup = ''
+    if 'speedup' in result:
+        speedup = f'{result["speedup"]:.2f}'
+    if result.get('losses'):
+        lengths, crops = map(set, zip(*result['sizes']))
+        axis = result['kind'] if len(lengths) > 1 else 'none'
+        fixed = {
+            result['kind']: len(lengths) == 1,
+            'crops': len(crops) == 1,
+            'sigma of heatmaps': result['heatmaps']
+        }
+        notes = ', '.join(text for text in fixed if fixed[text])
+    return [
+        text.replace('|', '\\|').replace('_', '\\_').replace('*', '\\*')
+        for text in (outcome(name, result), axis, speedup, notes)
+    ]
+
+
+def table(results: Dict[str, dict]) -> str:
+    """Format the table: configs of a folder with the same cells are a row."""
+    rows: Dict[tuple, List[str]] = {}
+    folders = Counter(os.path.dirname(name) for name in results)
+    for name, result in results.items():
+        folder, file = os.path.split(name)
+        rows.setdefault((folder, *cells(name, result)), []).append(file[:-3])
+    counts: Dict[str, int] = Counter()
+    lines = [f'| {" | ".join(COLUMNS)} |', '|---' * len(COLUMNS) + '|']
+    for (folder, *row), files in rows.items():
+        counts[re.match(r'not run|\w+', row[0])[0]] += len(files)
+        names = '<br>'.join(files)
+        if len(files) == folders[folder] > 1:
+            names = f'\\* ({len(files)} configs)'
+        names = f'{folder}/{names}'.replace('_', '\\_')
+        lines.append(f'| {" | ".join([names, *row])} |')
+    counted = ', '.join(f'{counts[kind]} {kind}' for kind in counts)
+    return '\n'.join(
+        ['\n', f'{len(results)} configs: {counted}.', '', *lines, '\n'])
 
 
 def main() -> None:
@@ -138,27 +193,29 @@ def main() -> None:
         type=Path,
         help='results so far',
         default=ROOT / 'work_dirs' / 'survey.json')
-    parser.add_argument('--only', default='*', help='pattern of the configs')
-    has = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
     parser.add_argument(
-        '--memory',
-        type=float,
-        default=0.7 * has,
-        help='GiB of a step; default: 70 %% of the machine')
+        '--only', default='*', help='pattern of the configs to run')
+    parser.add_argument(
+        '--memory', type=float, default=8., help='GiB of a run; default: 8')
     args = parser.parse_args()
     init_default_scope('mmaction')
-    results = {}
+    results, done = {}, {}
     if args.cache.is_file():
         results = json.loads(args.cache.read_text())
-    names = [name for name in stock_configs() if fnmatch(name, args.only)]
+    names = stock_configs()
+    chosen = [
+        name for name in names if fnmatch(name, args.only) and (
+            name not in results or results[name].get('needs'))
+    ]
     args.cache.parent.mkdir(parents=True, exist_ok=True)
-    for name in track(names, 'configs'):
-        results[name] = results.get(name) or survey(name, args.memory)
-        args.cache.write_text(json.dumps(results, indent=1))
-    rows = [row(name, results[name]) for name in names]
-    text = args.out.read_text()
-    table = '\n\n' + HEADER + '\n'.join(rows) + '\n\n'
-    args.out.write_text(MARK.sub(lambda match: table, text))
+    with TemporaryDirectory() as folder:
+        make_data(Path(folder))
+        for name in track(chosen, 'configs'):
+            results[name] = survey(name, Path(folder), args.memory, done)
+            args.cache.write_text(json.dumps(results, indent=1))
+    found = {name: results[name] for name in names if name in results}
+    args.out.write_text(
+        MARK.sub(lambda match: table(found), args.out.read_text()))
 
 
 if __name__ == '__main__':
