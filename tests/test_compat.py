@@ -30,15 +30,6 @@ def test_a_package_is_named_with_its_remedy(monkeypatch, tmp_path, name,
         compat.check_requirements()
 
 
-@pytest.mark.parametrize(('version', 'release'), [
-    ('2.13.0+cpu', (2, 13, 0)),
-    ('2.0', (2, 0, 0)),
-    ('2.0.0rc4', (2, 0, 0)),
-])
-def test_releases(version, release):
-    assert patches.release(version) == release
-
-
 @pytest.mark.parametrize(('with_drn', 'init', 'patched'),
                          [(False, 'from .drn.drn import DRN', True),
                           (True, 'from .drn.drn import DRN', False),

@@ -14,9 +14,7 @@ from mmaction_multigrid import patches
 from mmaction_multigrid.checkpoints.loading import load_local_checkpoint
 from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
-from mmengine.runner import CheckpointLoader, Runner
-
-from ..toy import base_config, new_name
+from mmengine.runner import CheckpointLoader
 
 pytestmark = pytest.mark.skipif(
     patches.release(torch.__version__) < (2, 6, 0),
@@ -153,44 +151,6 @@ def test_contents_of_checkpoints_are_read(tmp_path, zipped):
     assert plain(checkpoint) == plain(contents())
     array = checkpoint['message_hub']['runtime_info']['steps']
     array[:] = 0  # no view of read-only memory
-
-
-def stock_config(work_dir, epochs):
-    """Return a plain config with many values in its checkpoints."""
-    cfg = base_config(work_dir, max_epochs=epochs, milestones=(1, 2))
-    for key in ('multigrid', 'runner_type'):
-        cfg.pop(key)
-    cfg.custom_hooks.append(dict(type='EMAHook'))
-    cfg.optim_wrapper.accumulative_counts = 2
-    metainfo = dict(classes=['a', 'b'], palette=dict(a=1))
-    cfg.train_dataloader.dataset.metainfo = metainfo
-    cfg.default_hooks.checkpoint.save_best = 'auto'
-    cfg.param_scheduler += [
-        dict(type='CosineAnnealingLR', T_max=4),
-        dict(type='MultiStepMomentum', milestones=[1]),
-        dict(type='OneCycleLR', eta_max=0.1, total_steps=100, by_epoch=False),
-        dict(type='PolyLR', eta_min=1e-4),
-        dict(type='CosineAnnealingMomentum', T_max=4),
-        dict(type='ReduceOnPlateauLR', monitor='acc/top1', rule='greater'),
-    ]
-    cfg.resume = epochs > 2
-    return new_name(cfg)
-
-
-# While gradients accumulate.
-@pytest.mark.filterwarnings(
-    'ignore:Detected call of `scheduler.step:UserWarning')
-def test_checkpoints_of_a_stock_run_load_and_resume(tmp_path):
-    """The contents are as torch reads them without a restriction."""
-    Runner.from_cfg(stock_config(tmp_path, 2)).train()
-    files = sorted(tmp_path.glob('*.pth'))
-    assert len(files) >= 2 and any('best' in path.name for path in files)
-    for path in files:
-        checkpoint = CheckpointLoader.load_checkpoint(str(path))
-        assert plain(checkpoint) == plain(torch.load(path, weights_only=False))
-    Runner.from_cfg(stock_config(tmp_path, 3)).train()
-    log = max(tmp_path.rglob('*.log'), key=str).read_text()
-    assert 'resumed epoch: 2' in log
 
 
 def test_a_download_runs_nothing_either(tmp_path, monkeypatch):

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mmaction_multigrid.config.auto import auto_settings, make_schedule
-from mmaction_multigrid.config.describe import (count_base_iterations,
-                                                count_iterations, describe)
+from mmaction_multigrid.config.describe import count_iterations, describe
 from mmaction_multigrid.config.settings import Settings
 from mmaction_multigrid.core.settings import BaseTraining
 
@@ -26,19 +25,6 @@ def test_the_first_stage_by_hand():
     # base iteration each: 9.6 clips for one's.
     assert capped.stages[0].average_batch_factor == 4
     assert capped.stages[0].cost_reduction == pytest.approx(12 / 1.25)
-
-
-def test_a_cap_keeps_epochs_and_clips():
-    """Every shape has as many clips, in more iterations."""
-    free, capped = schedule(), schedule(max_batch_factor=1)
-    assert [(s.begin, s.end) for s in capped.stages] == [(s.begin, s.end)
-                                                         for s in free.stages]
-    clips = 240 * 8
-    assert count_iterations(capped, 8, clips) == capped.max_epochs * clips // 8
-    assert count_iterations(free, 8, clips) < count_iterations(
-        schedule(max_batch_factor=4), 8, clips) < count_iterations(
-            capped, 8, clips)
-    assert count_base_iterations(free, 8, clips) == 239 * 240
 
 
 def test_explicit_stages_are_capped_too():

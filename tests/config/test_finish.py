@@ -8,8 +8,6 @@ from mmaction_multigrid.config.describe import count_iterations, describe
 from mmaction_multigrid.config.settings import Settings
 from mmaction_multigrid.core.settings import BaseTraining
 
-from ..engine.test_training import assert_equal_weights, interrupted, train
-from ..toy import base_config
 from .test_caps import schedule
 
 
@@ -94,25 +92,6 @@ def test_one_epoch_is_one_full_stage():
     ours = schedule(BaseTraining(8, 48, 1), finish='full')
     assert [stage.shapes for stage in ours.stages] == [((1, 8, 48), )]
     assert ours.lr(0.) == 1
-
-
-def test_the_lr_of_every_iteration_and_a_resume_in_the_finish(tmp_path):
-    finish = dict(
-        finish='full', eval_freq=10, max_epochs=12, milestones=(5, 7))
-    cfg = base_config(tmp_path / 'straight', **finish)
-    runner, records = train(cfg)
-    stage = runner.train_loop.batch_sampler.stages[-1]
-    assert stage.epochs >= 2 and len(stage.shapes) == 1
-    begin, lrs = stage.begin, [
-        record['lr'] for record in records if record['epoch'] >= stage.begin
-    ]
-    assert {record['batch']
-            for record in records[-len(lrs):]} == {records[-1]['batch']}
-    falls = [a - b for a, b in zip(lrs, lrs[1:])]
-    assert falls == pytest.approx([lrs[0] * 0.99 / len(lrs)] * len(falls))
-    cfg = base_config(tmp_path / 'resumed', **finish)
-    assert interrupted(cfg, begin + 1) == records
-    assert_equal_weights(tmp_path / 'straight', tmp_path / 'resumed')
 
 
 def test_a_linear_fall_is_one_cell_of_the_table(capsys):

@@ -7,6 +7,7 @@ import pytest
 from mmaction_multigrid import MultigridRunner, apply_multigrid
 from mmengine.runner import Runner
 
+from mmaction.evaluation import AccMetric
 from ..toy import base_config
 
 
@@ -88,12 +89,22 @@ def test_a_warning_names_stages_rounded_to_zero(cfg, warnings):
 
 
 def test_settings_are_in_their_places(cfg):
-    cfg.multigrid = dict(bn_base_size=4, eval_freq=1, precise_bn=0)
+    cfg.multigrid.update(bn_base_size=4, eval_freq=1, precise_bn=0)
     resolved = apply_multigrid(cfg)
     assert resolved.custom_hooks[1].bn_base_size == 4
     assert resolved.custom_hooks[-1] == dict(
         type='BadVideosHook')  # no PreciseBNHook
     assert resolved.train_cfg.eval_freq == 1
+
+
+def test_classes_in_a_config_become_names(cfg):
+    """Classes become names, so that the text can be written."""
+    cfg.val_evaluator = dict(type=AccMetric)
+    resolved = apply_multigrid(cfg)
+    assert resolved.val_evaluator.type.endswith('.AccMetric')
+    assert '<class' not in resolved.pretty_text
+    cfg.train_dataloader.collate_fn = lambda batch: batch  # and has no name
+    assert callable(apply_multigrid(cfg).train_dataloader.collate_fn)
 
 
 def test_nested_datasets_are_wrapped_inside(cfg):
@@ -143,12 +154,9 @@ def change(path, value):
 
 
 @pytest.mark.parametrize(('modify', 'error', 'message'), [
-    (change('multigrid.epochs', 3), ValueError, "no key 'epochs'"),
     (change('multigrid', 'default'), TypeError, "multigrid = 'default'"),
     (change('train_cfg', dict(type='IterBasedTrainLoop', max_iters=10)),
      ValueError, "'IterBasedTrainLoop'.*epochs"),
-    (change('train_cfg.max_epochs',
-            0), ValueError, r'train_cfg\.max_epochs = 0'),
     (change('train_dataloader',
             None), ValueError, r'train_dataloader\.dataset has no pipeline'),
     (change('model.backbone.type', 'C3D'), ValueError,
@@ -161,8 +169,6 @@ def change(path, value):
             0), ValueError, r'train_dataloader\.batch_size = 0'),
     (change('param_scheduler.1.type', 'OneCycleLR'), ValueError,
      'multigrid cannot follow it: TypeError'),
-    (change('param_scheduler.1.type',
-            'NoSuchLR'), ValueError, 'cannot follow NoSuchLR'),
     (change('param_scheduler.1.gamma',
             -1), ValueError, 'the lr is -1.0 at epoch 3'),
     (change('param_scheduler.0.by_epoch',

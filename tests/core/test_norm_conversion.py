@@ -36,12 +36,6 @@ def test_conversion_is_in_place_and_touches_nothing_else():
     assert isinstance(layers[0], nn.BatchNorm3d)
 
 
-def test_a_shared_layer_is_one():
-    layer = nn.BatchNorm3d(5)
-    assert convert_sub_batch_norm(nn.Sequential(
-        layer, nn.Sequential(layer))) == [layer]
-
-
 def test_synchronised_layers_in_one_process_and_in_several():
     for model in (MODELS.build(dict(type='SyncBN',
                                     num_features=5)), nn.SyncBatchNorm(5),

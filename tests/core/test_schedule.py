@@ -227,10 +227,8 @@ def test_short_curves_end_on_the_full_shape(epochs):
         (200, 10000, 64, False, 200),  # the setting is the limit
         (200, 2399, 8, False, 119),  # one for twenty iterations
         (200, 20, 5, False, 7),  # 32 clips at the least
-        (2, 20, 2, False, 2),  # but never more than the setting
         (200, 20, 4, True, 50),  # 200 clips before the last evaluation
         (40, 20, 4, True, 40),
-        (200, 2000, 4, True, 100),
     ])
 def test_precise_bn_costs_a_twentieth(limit, iterations, clips, last,
                                       expected):

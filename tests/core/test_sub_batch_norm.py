@@ -121,14 +121,9 @@ def test_a_group_of_frames_is_made_of_whole_clips(layer, inputs):
                                inputs.mean([0, *range(2, inputs.dim())]) * 0.1)
 
 
-@pytest.mark.parametrize('layer',
-                         [nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d])
-def test_one_split_is_each_kind_bit_for_bit(layer):
-    shape = {
-        nn.BatchNorm1d: (8, 5),
-        nn.BatchNorm2d: (8, 5, 2, 2),
-        nn.BatchNorm3d: (8, 5, 1, 2, 2)
-    }[layer]
+@pytest.mark.parametrize(('layer', 'shape'), [(nn.BatchNorm1d, (8, 5)),
+                                              (nn.BatchNorm2d, (8, 5, 2, 2))])
+def test_one_split_is_each_kind_bit_for_bit(layer, shape):
     stock, ours = layer(5), layer(5)
     convert_sub_batch_norm(ours)
     batch = seeded_batches(1, shape)[0]

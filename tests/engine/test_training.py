@@ -102,7 +102,8 @@ TWO_STAGES = [dict(epochs=2, crop_size=8), dict(epochs=1)]
 @pytest.mark.parametrize('settings', [
     None,
     dict(short_cycle_reference='stage', epoch_factor=1., bn_base_size=2),
-    dict(stages=TWO_STAGES)
+    dict(stages=TWO_STAGES),
+    dict(finish='full')
 ])
 def test_every_iteration_has_its_shape_and_lr(undisturbed, cfg, settings):
     cfg.multigrid.update(settings or {})
@@ -144,7 +145,7 @@ def test_one_full_stage_has_the_lr_of_base_training(cfg, tmp_path, drop_last):
             type='PolyLR', power=2, begin=1, end=5, convert_to_iter_based=True)
     ]
     ours, theirs = cfg, cfg.copy()
-    ours.multigrid = dict(stages=[dict(epochs=6)], precise_bn=0)
+    ours.multigrid.update(stages=[dict(epochs=6)], precise_bn=0)
     theirs.pop('multigrid')
     theirs.work_dir = str(tmp_path / 'theirs')
     # Multigrid drops smaller batches.
@@ -173,6 +174,7 @@ def test_validations_and_checkpoints_follow_the_stages(undisturbed, cfg):
 
 def test_log_visualizer_and_norm_layers_follow_the_stages(undisturbed):
     log = log_of(undisturbed.folder)
+    assert 'INFO - mmaction_multigrid: mmengine loads checkpoints by' in log
     assert ('batches per GPU (clips x frames x crop) 32 x 2 '
             'x 8, 16 x 2 x 11, 16 x 2 x 11' in log)
     assert 'BN splits: 8 of 2 clips' in log

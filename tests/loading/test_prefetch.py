@@ -17,12 +17,12 @@ from mmaction_multigrid.loading.prefetch import PrefetchHook, PrefetchLoader
 from mmengine.dataset import DefaultSampler, pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, get_worker_info
 
 from mmaction.registry import HOOKS
 from ..engine.test_training import undisturbed  # noqa: F401
-from ..engine.test_training import (assert_equal_weights, interrupted, log_of,
-                                    train, with_dropout)
+from ..engine.test_training import (assert_equal_weights, log_of, train,
+                                    with_dropout)
 from ..toy import RecordHook, base_config
 from .test_dead_workers import crashes, crashing
 
@@ -78,16 +78,6 @@ def test_workers_load_the_next_epoch_ahead(
     cfg.custom_hooks.append(dict(type='AheadHook', precise_batches=2))
     assert train(cfg)[1] == undisturbed.records
     assert starts == [(0, 0)]
-    assert_equal_weights(undisturbed.folder, tmp_path)
-
-
-def test_a_resumed_run_is_one_stream_too(
-        undisturbed,  # noqa: F811
-        tmp_path,
-        starts):
-    cfg = with_dropout(tmp_path, workers=1)
-    assert interrupted(cfg, 4) == undisturbed.records
-    assert starts == [(0, 0), (4, 0)]
     assert_equal_weights(undisturbed.folder, tmp_path)
 
 
@@ -201,24 +191,31 @@ class Numbers:
         return index, int(torch.randint(10**6, ()))
 
 
+class Worker(Numbers):
+    """Clips that are the number of the worker that loads them."""
+
+    def __getitem__(self, index):
+        return get_worker_info().id
+
+
 STAGES = [
     dict(epochs=1, shapes=[(4, 4, 8), (2, 4, 11)]),
     dict(epochs=3, shapes=[(1, 8, 16)])
 ]
 
 
-def loader_of(workers, sampler=DefaultSampler, **options):
-    data = MultigridDataset(ReplaceBrokenClips(Numbers()), (8, 16))
+def loader_of(workers, clips=Numbers, collate_fn=pseudo_collate, **options):
+    data = MultigridDataset(ReplaceBrokenClips(clips()), (8, 16))
     data.watch(workers)
     batch_sampler = MultigridBatchSampler(
-        sampler(range(24), seed=1), 2, STAGES)
+        DefaultSampler(range(24), seed=1), 2, STAGES)
     batch_sampler.set_precise_bn(1, Shape(1, 8, 16), 3)
     return PrefetchLoader(
         DataLoader(
             data,
             num_workers=workers,
             persistent_workers=workers > 0,
-            collate_fn=pseudo_collate,
+            collate_fn=collate_fn,
             batch_sampler=batch_sampler,
             **options))
 
@@ -252,12 +249,18 @@ def test_batches_in_any_order(asked, prefetch):
     loader.dataloader._iterator._shutdown_workers()
 
 
-def test_a_restart_draws_no_random_number():
-    with loader_of(1) as loader:
-        take(loader, 0)
-        before = torch.get_rng_state()
-        take(loader, 3)
-    assert torch.equal(torch.get_rng_state(), before)
+def count_workers(clips):
+    """Return the clips of a batch and the workers that loaded them."""
+    assert get_worker_info() is None
+    return len(clips), len(set(clips))
+
+
+def test_all_workers_load_a_coarse_batch():
+    """The collate function gets the whole batch."""
+    with loader_of(2, Worker, count_workers) as loader:
+        assert take(loader, 0) == [(8, 2), (4, 2), (8, 2), (4, 2)]
+        # The base batch is loaded by one.
+        assert take(loader, 1) == [(2, 1)] * 12
     loader.dataloader._iterator._shutdown_workers()
 
 

@@ -4,8 +4,10 @@ from contextlib import nullcontext
 
 import pytest
 from mmaction_multigrid.loading.train_data import read_list
+from mmengine.config import Config
 from mmengine.fileio import list_from_file
 
+from mmaction.registry import RUNNERS
 from ..toy import tolerant_dataset
 from .test_broken import _Raise
 
@@ -80,3 +82,11 @@ def test_an_unknown_class_is_an_error(tmp_path, line, settings, wrong):
         data.check_classes(2)
     data.dataset.dataset.pipeline.transforms.append(_Raise(ValueError()))
     data.check_classes(2)  # which may give a clip another class
+
+
+def test_an_unknown_class_ends_a_run_before_its_first_iteration(
+        small_config, tmp_path):
+    cfg = Config.fromfile(small_config)
+    cfg.work_dir, cfg.model.cls_head.num_classes = str(tmp_path), 1
+    with pytest.raises(ValueError, match='has class 1, but num_classes = 1'):
+        RUNNERS.build(cfg).train()

@@ -1,7 +1,6 @@
 """Report the schedule and warnings before training."""
 
 import pytest
-import torch
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
 from mmaction_multigrid.core.shapes import Shape
@@ -55,63 +54,21 @@ def test_by_hand(tmp_path):
     assert "multigrid.max_batch_factor = 'auto'" in warnings[0]
 
 
-def test_the_report_of_auto_and_adam(tmp_path):
-
-    def adam(cfg):
-        cfg.optim_wrapper.optimizer = dict(type='AdamW', lr=0.1)
-
-    lines, warnings = report(
-        tmp_path,
-        change=adam,
-        max_batch_factor='auto',
-        max_epochs=60,
-        milestones=(20, 40))
-    assert lines[1] == "max_batch_factor = 1, lr_scaling = 'sqrt'"
-    assert not any('iterations' in text for text in warnings)
-
-
 def test_without_base_training(tmp_path):
     lines, warnings = report(tmp_path, about={}, stages=STAGES)
     assert lines == ['3 epochs in 2 stages, 60 iterations', '3 evaluations']
     assert warnings == []  # nobody knows what base training makes
 
 
-def test_the_report_is_in_the_log(tmp_path):
-    cfg = base_config(tmp_path, num_clips=80, stages=STAGES)
-    Runner.from_cfg(new_name(apply_multigrid(cfg))).train()
-    log, = tmp_path.rglob('*.log')
-    text = log.read_text()
-    assert ('INFO - Multigrid: 3 epochs in 2 stages, 60 '
-            'iterations; base training: 6 epochs') in text
-    assert 'INFO - mmaction_multigrid: mmengine loads checkpoints by' in text
-    assert ('WARNING - Multigrid: the schedule has 60 '
-            'iterations, base training 240') in text
+CONVOLUTION = nn.Conv3d(3, 2, (5, 3, 3), stride=(1, 4, 4), padding=(2, 1, 1))
 
 
-def test_looking_at_a_network_changes_nothing():
-    model = nn.Sequential(
-        nn.Conv3d(3, 2, (5, 3, 3), stride=(1, 4, 4), padding=(2, 1, 1)),
-        nn.BatchNorm3d(2), nn.Dropout(0.5))
-    model[1].eval()
-    before, state = torch.get_rng_state(), {
-        key: value.clone()
-        for key, value in model.state_dict().items()
-    }
-    assert min_feature_size(model, 4, 9) == 3
-    assert temporal_kernel(model) == 5
-    assert torch.equal(torch.get_rng_state(), before)
-    assert all(
-        torch.equal(value, state[key])
-        for key, value in model.state_dict().items())
-    assert [module.training for module in model] == [True, False, True]
-
-
-@pytest.mark.parametrize(
-    'model', [nn.Linear(3, 2), nn.Flatten()],
-    ids=lambda model: type(model).__name__)
-def test_a_network_of_another_kind(model):
-    assert min_feature_size(model, 4, 9) is None
-    assert temporal_kernel(model) == 1
+@pytest.mark.parametrize(('model', 'size', 'kernel'),
+                         [(CONVOLUTION, 3, 5), (nn.Linear(3, 2), None, 1),
+                          (nn.Flatten(), None, 1)])
+def test_looking_at_a_network(model, size, kernel):
+    assert min_feature_size(model, 4, 9) == size
+    assert temporal_kernel(model) == kernel
 
 
 def test_clips_too_small_for_the_network(tmp_path):
