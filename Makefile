@@ -35,7 +35,7 @@ lint: $(INSTALLED) ## run the linters
 docs: $(VENV)/.docs ## build the site of docs/ into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
-survey: $(INSTALLED) ## try all configs of MMAction2, for the table of docs/configs.md
+survey: $(INSTALLED) ## try all configs of MMAction2, for the table of docs/survey.md
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore tools/maintain/survey_configs.py $(ARGS)
 
 $(VENV)/.docs: $(INSTALLED) docs/requirements.txt

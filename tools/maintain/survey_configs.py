@@ -1,6 +1,6 @@
-"""Try multigrid on every train config; put a table into docs/configs.md.
+"""Try multigrid on every train config; put a table into docs/survey.md.
 
-    python tools/maintain/survey_configs.py [--out docs/configs.md]
+    python tools/maintain/survey_configs.py [--out docs/survey.md]
         [--cache work_dirs/survey.json] [--only PATTERN] [--memory GIB]
 
 Every config trains on made-up videos, pictures, poses and boxes: one step at
@@ -187,7 +187,7 @@ def main() -> None:
         '--out',
         type=Path,
         help='page to put the table into',
-        default=ROOT / 'docs' / 'configs.md')
+        default=ROOT / 'docs' / 'survey.md')
     parser.add_argument(
         '--cache',
         type=Path,
