@@ -89,6 +89,8 @@ def ran(**changes):
     (dict(needs=True, losses=[]), 'not run: needs mmdet |  | 3.46 |  |'),
     (dict(losses=[1.], error='RuntimeError: no'),
      'fails at 16 x 224: RuntimeError: no | frames | 3.46 |  |'),
+    (dict(losses=[1.], error=tool.TOO_LARGE),
+     'not run at 16 x 224: too large to run here | frames | 3.46 |  |'),
     (dict(error='A', base_error='B'),
      'fails without multigrid, too: B | frames | 3.46 |  |'),
     (dict(refused='a = 1: must be 2; or not'), 'refused: a = 1: must be 2 |'),

@@ -126,7 +126,8 @@ def outcome(name: str, result: dict) -> str:
     if result['error']:
         sizes = result['sizes'][len(result['losses']):]
         place = ' at {} x {}'.format(*sizes[-1]) if sizes else ''
-        return f'fails{place}: {result["error"]}'
+        verb = 'not run' if result['error'] == TOO_LARGE else 'fails'
+        return f'{verb}{place}: {result["error"]}'
     found = 'tested' if name in tested_configs() else 'runs'
     return ' without '.join([found, *result['left_out']])
 
@@ -135,8 +136,7 @@ def first_sentence(message: str, length: int = 160) -> str:
     """Shorten a message to its first sentence."""
     # Values of a config may have any length.
     message = re.sub(r'[({\[].{60,}[)}\]]', '...', message)
-    return shorten_text(
-        re.split('; |: multigrid |, so |[.] ', message)[0], length)
+    return shorten_text(re.split('; |, so |[.] ', message)[0], length)
 
 
 def cells(name: str, result: dict) -> List[str]:
