@@ -249,6 +249,14 @@ def test_batches_in_any_order(asked, prefetch):
     loader.dataloader._iterator._shutdown_workers()
 
 
+def test_a_restart_draws_no_random_number():
+    with loader_of(0) as loader:
+        before = torch.get_rng_state()
+        take(loader, 0)
+        take(loader, 3)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def count_workers(clips):
     """Return the clips of a batch and the workers that loaded them."""
     assert get_worker_info() is None
