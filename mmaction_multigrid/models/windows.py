@@ -59,7 +59,8 @@ def follow_windows(model: nn.Module) -> List[str]:
         if (type(block).__name__ == 'SwinTransformerBlock3D'
                 and type(block.attn).__name__ == 'WindowAttention3D'):
             block.attn.window = tuple(block.window_size)
-            block.attn.__class__ = with_mixin(WindowBiasMixin, type(block.attn))
+            block.attn.__class__ = with_mixin(WindowBiasMixin,
+                                              type(block.attn))
             block.__class__ = with_mixin(WindowSizeMixin, type(block))
         if isinstance(block, WindowSizeMixin):
             followed.append(name)
