@@ -63,11 +63,13 @@ def has_segments(dataset: Mapping) -> bool:
     of frames of optical flow as channels of one image.
     """
     pipeline = dataset['pipeline']
+    # This refuses what is no transform.
+    rules = list(map(find_rule, pipeline))
     if all(step.get('input_format') != 'NCHW' for step in pipeline):
         return False
     return dataset.get('modality') == 'Flow' or any(
-        step.get('clip_len') == 1 and find_rule(step).segments
-        for step in pipeline)
+        step.get('clip_len') == 1 and rule.segments
+        for step, rule in zip(pipeline, rules))
 
 
 def read_crop(pipeline: Sequence[dict]) -> Any:
