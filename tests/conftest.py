@@ -4,7 +4,6 @@ import json
 import logging
 import os
 from pathlib import Path
-from unittest import mock
 
 # Tests compare bits, and sums on a GPU have no fixed order: all tests but
 # those of test_gpu.py run on the CPU.
@@ -20,7 +19,7 @@ from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
-from . import wheel
+from . import plain_text, wheel  # noqa: F401
 from .small import digits, small_config, trained  # noqa: F401
 
 ROOT = Path(__file__).parent.parent
@@ -51,17 +50,6 @@ def clean_globals():
                     handler.close()
         manager._instance_dict.clear()
         manager._instance_dict.update(instances)
-
-
-@pytest.fixture(scope='session', autouse=True)
-def plain_config_text():
-    """Leave the text of configs without a layout.
-
-    mmengine lays it out for every checkpoint, which takes seconds.
-    """
-    with mock.patch('mmengine.config.config.FormatCode',
-                    (lambda text, **kwargs: (text, False))):
-        yield
 
 
 @pytest.fixture(

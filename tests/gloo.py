@@ -9,7 +9,7 @@ import torch.distributed as dist
 from mmengine.hooks import Hook
 
 from mmaction.registry import HOOKS
-from . import toy  # noqa: F401  registers its classes
+from . import plain_text, toy  # noqa: F401  toy registers its classes
 
 torch.set_num_threads(1)
 if 'RANK' in os.environ and not dist.is_initialized():

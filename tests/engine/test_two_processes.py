@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmaction.registry import MODELS
+from .. import plain_text  # noqa: F401  for the processes it starts
 from ..core.batches import seeded_batches
 from ..toy import DISTRIBUTED, RecordHook, SplitsHook, base_config
 from .test_training import train

@@ -14,6 +14,7 @@ import os
 import runpy
 import sys
 import traceback
+from pathlib import Path
 
 import cv2
 import decord  # noqa: F401
@@ -60,6 +61,7 @@ def child(task):
 
 if __name__ == '__main__':
     cv2.setNumThreads(1)
+    runpy.run_path(str(Path(__file__).parent.parent / 'plain_text.py'))
     for line in sys.stdin:
         process = os.fork()
         if not process:
