@@ -14,6 +14,7 @@ if not os.environ.get('TEST_ON_GPU'):
 import mmaction_multigrid  # noqa: F401
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import settings
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
@@ -60,16 +61,30 @@ def reference(request):
         (ROOT / 'tests' / 'reference' / f'{request.param}.json').read_text())
 
 
+def once(tmp_path_factory, name, make):
+    """Make a folder once for all workers of pytest-xdist, and return it."""
+    base = tmp_path_factory.getbasetemp()
+    if 'PYTEST_XDIST_WORKER' in os.environ:
+        base = base.parent
+    with FileLock(base / f'{name}.lock'):
+        if not (base / name).exists():
+            (base / name).mkdir()
+            make(base / name)
+    return base / name
+
+
 @pytest.fixture(scope='session')
 def built(tmp_path_factory):
     """Return the folder of an sdist and of the wheel built from it."""
-    return wheel.build(tmp_path_factory.mktemp('built'))
+    return once(tmp_path_factory, 'built', wheel.build) / 'dist'
 
 
 @pytest.fixture(scope='session')
 def installed(tmp_path_factory, built):
     """Return the Python of an environment that holds the wheel."""
-    return wheel.install(built, tmp_path_factory.mktemp('installed'))
+    folder = once(tmp_path_factory, 'installed',
+                  lambda folder: wheel.install(built, folder))
+    return folder / 'env' / 'bin' / 'python'
 
 
 @pytest.fixture(scope='session')

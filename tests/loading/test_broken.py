@@ -39,7 +39,9 @@ class _Raise(BaseTransform):
     """Raise an error on clip 0, or on all."""
 
     def __init__(self, error, always=False):
-        self.error, self.always = error, always
+        # A config holds the text alone.
+        self.error = TypeError(error) if isinstance(error, str) else error
+        self.always = always
 
     def transform(self, results):
         if self.always or results['clip'] == 0:
@@ -119,7 +121,7 @@ def test_a_mistake_outside_of_the_pipeline(tmp_path, monkeypatch):
 def test_a_mistake_has_its_traceback(tmp_path):
     cfg = base_config(tmp_path, workers=1)
     cfg.train_dataloader.dataset.pipeline.insert(
-        0, dict(type='RaiseInTransform', error=TypeError('a mistake')))
+        0, dict(type='RaiseInTransform', error='a mistake'))
     with pytest.raises(RuntimeError, match='a mistake') as raised:
         train(cfg)
     shown = ''.join(

@@ -16,6 +16,9 @@ from ..stock import import_types
 from .families import FAMILIES
 
 COMMAND = ('-m', 'mmaction_multigrid')
+# Families that differ from another one of these by their data or by the shape
+# of their blocks alone. They are trained, and not resumed or tested.
+TRAINED_ONLY = ('slowonly', 'i3d_16', 'c2d', 'csn', 'mvit_maskfeat')
 STAGE = re.compile(r'Multigrid stage (\d+)/(\d+), .* x (\d+) x (\d+); lr')
 
 
@@ -44,7 +47,7 @@ def test_walk(name, python, data, tmp_path, compare_with_record):
         family.text(str(data)) if name in
         FAMILIES else import_style(family, str(data), tmp_path))
     # tests/profiling/test_check.py checks the other families.
-    if name in ('slowfast', 'new_style'):
+    if name == 'new_style':
         shown = python(*COMMAND, 'schedule', 'config.py', cwd=tmp_path)
         assert 'epochs, ' in shown
         shown = python(*COMMAND, 'check', 'config.py', cwd=tmp_path)
@@ -58,6 +61,9 @@ def test_walk(name, python, data, tmp_path, compare_with_record):
     assert stages[-1][2:] == (family.frames, family.crop)
     assert 'Epoch(val)' in log
     saved = sorted((tmp_path / 'run').glob('epoch_*.pth'), key=epoch_of)
+    compare_with_record(name, saved[-1])
+    if name in TRAINED_ONLY:
+        return
     # The last two epochs have a coarse and a full stage.
     python(*train, 'resumed', '--resume', saved[-3], cwd=tmp_path)
     expected = weights(saved[-1])
@@ -65,7 +71,6 @@ def test_walk(name, python, data, tmp_path, compare_with_record):
     assert all(
         torch.equal(resumed[key], expected[key]) for key in expected
         if 'new_cls' not in key)  # TPN's, of its first validation
-    compare_with_record(name, saved[-1])
 
     tested = python(
         STOCK_TOOLS / 'test.py',

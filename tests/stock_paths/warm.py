@@ -21,7 +21,7 @@ import decord  # noqa: F401
 import mmcv  # noqa: F401
 import mmengine.runner  # noqa: F401
 import scipy.stats  # noqa: F401
-import torch  # noqa: F401
+import torch._dynamo  # noqa: F401  the first optimizer imports it
 
 
 def run(args):

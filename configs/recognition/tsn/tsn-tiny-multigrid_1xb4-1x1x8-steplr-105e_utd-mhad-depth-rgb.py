@@ -2,5 +2,5 @@ _base_ = [
     'tsn-tiny_1xb4-1x1x8-steplr-70e_utd-mhad-depth-rgb.py',
     '../../_base_/multigrid.py'
 ]
-# a small data set: as many validations as the baseline has
+# a small dataset: as many validations as the baseline has
 multigrid = dict(eval_freq=1, precise_bn=50)
