@@ -18,7 +18,7 @@ demo: $(INSTALLED) ## train a small SlowFast twice, as usual and with multigrid,
 	$(BIN)/python -W ignore tools/study/demo.py
 
 test: $(INSTALLED) ## run the tests; ARGS='tests/config -x' for some of them
-	$(BIN)/python -m pytest -n 3 --dist worksteal $(or $(ARGS),tests)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(or $(ARGS),tests)
 
 test-fast: $(INSTALLED) ## run those that train nothing: less than a minute
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not long' --ignore tests/core/test_alone.py $(FAST)
