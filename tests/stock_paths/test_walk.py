@@ -16,9 +16,8 @@ from ..stock import import_types
 from .families import FAMILIES
 
 COMMAND = ('-m', 'mmaction_multigrid')
-# Families that differ from another one of these by their data or by the shape
-# of their blocks alone. They are trained, and not resumed or tested.
-TRAINED_ONLY = ('slowonly', 'i3d_16', 'c2d', 'csn', 'mvit_maskfeat')
+# Second entries of a family, another of which is resumed and tested too.
+TRAINED_ONLY = ('slowonly', 'i3d_16', 'mvit_maskfeat')
 STAGE = re.compile(r'Multigrid stage (\d+)/(\d+), .* x (\d+) x (\d+); lr')
 
 
