@@ -1,10 +1,10 @@
 """Run ``python -m mmaction_multigrid COMMAND``."""
 
+import argparse
 import sys
 from typing import List, Optional
 
 from .cli import check, report, resolve, schedule, store, videos
-from .cli.common import Parser
 from .patches import change_lines
 
 PROGRAM = 'mmaction-multigrid'
@@ -27,7 +27,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     Returns:
         int: Exit status. 2 means an error, which is one line on stderr.
     """
-    parser = Parser(
+    parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description='Multigrid training of video models for MMAction2.',
         epilog=f'{PROGRAM} COMMAND --help describes a command.')

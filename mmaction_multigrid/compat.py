@@ -8,7 +8,9 @@ these lines to stderr. ``MMACTION_MULTIGRID_LEAVE_STACK=1`` turns patches off.
 import importlib.util
 import os
 
-from .patches import LEAVE_STACK, PATCHES, release
+from torch.torch_version import TorchVersion
+
+from .patches import LEAVE_STACK, PATCHES
 
 # (module, lowest version, command to run). The package cannot require mmcv or
 # mmcv-lite: both install the same module, and one would overwrite the other.
@@ -32,7 +34,7 @@ def check_requirements() -> None:
         installed = importlib.util.find_spec(name) is not None
         version = (
             importlib.import_module(name).__version__ if installed else 'none')
-        if release(version) < release(minimum):
+        if not installed or TorchVersion(version) < minimum:
             raise ImportError(f'mmaction_multigrid needs {name}>={minimum}, '
                               f'but {version} is installed: {remedy}')
 

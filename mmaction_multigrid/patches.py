@@ -6,21 +6,14 @@ changes something adds a sentence to :func:`change_lines`.
 
 import importlib.util
 import io
-import re
 import sys
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Callable, List, Tuple
+from typing import Callable, List
 
 LEAVE_STACK = 'MMACTION_MULTIGRID_LEAVE_STACK'
 _changes: List[str] = []
-
-
-def release(version: str) -> Tuple[int, ...]:
-    """Parse the release of a version: '2.13.0+cpu' -> (2, 13, 0)."""
-    numbers = re.findall(r'\d+', version.split('+')[0])
-    return (*map(int, numbers[:3]), 0, 0)[:3]
 
 
 def change_lines() -> List[str]:
@@ -85,7 +78,7 @@ def patch_checkpoint_loading() -> None:
     from mmengine.runner import CheckpointLoader, checkpoint
 
     from .checkpoints import loading as checkpoint_loading
-    if release(torch.__version__) < (2, 6, 0):
+    if torch.__version__ < '2.6':
         return
     # The empty prefix is that of local paths.
     CheckpointLoader.register_scheme(

@@ -103,7 +103,7 @@ def test_numpy_keeps_its_names():
     """Only two modules get the old names."""
     assert pose_transforms.np.Inf == np.inf
     assert pose_transforms.np.min is np.min
-    assert hasattr(np, 'Inf') == (patches.release(np.__version__) < (2, 0, 0))
+    assert hasattr(np, 'Inf') == np.__version__.startswith('1.')
 
 
 def run_code(code, **environment):
@@ -130,7 +130,7 @@ def test_the_stack_is_patched_unless_it_is_left_as_it_is(left):
         } if left else {}))
     assert (error, status) == ('', 0)
     loader, *lines = output.splitlines()
-    new = patches.release(torch.__version__) >= (2, 6, 0)
+    new = torch.__version__ >= '2.6'
     assert loader.startswith('mmaction_multigrid.') == (new and not left)
     assert bool(lines) is not left
     assert all(

@@ -3,7 +3,8 @@
 import argparse
 import sys
 from contextlib import redirect_stdout
-from typing import Iterable, NoReturn, Optional, Sequence, Tuple
+from datetime import timedelta
+from typing import Iterable, Optional, Sequence, Tuple
 
 from mmengine.config import Config, DictAction
 from mmengine.logging import MMLogger
@@ -17,14 +18,6 @@ from ..core.schedule import MultigridSchedule
 
 # Columns of output that is no terminal, where rich would cut cells off.
 PIPED_WIDTH = 400
-
-
-class Parser(argparse.ArgumentParser):
-    """Parser that reports a mistake in one line, with exit status 2."""
-
-    def error(self, message: str) -> NoReturn:
-        """Exit with a message, without argparse's usage text."""
-        self.exit(2, f'{self.prog}: {message}\n')
 
 
 def above_zero(text: str) -> int:
@@ -135,9 +128,5 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def format_time(seconds: float) -> str:
-    """Format a duration in seconds, minutes or hours."""
-    for unit, size in (('h', 3600), ('min', 60)):
-        # Below two units the next smaller one says more.
-        if seconds >= 2 * size:
-            return f'{seconds / size:.1f} {unit}'
-    return f'{seconds:.1f} s'
+    """Format a duration as mmengine's logs do: hours, minutes, seconds."""
+    return str(timedelta(seconds=round(seconds)))

@@ -4,14 +4,14 @@ import mmengine
 import pytest
 import torch
 from mmaction_multigrid import apply_multigrid
-from mmaction_multigrid.patches import release
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmengine.utils import digit_version
 
 from ..toy import base_config, new_name
 
 
-@pytest.mark.skipif((release(mmengine.__version__) < (0, 10, 0)),
+@pytest.mark.skipif(digit_version(mmengine.__version__) < digit_version('0.10'),
                     reason='older mmengine always lays it out')
 def test_the_config_in_checkpoints_is_not_laid_out(tmp_path, monkeypatch):
     cfg = base_config(tmp_path, max_epochs=1, milestones=())

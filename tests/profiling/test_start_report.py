@@ -1,15 +1,21 @@
 """Report the schedule and warnings before training."""
 
+from types import SimpleNamespace
+from unittest.mock import Mock
+
 import pytest
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.batch_norm import convert_sub_batch_norm
 from mmaction_multigrid.core.shapes import Shape
+from mmaction_multigrid.core.stages import stages_from_config
 from mmaction_multigrid.models.input_sizes import (min_feature_size,
                                                    temporal_kernel)
-from mmaction_multigrid.profiling.start_report import (report_lines,
+from mmaction_multigrid.profiling.start_report import (StartReportHook,
+                                                       report_lines,
                                                        report_warnings,
                                                        unknown_norms)
 from mmaction_multigrid.profiling.warnings import clip_warnings, data_warnings
+from mmengine.logging import MessageHub
 from mmengine.runner import Runner
 from torch import nn
 
@@ -98,6 +104,35 @@ def test_the_report_names_other_layers():
     assert type(model[4].split_bn) is nn.BatchNorm3d
     model[3].eval()  # a frozen layer
     assert unknown_norms(model) == {'SubBatchNorm3D'}
+
+
+@pytest.mark.parametrize(('losses', 'epoch', 'warns'), [
+    ([2.] * 20 + [0.5] * 9 + [1.41] * 20, 2, True),
+    ([2.] * 20 + [0.5] * 9 + [1.39] * 20, 2, False),
+    ([2.] * 40, 1, False),
+    ([2.] * 40, 3, False),
+])
+def test_a_loss_that_coarse_stages_hardly_lower(losses, epoch, warns):
+    """Stages of one epoch: coarse, full, coarse, full."""
+    coarse, full = Shape(16, 2, 8), Shape(1, 8, 16)
+    entries = [
+        dict(epochs=1, shapes=[shape])
+        for shape in (coarse, full, coarse, full)
+    ]
+    sampler = SimpleNamespace(stages=stages_from_config(entries))
+    hub, logger = MessageHub('losses'), Mock()
+    for loss in losses:
+        hub.update_scalar('train/loss', loss)
+    StartReportHook().after_train_epoch(
+        SimpleNamespace(
+            train_loop=SimpleNamespace(batch_sampler=sampler),
+            message_hub=hub,
+            logger=logger,
+            epoch=epoch - 1))
+    assert [
+        'the loss fell only from 2.00 to 1.41 by' in call.args[0]
+        for call in logger.warning.call_args_list
+    ] == [True] * warns
 
 
 SHAPES = [Shape(16, 2, 8), Shape(1, 8, 16)]
