@@ -44,7 +44,11 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
 } | {(model, 'utd-frames'):
      ('tsn/tsn-tiny_1xb4-1x1x8-steplr-70e_utd-mhad-depth-rgb.py',
       'tsn/tsn-tiny-multigrid_1xb4-1x1x8-steplr-105e_utd-mhad-depth-rgb.py')
-     for model in ('tsn', 'tsm')}
+     for model in ('tsn', 'tsm')} | {
+         ('i3d', 'grid'):
+         ('i3d/i3d-tiny_1xb8-16x1x1-cosine-80e_grid-digits-rgb.py',
+          'i3d/i3d-tiny-multigrid_1xb8-16x1x1-cosine-120e_grid-digits-rgb.py')
+     }
 CONFIGS['slowfast', 'ava'] = tuple(
     f'../detection/slowfast/slowfast-tiny{name}_moving-actors-rgb.py'
     for name in ('_1xb2-16x2x1-steplr-6e', '-multigrid_1xb2-16x2x1-steplr-9e'))
@@ -55,7 +59,8 @@ FOLDERS = {
                        ('noisy', 'noisy_digits30'), ('utd',
                                                      'utd_mhad_depth27'),
                        ('utd-frames',
-                        'utd_mhad_depth27_frames'), ('ava', 'moving_actors'))
+                        'utd_mhad_depth27_frames'), ('ava', 'moving_actors'),
+                       ('grid', 'grid_digits'))
 }
 # Arguments of tools/data/moving_digits.py for each set, and of
 # moving_actors.py.
@@ -139,7 +144,7 @@ def make_data(data: str, names: list) -> None:
         ],
                        check=True)
     elif not (folder / 'train.txt').exists():
-        sys.exit(f'{folder} is not there: get UTD-MHAD from its authors')
+        sys.exit(f'{folder} is not there: get it from its authors')
     elif data == 'utd7':
         write_lists('utd20')
         write_lists('utd7')
@@ -270,6 +275,10 @@ CHANGES: Dict[str, Callable[[Config], None]] = {
     option(finish='full'),
     'finish-0.5':
     option(finish=0.5),
+    'cap-2-finish':
+    option(finish='full', max_batch_factor=2),
+    'cap-4-finish':
+    option(finish='full', max_batch_factor=4),
 }
 # Base training has no changes; each variant is also there from a grid store.
 VARIANTS: Dict[str, Sequence[Callable[[Config], None]]] = {
