@@ -11,6 +11,8 @@ TSN = ('recognition/tsn/'
        'tsn_imagenet-pretrained-r50_8xb32-1x1x3-100e_kinetics400-rgb.py')
 POSES = ('skeleton/posec3d/slowonly_kinetics400-pretrained-r50_'
          '8xb16-u48-120e_hmdb51-split1-keypoint.py')
+MVIT = ('recognition/mvit/'
+        'mvit-small-p244_32xb16-16x4x1-200e_kinetics400-rgb.py')
 
 
 @pytest.fixture(scope='module')
@@ -48,6 +50,11 @@ def test_a_network_of_poses(survey):
     other = POSES.replace('hmdb51', 'ucf101')
     assert survey(other, done)['losses'] == result['losses']
     assert len(done) == 1
+
+
+def test_a_network_whose_config_only_names_its_size(survey):
+    result = survey(MVIT)
+    assert len(result['losses']) == len(sizes(MVIT)), result['error']
 
 
 def test_an_error_is_told_with_its_shape(data):

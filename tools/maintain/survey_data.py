@@ -159,10 +159,10 @@ def narrow(model: dict) -> dict:
     See :func:`narrow_classes` for networks that only name their size.
     """
     kind = type_name((model.get('backbone') or {}).get('type', ''))
-    # The neck of TPN has default channels.
-    thin = kind in THIN and 'neck' not in model
     parts = {
-        key: _narrow(value, thin, key == 'backbone')
+        # The neck of TPN has default channels.
+        key: _narrow(value, kind in THIN and 'neck' not in model,
+                     key == 'backbone')
         for key, value in model.items()
     }
     if kind in OTHERS:
@@ -209,6 +209,7 @@ def narrow_classes() -> None:
 
     This changes classes of MMAction2; call it in a process of its own.
     """
+    MODELS.import_from_location()
     for kind in MODELS.module_dict.values():
         depths = vars(kind).get('arch_settings', {})
         # MobileNetV2 has a list and stays as it is.
