@@ -16,14 +16,22 @@ from matplotlib.figure import Figure
 from records import Groups, Runs, get
 
 SIZE = dict(figsize=(7, 4), dpi=100, layout='constrained')  # 700 pixels wide
-# Of each dataset the title, the shortened baseline that takes about as long as
-# multigrid, and its conditions, and multigrid's variant; all of SlowFast.
-PLOTS: Dict[str, Tuple[str, str, Dict[str, float], str]] = dict(
-    utd=('UTD-MHAD depth, 431 clips', 'baseline-short', {}, 'store'),
-    noisy=('Noisy digits, 750 clips', 'baseline', dict(budget=0.33), 'store'),
-    ordered=('Ordered digits, 2,500 clips', 'baseline', dict(budget=0.25),
-             'multigrid'),
-    digits=('Moving digits, 5,000 clips', 'baseline-short', {}, 'multigrid'))
+# Of each dataset the title, the model, multigrid's variant, and a shortened
+# baseline that takes about as long, if there is one, with its conditions.
+PLOTS: Dict[str, Tuple[str, str, str, Dict[str, dict]]] = {
+    'utd': ('UTD-MHAD depth, 431 clips, small SlowFast', 'slowfast', 'store',
+            {'baseline-short': {}}),
+    'noisy': ('Noisy digits, 750 clips, small SlowFast', 'slowfast', 'store',
+              dict(baseline=dict(budget=0.33))),
+    'ordered': ('Ordered digits, 2,500 clips, small SlowFast', 'slowfast',
+                'multigrid', dict(baseline=dict(budget=0.25))),
+    'digits': ('Moving digits, 5,000 clips, small SlowFast', 'slowfast',
+               'multigrid', {'baseline-short': {}}),
+    'utd-frames':
+    ('UTD-MHAD depth, 431 clips, small TSM', 'tsm', 'cap-2-finish', {}),
+    'ava': ('Moving actors, 400 clips, small SlowFast detector', 'slowfast',
+            'cap-4', {})
+}
 # For text beside a point: below it to the right, or above it to the left.
 BELOW = dict(ha='left', va='top', xytext=(8, -8), textcoords='offset points')
 ABOVE = dict(
@@ -57,19 +65,17 @@ def draw_curve(axis: Axes, runs: Runs, color: str) -> Tuple[float, float]:
 
 def draw_dataset(groups: Groups, data: str, path: Path) -> None:
     """Draw baseline, shortened baseline and multigrid on one dataset."""
-    title, short, conditions, variant = PLOTS[data]
-    base, ours = (
-        get(groups, data, 'slowfast', name, {})
-        for name in ('baseline', variant))
+    title, model, variant, shorter = PLOTS[data]
+    base, ours, *others = (
+        get(groups, data, model, name, conditions) for name, conditions in (
+            ('baseline', {}), (variant, {}), *shorter.items()))
     goal = base.mean('top1') - NEAR
     sooner, later = goal_times(ours, base)
     figure = Figure(**SIZE)
     axis = figure.subplots()
-    for label, runs, color in (('baseline', base, 'dimgray'),
-                               ('shortened baseline',
-                                get(groups, data, 'slowfast', short,
-                                    conditions), 'tab:orange'),
-                               ('multigrid', ours, 'tab:blue')):
+    for label, runs, color in zip(
+        ('baseline', 'multigrid', 'shortened baseline'),
+        (base, ours, *others), ('dimgray', 'tab:blue', 'tab:orange')):
         end, top1 = draw_curve(axis, runs, color)
         # Multigrid's label is left of where it reaches the goal.
         at, side = ((sooner or end, goal),
@@ -100,8 +106,8 @@ def draw_dataset(groups: Groups, data: str, path: Path) -> None:
         weight='bold')
     axis.set(
         xlabel='CPU time of training (s)',
-        ylabel='top-1 (%), mean and range of seeds',
-        title=f'{title}, small SlowFast',
+        ylabel='accuracy (%), mean and range of seeds',
+        title=title,
         xlim=(0, 1.32 * base.mean('cpu_seconds')),
         ylim=(0, 120),
         yticks=range(0, 101, 20))
