@@ -38,7 +38,7 @@ def test_the_lr_rule_of_an_optimizer(tmp_path, optimizer, rule):
     assert multigrid_schedule(cfg)[0].settings.lr_scaling == 'none'
 
 
-def test_auto_counts_the_clips(tmp_path):
+def test_auto_counts_the_clips(tmp_path, monkeypatch):
     auto = dict(max_batch_factor='auto', max_epochs=60, milestones=(20, 40))
     # 64 clips in batches of 2 are 60 x 32 updates of base training, which no
     # larger batches leave.
@@ -54,6 +54,9 @@ def test_auto_counts_the_clips(tmp_path):
     sampler = apply_multigrid(cfg).train_dataloader.batch_sampler
     assert {shape[0]
             for stage in sampler.stages for shape in stage['shapes']} == {1}
+    monkeypatch.setenv('WORLD_SIZE', '10000')
+    cfg.launcher = 'pytorch'
+    assert multigrid_schedule(cfg, 10**5)[0].settings.max_batch_factor == 1
 
 
 def test_auto_without_data_is_refused(tmp_path):

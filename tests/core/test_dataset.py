@@ -3,7 +3,8 @@
 import pytest
 from mmaction_multigrid.config.pipeline import wrap
 from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
-from mmaction_multigrid.core.dataset import MultigridDataset
+from mmaction_multigrid.core.dataset import (ClipShape, MultigridDataset,
+                                             current_epoch)
 from mmaction_multigrid.core.shapes import Shape
 from mmengine.dataset import DefaultSampler, pseudo_collate
 from torch.utils.data import DataLoader
@@ -46,6 +47,28 @@ def test_shapes_go_through_wrappers(kind):
 def test_an_impossible_base_shape(base_shape):
     with pytest.raises(ValueError, match='base_shape'):
         MultigridDataset(dict(type='ToyDataset'), base_shape)
+
+
+@pytest.mark.parametrize(('frames', 'crop', 'is_base'), [
+    (8, 16, True),
+    (8, 8, False),
+    (2, 16, False),
+])
+def test_the_base_shape_has_all_frames_and_pixels(frames, crop, is_base):
+    assert ClipShape(frames, crop, 8, 16).is_base is is_base
+
+
+def test_an_epoch_ahead_is_taken_once_there_is_a_seed():
+
+    class Epochs:
+
+        def __getitem__(self, index):
+            return current_epoch()
+
+    data = MultigridDataset(Epochs(), (8, 16))
+    assert data[(0, COARSE, 3)] == -1
+    data.set_epoch(0, 2)
+    assert (data[(0, COARSE)], data[(0, COARSE, 3)]) == (2, 3)
 
 
 def test_a_worker_follows_stages_and_epochs():
