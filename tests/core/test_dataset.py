@@ -1,5 +1,7 @@
 """Load clips in their batch's shape through wrappers and workers."""
 
+from unittest.mock import MagicMock
+
 import pytest
 from mmaction_multigrid.config.pipeline import wrap
 from mmaction_multigrid.core.batch_sampler import MultigridBatchSampler
@@ -59,13 +61,9 @@ def test_the_base_shape_has_all_frames_and_pixels(frames, crop, is_base):
 
 
 def test_an_epoch_ahead_is_taken_once_there_is_a_seed():
-
-    class Epochs:
-
-        def __getitem__(self, index):
-            return current_epoch()
-
-    data = MultigridDataset(Epochs(), (8, 16))
+    epochs = MagicMock()
+    epochs.__getitem__.side_effect = lambda index: current_epoch()
+    data = MultigridDataset(epochs, (8, 16))
     assert data[(0, COARSE, 3)] == -1
     data.set_epoch(0, 2)
     assert (data[(0, COARSE)], data[(0, COARSE, 3)]) == (2, 3)
