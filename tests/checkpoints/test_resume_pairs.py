@@ -40,7 +40,7 @@ FEATURES = dict(
 
 
 class Draws(Hook):
-    """Draw from Python and numpy in every iteration, as augmentations do."""
+    """Draw from all generators in every iteration, as augmentations do."""
 
     def __init__(self):
         self.drawn = {}
@@ -51,7 +51,7 @@ class Draws(Hook):
                          data_batch=None,
                          outputs=None):
         self.drawn.setdefault(runner.epoch, []).append(
-            (random.random(), np.random.random()))
+            (random.random(), np.random.random(), torch.rand(()).item()))
 
 
 def train(folder, features, checkpoint=None):
@@ -147,7 +147,7 @@ def test_in_two_processes(tmp_path):
         assert ('accumulative_counts: 3 in the checkpoint, 1 now'
                 in rank['refused'])
     drawn = [rank[IN_TWO[1]][0][0].values() for rank in ranks]
-    for generator in (0, 1):
+    for generator in range(3):
         first = [
             numbers[0][generator] for epochs in drawn for numbers in epochs
         ]
