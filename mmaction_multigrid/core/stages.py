@@ -1,6 +1,5 @@
 """Stages of training, and the batches of their epochs."""
 
-from bisect import bisect_right
 from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
 
@@ -72,8 +71,7 @@ def count_batches(shapes: Sequence[Shape], batch_size: int,
 def find_stage(stages: Sequence[Stage], epoch: int) -> Stage:
     """Return the stage of an epoch, or the last one after the end."""
     # Hooks ask for the stage after the last epoch, too.
-    i = bisect_right([stage.end for stage in stages], epoch)
-    return stages[min(i, len(stages) - 1)]
+    return next((stage for stage in stages if epoch < stage.end), stages[-1])
 
 
 def stages_to_config(stages: Sequence[Stage]) -> List[dict]:
