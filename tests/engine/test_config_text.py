@@ -11,8 +11,9 @@ from mmengine.utils import digit_version
 from ..toy import base_config, new_name
 
 
-@pytest.mark.skipif(digit_version(mmengine.__version__) < digit_version('0.10'),
-                    reason='older mmengine always lays it out')
+@pytest.mark.skipif(
+    digit_version(mmengine.__version__) < digit_version('0.10'),
+    reason='older mmengine always lays it out')
 def test_the_config_in_checkpoints_is_not_laid_out(tmp_path, monkeypatch):
     cfg = base_config(tmp_path, max_epochs=1, milestones=())
     runner = Runner.from_cfg(new_name(apply_multigrid(cfg)))

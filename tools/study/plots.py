@@ -19,19 +19,24 @@ SIZE = dict(figsize=(7, 4), dpi=100, layout='constrained')  # 700 pixels wide
 # Of each dataset the title, the model, multigrid's variant, and a shortened
 # baseline that takes about as long, if there is one, with its conditions.
 PLOTS: Dict[str, Tuple[str, str, str, Dict[str, dict]]] = {
-    'utd': ('UTD-MHAD depth, 431 clips, small SlowFast', 'slowfast', 'store',
-            {'baseline-short': {}}),
+    'utd': ('UTD-MHAD depth, 431 clips, small SlowFast', 'slowfast', 'store', {
+        'baseline-short': {}
+    }),
     'noisy': ('Noisy digits, 750 clips, small SlowFast', 'slowfast', 'store',
               dict(baseline=dict(budget=0.33))),
     'ordered': ('Ordered digits, 2,500 clips, small SlowFast', 'slowfast',
                 'multigrid', dict(baseline=dict(budget=0.25))),
-    'digits': ('Moving digits, 5,000 clips, small SlowFast', 'slowfast',
-               'multigrid', {'baseline-short': {}}),
+    'digits':
+    ('Moving digits, 5,000 clips, small SlowFast', 'slowfast', 'multigrid', {
+        'baseline-short': {}
+    }),
     'utd-frames':
     ('UTD-MHAD depth, 431 clips, small TSM', 'tsm', 'cap-2-finish', {}),
     'ava': ('Moving actors, 400 clips, small SlowFast detector', 'slowfast',
             'cap-4', {})
 }
+LABELS = (('baseline', 'dimgray'), ('multigrid', 'tab:blue'),
+          ('shortened baseline', 'tab:orange'))
 # For text beside a point: below it to the right, or above it to the left.
 BELOW = dict(ha='left', va='top', xytext=(8, -8), textcoords='offset points')
 ABOVE = dict(
@@ -66,16 +71,13 @@ def draw_curve(axis: Axes, runs: Runs, color: str) -> Tuple[float, float]:
 def draw_dataset(groups: Groups, data: str, path: Path) -> None:
     """Draw baseline, shortened baseline and multigrid on one dataset."""
     title, model, variant, shorter = PLOTS[data]
-    base, ours, *others = (
-        get(groups, data, model, name, conditions) for name, conditions in (
-            ('baseline', {}), (variant, {}), *shorter.items()))
+    names = [('baseline', {}), (variant, {}), *shorter.items()]
+    base, ours, *others = (get(groups, data, model, *name) for name in names)
     goal = base.mean('top1') - NEAR
     sooner, later = goal_times(ours, base)
     figure = Figure(**SIZE)
     axis = figure.subplots()
-    for label, runs, color in zip(
-        ('baseline', 'multigrid', 'shortened baseline'),
-        (base, ours, *others), ('dimgray', 'tab:blue', 'tab:orange')):
+    for runs, (label, color) in zip((base, ours, *others), LABELS):
         end, top1 = draw_curve(axis, runs, color)
         # Multigrid's label is left of where it reaches the goal.
         at, side = ((sooner or end, goal),
@@ -91,9 +93,7 @@ def draw_dataset(groups: Groups, data: str, path: Path) -> None:
         f'baseline less half a point: {goal:.1f} %', (1, goal),
         xycoords=('axes fraction', 'data'),
         **ABOVE)
-    text = 'multigrid does not reach it'
     if sooner:
-        text = f'{later / sooner:.1f}x less CPU time'
         axis.annotate(
             '', (sooner, goal + 12), (later, goal + 12),
             arrowprops=dict(arrowstyle='<->', shrinkA=0, shrinkB=0))
@@ -101,7 +101,8 @@ def draw_dataset(groups: Groups, data: str, path: Path) -> None:
     axis.text(
         mean((sooner or later, later)),
         goal + 13,
-        text,
+        f'{later / sooner:.1f}x less CPU time'
+        if sooner else 'multigrid does not reach it',
         ha='center',
         weight='bold')
     axis.set(

@@ -58,9 +58,8 @@ FOLDERS = {
                                                        'moving_digits30'),
                        ('noisy', 'noisy_digits30'), ('utd',
                                                      'utd_mhad_depth27'),
-                       ('utd-frames',
-                        'utd_mhad_depth27_frames'), ('ava', 'moving_actors'),
-                       ('grid', 'grid_digits'))
+                       ('utd-frames', 'utd_mhad_depth27_frames'),
+                       ('ava', 'moving_actors'), ('grid', 'grid_digits'))
 }
 # Arguments of tools/data/moving_digits.py for each set, and of
 # moving_actors.py.
