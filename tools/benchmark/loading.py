@@ -72,7 +72,7 @@ def shrink(cfg: Config, epochs: int, workers: int, work_dir: str) -> None:
         load_from=None,
         auto_scale_lr=None,
         default_scope='mmaction')
-    cfg.multigrid.precise_bn = 0
+    cfg.multigrid.update(precise_bn=0, allow_untested=True)
 
 
 def compare(cfg: Config, store: str, epochs: int) -> list:

@@ -16,6 +16,8 @@ train_pipeline = [
         num_clips=1,
         out_of_bound_opt='repeat_last'),
     dict(type='DecordDecode'),
+    # The size of the videos, which a frame store has to know.
+    dict(type='Resize', scale=(-1, 160)),
     dict(
         type='RandomResizedCrop',
         area_range=(0.5, 1.0),
