@@ -25,7 +25,8 @@ def main(argv: Optional[List[str]] = None) -> int:
             of the process.
 
     Returns:
-        int: Exit status. 2 means an error, which is one line on stderr.
+        int: Exit status. 2 means an error, which the last line on stderr
+            describes.
     """
     parser = argparse.ArgumentParser(
         prog=PROGRAM,

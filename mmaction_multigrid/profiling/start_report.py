@@ -21,6 +21,8 @@ MAX_LOSS = 0.7
 class StartReportHook(Hook):
     """Log a summary of a run and warnings before it starts.
 
+    After the first stage at the base shape it warns if the loss hardly fell.
+
     Args:
         base (dict, optional): Base training to compare the run with:
             ``max_epochs``, ``relative_cost`` (cost of the run divided by that

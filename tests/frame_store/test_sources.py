@@ -255,8 +255,16 @@ def test_short_edges(small_config, step):
         with pytest.raises(ValueError, match='resizes before it crops; put'):
             short_edges_of(cfg)
     else:
-        assert short_edges_of(cfg) == {28, 40}
-        assert short_edges_of(cfg, full=True) == {28, 40, 56}
+        assert [short_edges_of(cfg, full)
+                for full in (False, True)] == [{28, 40}, {28, 40, 56}]
+
+
+def test_short_edges_of_the_study():
+    """The videos of UTD-MHAD have 160 x 160 pixels."""
+    assert short_edges_of(
+        Config.fromfile(f'{mm.__path__[0]}/../configs/recognition/i3d/i3d-tiny'
+                        '-multigrid_1xb4-16x4x1-steplr-105e_utd-mhad-depth-'
+                        'rgb.py')) == {80, 114}
 
 
 @pytest.mark.parametrize(('size', 'short_edge', 'expected'),
