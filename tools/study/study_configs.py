@@ -12,10 +12,9 @@ import cv2
 import decord
 import numpy as np
 from mmaction_multigrid import (MultigridSchedule, apply_multigrid,
-                                multigrid_schedule, register_transform_rule)
+                                multigrid_schedule)
 from mmaction_multigrid.__main__ import main as command
-from mmaction_multigrid.config.describe import (count_base_iterations,
-                                                count_iterations)
+from mmaction_multigrid.config.describe import count_base_iterations
 from mmengine.config import Config, ConfigDict
 
 from mmaction.models.backbones.resnet_tsm import ResNetTSM, TemporalShift
@@ -44,11 +43,11 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
 } | {(model, 'utd-frames'):
      ('tsn/tsn-tiny_1xb4-1x1x8-steplr-70e_utd-mhad-depth-rgb.py',
       'tsn/tsn-tiny-multigrid_1xb4-1x1x8-steplr-105e_utd-mhad-depth-rgb.py')
-     for model in ('tsn', 'tsm')} | {
-         ('i3d', 'grid'):
-         ('i3d/i3d-tiny_1xb8-16x1x1-cosine-80e_grid-digits-rgb.py',
-          'i3d/i3d-tiny-multigrid_1xb8-16x1x1-cosine-120e_grid-digits-rgb.py')
-     }
+     for model in ('tsn', 'tsm')
+     } | {(model, 'grid'):
+          ('i3d/i3d-tiny_1xb8-16x1x1-cosine-80e_grid-digits-rgb.py',
+           'i3d/i3d-tiny-multigrid_1xb8-16x1x1-cosine-120e_grid-digits-rgb.py')
+          for model in ('slowfast', 'i3d', 'i3d-nl')}
 CONFIGS['slowfast', 'ava'] = tuple(
     f'../detection/slowfast/slowfast-tiny{name}_moving-actors-rgb.py'
     for name in ('_1xb2-16x2x1-steplr-6e', '-multigrid_1xb2-16x2x1-steplr-9e'))
@@ -129,9 +128,14 @@ def write_frames() -> None:
         (frames / split).write_text(''.join(lines))
 
 
+def folder_of(data: str) -> Path:
+    """Return the folder of the videos of a dataset."""
+    return FOLDERS.get(data, FOLDERS['utd'])
+
+
 def make_data(data: str, names: list) -> None:
     """Make the digits, and what is derived of UTD-MHAD, unless it is there."""
-    folder = FOLDERS.get(data, FOLDERS['utd'])
+    folder = folder_of(data)
     if data == 'utd-frames' and not (folder / 'val.txt').exists():
         write_frames()
     edges = ('28', '40') if data in MADE else ('80', '114')
@@ -164,6 +168,13 @@ def load(model: str, data: str, multigrid: bool) -> Config:
         cfg.model.backbone.update(
             type='ResNetTSM', num_segments=8, pretrained2d=False)
         cfg.model.cls_head.update(type='TSMHead', num_segments=8)
+    if data == 'grid' and model != 'i3d':  # the config is I3D's
+        other = Config.fromfile(RECOGNITION / CONFIGS[model, 'digits'][0])
+        other.model.cls_head.num_classes = 10
+        if model == 'i3d-nl':  # as wide as I3D
+            other.model.backbone.base_channels = 12
+            other.model.cls_head.in_channels = 48
+        cfg.model = other.model
     train, val = (
         cfg[f'{split}_dataloader'].dataset for split in ('train', 'val'))
     if data in LISTS:
@@ -234,62 +245,31 @@ def use_store(cfg: Config) -> None:
     cfg.multigrid.grid_store = f'{videos.rstrip("/")}_store'
 
 
-# Changes of the multigrid config, by the name of the variant.
-CHANGES: Dict[str, Callable[[Config], None]] = {
-    'multigrid':
-    option(),  # the default
-    'auto':
-    option(max_batch_factor='auto'),
-    'uncapped':
-    option(max_batch_factor=None),
-    'cap-1':
-    option(max_batch_factor=1),
-    'cap-2':
-    option(max_batch_factor=2),
-    'cap-4':
-    option(max_batch_factor=4),
-    'bn-8':
-    option(bn_base_size=8),
-    'long':
-    option(short_cycle=False),
-    'short':
-    option(long_cycle=False),
-    'stage':
-    option(short_cycle_reference='stage'),
-    'resize':
-    resize_only,
-    'plain-bn':
-    option(bn_base_size=10**6),
-    'no-precise-bn':
-    option(precise_bn=0),
-    'fixed-interval':
-    lambda cfg: register_transform_rule('SampleFrames', frames=['clip_len']),
-    'no-lr-scaling':
-    option(lr_scaling='none'),
-    'epochs-1':
-    option(epoch_factor=1.),
-    'epochs-2':
-    option(epoch_factor=2.),
-    'finish':
-    option(finish='full'),
-    'finish-0.5':
-    option(finish=0.5),
-    'cap-2-finish':
-    option(finish='full', max_batch_factor=2),
-    'cap-4-finish':
-    option(finish='full', max_batch_factor=4),
-}
-# Base training has no changes; each variant is also there from a grid store.
+# The settings that docs/schedule.md recommends where iterations are few.
+FEW = dict(max_batch_factor=2, epoch_factor=1., finish=0.5)
+# Changes of the multigrid config, by the name of the variant. Base training
+# has none.
 VARIANTS: Dict[str, Sequence[Callable[[Config], None]]] = {
     'baseline': (),
-    'baseline-short': (),  # with multigrid's number of iterations
-    'store': (use_store, ),
-    **{name: (change, )
-       for name, change in CHANGES.items()},
-    **{
-        f'store-{name}': (change, use_store)
-        for name, change in CHANGES.items()
-    },
+    'baseline-linear': (),  # the lr of the last half falls linearly
+    'multigrid': (option(), ),  # the default
+    'auto': (option(max_batch_factor='auto'), ),
+    'cap-1': (option(max_batch_factor=1), ),
+    'cap-2': (option(max_batch_factor=2), ),
+    'cap-4': (option(max_batch_factor=4), ),
+    'cap-2-finish': (option(max_batch_factor=2, finish='full'), ),
+    'cap-4-finish': (option(max_batch_factor=4, finish='full'), ),
+    'finish': (option(finish='full'), ),
+    'finish-0.5': (option(finish=0.5), ),
+    'few': (option(**FEW), ),
+    'few-0.33': (option(**FEW | dict(finish=1 / 3)), ),
+    'few-0.4': (option(**FEW | dict(finish=0.4)), ),
+    'few-0.75': (option(**FEW | dict(epoch_factor=0.75)), ),
+    'few-short-cycle': (option(**FEW | dict(finish='short_cycle')), ),
+    'few-cap-4': (option(**FEW | dict(max_batch_factor=4)), ),
+    'few-long': (option(short_cycle=False, **FEW), ),
+    'resize': (resize_only, ),
+    'no-lr-scaling': (option(lr_scaling='none'), ),
 }
 
 
@@ -299,6 +279,8 @@ def set_conditions(cfg: Config, conditions: Dict[str, float]) -> None:
     if unknown := set(conditions) - {*CONDITIONS}:
         raise ValueError(f'condition {min(unknown)!r}: allowed '
                          f'are {", ".join(CONDITIONS)}')
+    for each in (loader, cfg.val_dataloader):  # training and loading in turn
+        each.update(num_workers=0, persistent_workers=False)
     if 'clips' in conditions:
         loader.dataset.indices = int(conditions['clips'])
     if 'epochs' in conditions:
@@ -313,6 +295,24 @@ def set_conditions(cfg: Config, conditions: Dict[str, float]) -> None:
         for path in ([net.slow_pathway, net.fast_pathway] if
                      ('slow_pathway' in net) else [net]):
             path.update(pool1_stride_s=pool, spatial_strides=(2, 2, last))
+
+
+def decay_linearly(cfg: Config, share: float) -> None:
+    """Let the lr of a baseline fall linearly to 1 % at its end.
+
+    Args:
+        cfg (Config): Base training whose lr has steps.
+        share (float): Share of training in which the lr falls.
+    """
+    epochs = cfg.train_cfg.max_epochs
+    cfg.param_scheduler[-1] = ConfigDict(
+        type='LinearLR',
+        start_factor=1.,
+        end_factor=0.01,
+        begin=round((1 - share) * epochs),
+        end=epochs,
+        by_epoch=True,
+        convert_to_iter_based=True)
 
 
 def stop_at(cfg: Config, iterations: int) -> None:
@@ -355,9 +355,9 @@ def build(model: str, data: str, variant: str,
     if variant not in VARIANTS:
         raise ValueError(f'variant {variant!r}: allowed are '
                          f'{", ".join(VARIANTS)}')
-    if 'budget' in conditions and variant != 'baseline':
+    if 'budget' in conditions and VARIANTS[variant]:
         raise ValueError(f"condition 'budget' with variant {variant!r}: only "
-                         'baseline takes it')
+                         'baselines take it')
     cfg = load(model, data, True)
     set_conditions(cfg, conditions)
     for change in VARIANTS[variant]:
@@ -372,9 +372,9 @@ def build(model: str, data: str, variant: str,
     set_conditions(cfg, conditions)
     counted = schedule, cfg.train_dataloader.batch_size, count_clips(
         cfg.train_dataloader.dataset)
-    if variant == 'baseline-short':
-        stop_at(cfg, count_iterations(*counted))
-    elif 'budget' in conditions:
+    if variant == 'baseline-linear':
+        decay_linearly(cfg, FEW['finish'])
+    if 'budget' in conditions:
         stop_at(cfg,
                 round(conditions['budget'] * count_base_iterations(*counted)))
     return cfg, schedule
