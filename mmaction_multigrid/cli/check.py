@@ -135,7 +135,7 @@ def print_forecast(schedule: MultigridSchedule, times: MeasuredTimes,
     if clips:
         print(f'forecast for {clips} clips on this device, with '
               f'max_batch_factor = {schedule.settings.max_batch_factor}, '
-              f'short_cycle = {schedule.settings.short_cycle}')
+              f'finish = {schedule.settings.finish!r}')
         print_table(('', 'multigrid', 'base training'),
                     [('iterations', *map(str, counts)),
                      ('training', format_time(ours), format_time(base))])

@@ -25,8 +25,8 @@ PROCESSES = dict(
 # No dataset that was tried lost accuracy with this number of iterations
 # (docs/results.md).
 ENOUGH_ITERATIONS = 2000
-# Values of max_batch_factor that 'auto' tries in turn.
-CAPS = (None, 8, 4, 2, 1)
+# What 'auto' sets beside a limit of 2 where the default leaves fewer.
+FEW = dict(epoch_factor=1., finish=0.5)
 # Optimizers that divide the gradient by its running size. For these the lr
 # follows the square root of the batch (Malladi et al., arXiv 2205.10287).
 ADAPTIVE = ('adam', 'lamb', 'adafactor', 'rmsprop', 'lion', 'adagrad',
@@ -145,10 +145,9 @@ def auto_settings(base: BaseTraining, settings: Settings, batch_size: int,
                   clips: int) -> Settings:
     """Replace ``max_batch_factor = 'auto'`` by a number.
 
-    It becomes the first of None (no limit), 8, 4, 2 and 1 that keeps enough
-    iterations, or 1 if none does. A limit of 1 beside a long cycle also turns
-    the short cycle off, which would then use smaller crops without larger
-    batches, even in the last stage.
+    It becomes None (no limit) if that leaves enough iterations, and 2
+    otherwise. Then ``epoch_factor`` becomes 1 and ``finish`` 0.5 as well,
+    unless the config sets them or ``stages``.
 
     Args:
         base (BaseTraining): The base config's training.
@@ -156,16 +155,18 @@ def auto_settings(base: BaseTraining, settings: Settings, batch_size: int,
         batch_size (int): Base batch per process.
         clips (int): Clips of one process in an epoch.
     """
-    for cap in CAPS:
-        found = replace(settings, max_batch_factor=cap)
-        if cap == 1 and settings.long_cycle and settings.stages is None:
-            found = replace(found, short_cycle=False)
-        schedule = make_schedule(base, found)
-        enough = enough_iterations(
-            count_base_iterations(schedule, batch_size, clips))
-        if count_iterations(schedule, batch_size, clips) >= enough:
-            break
-    return found
+    found = replace(settings, max_batch_factor=None)
+    counted = make_schedule(base, found), batch_size, clips
+    enough = enough_iterations(count_base_iterations(*counted))
+    if count_iterations(*counted) >= enough:
+        return found
+    # Explicit stages have epochs and an end of their own.
+    few = {} if settings.stages else {
+        key: value
+        for key, value in FEW.items()
+        if getattr(settings, key) == getattr(Settings, key)
+    }
+    return replace(settings, max_batch_factor=2, **few)
 
 
 def lr_rule(optim_wrapper: Mapping) -> str:

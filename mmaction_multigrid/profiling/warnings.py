@@ -28,12 +28,12 @@ def data_warnings(shapes: Iterable[Shape], batch_size: int, clips: int,
         iterations (int): Iterations of the whole schedule.
         base_iterations (int): Iterations of base training.
     """
-    found, cure = [], "set multigrid.max_batch_factor = 'auto'"
     largest = max(shape.batch_factor for shape in shapes) * batch_size
-    # A limit on the batch cannot help where no batch is larger.
-    if largest <= batch_size:
-        cure = 'train more epochs (multigrid.epoch_factor)'
-    elif largest > MAX_SHARE * clips:
+    # 'auto' makes no smaller ones.
+    if largest <= 2 * batch_size:
+        return []
+    found, cure = [], "set multigrid.max_batch_factor = 'auto'"
+    if largest > MAX_SHARE * clips:
         found.append(f'the largest batch of all processes, {largest} clips, '
                      f'is more than a tenth of the dataset ({clips} clips); '
                      f'{cure}')

@@ -44,19 +44,23 @@ def test_auto_counts_the_clips(tmp_path, monkeypatch):
     # larger batches leave.
     few, many = (schedule(tmp_path, **auto).settings,
                  schedule(tmp_path, clips=10**5, **auto).settings)
-    assert (few.max_batch_factor, few.short_cycle) == (1, False)
-    assert (many.max_batch_factor, many.short_cycle) == (None, True)
-    # Without a long cycle the short one is all that there is.
-    assert schedule(tmp_path, long_cycle=False, **auto).settings.short_cycle
+    assert (few.max_batch_factor, few.epoch_factor, few.finish) == (2, 1, .5)
+    assert (many.max_batch_factor, many.epoch_factor,
+            many.finish) == (None, 1.5, 'short_cycle')
+    # What the config sets stays.
+    set_here = schedule(tmp_path, epoch_factor=2, finish='full', **auto)
+    assert (set_here.settings.max_batch_factor, set_here.settings.epoch_factor,
+            set_here.settings.finish) == (2, 2, 'full')
     assert (schedule(tmp_path, clips=10**5, processes=10**4,
-                     **auto).settings.max_batch_factor == 1)
+                     **auto).settings.max_batch_factor == 2)
     cfg = base_config(tmp_path, **auto)
     sampler = apply_multigrid(cfg).train_dataloader.batch_sampler
     assert {shape[0]
-            for stage in sampler.stages for shape in stage['shapes']} == {1}
+            for stage in sampler.stages
+            for shape in stage['shapes']} == {1, 2}
     monkeypatch.setenv('WORLD_SIZE', '10000')
     cfg.launcher = 'pytorch'
-    assert multigrid_schedule(cfg, 10**5)[0].settings.max_batch_factor == 1
+    assert multigrid_schedule(cfg, 10**5)[0].settings.max_batch_factor == 2
 
 
 def test_auto_without_data_is_refused(tmp_path):
@@ -69,12 +73,12 @@ def test_auto_without_data_is_refused(tmp_path):
             ValueError,
             match="max_batch_factor = 'auto': needs to know how many clips"):
         apply_multigrid(cfg)
-    assert multigrid_schedule(cfg, clips=64)[0].settings.max_batch_factor == 1
+    assert multigrid_schedule(cfg, clips=64)[0].settings.max_batch_factor == 2
 
 
 @pytest.mark.parametrize(
     ('clips', 'cure'),
-    [(10, "set multigrid.max_batch_factor = 'auto', or lower"), (7, 'lower')])
+    [(16, "set multigrid.max_batch_factor = 'auto', or lower"), (15, 'lower')])
 def test_a_batch_larger_than_the_dataset(tmp_path, clips, cure):
     """The message names ``'auto'`` where that works."""
     cfg = base_config(tmp_path, num_clips=clips, batch_size=8)
@@ -88,7 +92,7 @@ def test_a_batch_larger_than_the_dataset(tmp_path, clips, cure):
             rf'batch of \d+, .*\); {cure} train_dataloader.batch'):
         build()
     cfg.multigrid.max_batch_factor = 'auto'
-    if clips >= 8:
+    if clips >= 16:
         build()
 
 

@@ -2,10 +2,8 @@
 
 import pytest
 from mmaction_multigrid.cli.schedule import print_stages
-from mmaction_multigrid.config.auto import auto_settings, make_schedule
 from mmaction_multigrid.config.base_lr import BaseLR
 from mmaction_multigrid.config.describe import count_iterations, describe
-from mmaction_multigrid.config.settings import Settings
 from mmaction_multigrid.core.settings import BaseTraining
 
 from .test_caps import schedule
@@ -75,17 +73,6 @@ def test_a_curve_keeps_its_course():
     assert ours.lr(last.begin + last.epochs / 2) == pytest.approx(
         cosine(middle), rel=0.02)
     assert ours.lr(last.end - 0.01) < 1e-3
-
-
-def test_auto_counts_its_iterations():
-    base = BaseTraining(16, 48, 30, (12, 20, 25))
-    settings = auto_settings(
-        base, Settings.from_dict(dict(finish='full', max_batch_factor='auto')),
-        4, 112)
-    assert settings.max_batch_factor == 1 and not settings.short_cycle
-    ours = make_schedule(base, settings)
-    assert ours.stages[-1].shapes == ((1, 16, 48), )
-    assert count_iterations(ours, 4, 112) == ours.max_epochs * 28
 
 
 def test_one_epoch_is_one_full_stage():

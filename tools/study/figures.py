@@ -19,10 +19,10 @@ An expression is a name and what it is of:
                                      WHAT is baseline or multigrid (hours:
                                      29.3), speedup (3.0x) or in GPU_FORMS
 
-COST is iterations, cpu (seconds of the training process), wall (seconds) or
-data (seconds of waiting for clips). Conditions follow as ``clips=2500``, and
-``seed=0`` selects a seed. The baseline is the one of the same data, model and
-conditions, without ``budget``, which shortens a baseline. Names may be
+COST is iterations, cpu (seconds of CPU time without loading), loading (of
+loading) or wall (seconds of the demo). Conditions follow as ``clips=2500``,
+and ``seed=0`` selects a seed. The baseline is the one of the same data, model
+and conditions, without ``budget``, which shortens a baseline. Names may be
 patterns, such as ``*`` and ``i3d*``: after ``range`` an expression is
 evaluated for each variant that matches, as in
 ``range speedup noisy * store cpu``: 3.0x to 3.3x.
@@ -37,8 +37,8 @@ CLIPS, GPUS = 240_000, 8  # of the forecast for Kinetics-400
 COSTS = dict(
     iterations='iterations',
     cpu='cpu_seconds',
-    wall='seconds',
-    data='data_seconds')
+    loading='loading_seconds',
+    wall='seconds')
 GPU_FORMS = dict(
     baseline='{:.1f}',
     multigrid='{:.1f}',
@@ -52,8 +52,6 @@ GPU_FORMS = dict(
 
 def speedup(runs: Runs, base: Runs, cost: str) -> float:
     """Return the baseline's mean cost divided by the runs'."""
-    if cost in ('wall', 'data'):
-        runs, base = runs.comparable(base), base.comparable(runs)
     return base.mean(COSTS[cost]) / runs.mean(COSTS[cost])
 
 

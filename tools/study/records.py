@@ -1,10 +1,11 @@
 """Read and write the records of the study, one line of JSON a run.
 
 Imported by the other files of tools/study. A record says what was run (data,
-model, variant, conditions, seed) and on which machine, and has one point for
-each validation: epoch, iterations, top-1 in percent, and seconds of training
-until then, without validation. The records of gpu.jsonl have measured steps
-instead; their model is a config, their variant a precision.
+model, variant, conditions, seed), the commit and the machine, and has one
+point for each validation: epoch, iterations, top-1 in percent, and seconds of
+CPU time of training and of loading until then, without validation. The records
+of gpu.jsonl have measured steps instead; their model is a config, their
+variant a precision.
 """
 
 import fcntl
@@ -36,8 +37,7 @@ class Runs:
             NoRecord: There are no runs.
         """
         if not self.records:
-            raise NoRecord('there is no record of it, none of its baseline, '
-                           'or none that compares in wall-clock')
+            raise NoRecord('there is no record of it or of its baseline')
         return [record['points'][-1][key] for record in self.records]
 
     def mean(self, key: str) -> float:
@@ -50,23 +50,6 @@ class Runs:
             if mean(point['top1'] for point in points) >= top1:
                 return mean(point[key] for point in points)
         return None
-
-    def comparable(self, other: 'Runs') -> 'Runs':
-        """Select the runs whose wall-clock compares with another's.
-
-        Wall-clock depends on what else the machine does: only seeds that both
-        have count, and where some ran alone on the machine, only those.
-        """
-        alone = any(
-            record.get('alone') for record in self.records + other.records)
-        seeds = {
-            record['seed']
-            for record in other.records if record.get('alone') or not alone
-        }
-        return Runs([
-            record for record in self.records
-            if record['seed'] in seeds and (record.get('alone') or not alone)
-        ])
 
 
 # Runs by data, model, variant and conditions.

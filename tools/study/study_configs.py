@@ -247,6 +247,8 @@ def use_store(cfg: Config) -> None:
 
 # The settings that docs/schedule.md recommends where iterations are few.
 FEW = dict(max_batch_factor=2, epoch_factor=1., finish=0.5)
+# No clip has fewer than two thirds of the frames.
+TWO_THIRDS = ((2 / 3, 0.5**0.5), (2 / 3, 1.), (1., 1.))
 # Changes of the multigrid config, by the name of the variant. Base training
 # has none.
 VARIANTS: Dict[str, Sequence[Callable[[Config], None]]] = {
@@ -268,6 +270,10 @@ VARIANTS: Dict[str, Sequence[Callable[[Config], None]]] = {
     'few-short-cycle': (option(**FEW | dict(finish='short_cycle')), ),
     'few-cap-4': (option(**FEW | dict(max_batch_factor=4)), ),
     'few-long': (option(short_cycle=False, **FEW), ),
+    'few-two-thirds': (option(long_cycle_factors=TWO_THIRDS, **FEW), ),
+    'few-anchored': (option(**FEW), ),
+    'few-ema': (option(**FEW), ),
+    'baseline-ema': (),
     'resize': (resize_only, ),
     'no-lr-scaling': (option(lr_scaling='none'), ),
 }
@@ -313,6 +319,21 @@ def decay_linearly(cfg: Config, share: float) -> None:
         end=epochs,
         by_epoch=True,
         convert_to_iter_based=True)
+
+
+def average_weights(cfg: Config, begin: int) -> None:
+    """Validate a moving average of the weights from an epoch on."""
+    hook = dict(type='EMAHook', momentum=0.01, begin_epoch=begin)
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
+
+
+def anchor(stages: list) -> None:
+    """Let every eighth iteration of coarse stages use full clips."""
+    full = stages[-1]['shapes'][-1]
+    for stage in stages:
+        if (shape := stage['shapes'][-1]) != full:
+            cycle = stage['shapes'][:-1]
+            stage['shapes'] = [*cycle, shape, *cycle, shape, full, shape]
 
 
 def stop_at(cfg: Config, iterations: int) -> None:
@@ -365,6 +386,10 @@ def build(model: str, data: str, variant: str,
     schedule, _ = multigrid_schedule(cfg)
     if VARIANTS[variant]:
         cfg = apply_multigrid(cfg)
+        if variant == 'few-anchored':
+            anchor(cfg.train_dataloader.batch_sampler.stages)
+        if variant == 'few-ema':
+            average_weights(cfg, schedule.stages[-1].begin)
         if schedule.base.milestones and schedule.lr.final is None:
             end_decayed(cfg, schedule.base.decay(1))
         return cfg, schedule
@@ -374,6 +399,8 @@ def build(model: str, data: str, variant: str,
         cfg.train_dataloader.dataset)
     if variant == 'baseline-linear':
         decay_linearly(cfg, FEW['finish'])
+    if variant == 'baseline-ema':
+        average_weights(cfg, cfg.train_cfg.max_epochs // 2)
     if 'budget' in conditions:
         stop_at(cfg,
                 round(conditions['budget'] * count_base_iterations(*counted)))
