@@ -13,7 +13,6 @@ import decord
 import numpy as np
 
 from mmaction.datasets.transforms import DecordInit
-from mmaction.registry import TRANSFORMS
 
 FRAMES, VIDEOS = 'frames.npy', 'videos.json'
 
@@ -65,7 +64,6 @@ class Frames(np.memmap):
         return np.asarray(self)
 
 
-@TRANSFORMS.register_module(name='DecordInit', force=True)
 class InitDecoded(DecordInit):
     """``DecordInit`` of decoded videos."""
 

@@ -22,7 +22,19 @@ from run import StudyHook
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK_DIR, PLOT = ROOT / 'work_dirs' / 'demo', ROOT / 'demo.png'
+STORE = Path(f'{study_configs.folder_of("noisy")}_store')
 NAMES = ('baseline', 'multigrid')
+
+
+def make_data() -> None:
+    """Make the videos, and a frame store of them."""
+    study_configs.make_data('noisy')
+    videos = study_configs.folder_of('noisy')
+    command([
+        'store', 'build', f'{videos}/train.txt',
+        str(STORE), '--root',
+        str(videos), '--sides', '28', '40'
+    ])
 
 
 def train(name: str, workers: int) -> None:
@@ -35,8 +47,7 @@ def train(name: str, workers: int) -> None:
     dataset = cfg.val_dataloader.dataset
     dataset.indices = list(range(study_configs.count_clips(dataset) // 2))
     if 'multigrid' in cfg:
-        study_configs.use_store(cfg)
-        cfg.multigrid.eval_freq = 1
+        cfg.multigrid.update(grid_store=str(STORE), eval_freq=1)
     else:
         cfg.train_cfg.update(val_begin=4, val_interval=4)
     cfg.work_dir, cfg.randomness = str(WORK_DIR / name), dict(seed=0)
@@ -52,7 +63,7 @@ def train(name: str, workers: int) -> None:
 
 def main() -> None:
     """Make the data, train both, compare."""
-    study_configs.make_data('noisy', ['store'])
+    make_data()
     # More threads than cores would only wait for each other.
     half = min(8, max(1, len(os.sched_getaffinity(0)) // 2))
     torch.set_num_threads(half)

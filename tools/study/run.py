@@ -31,6 +31,8 @@ from mmengine.config import DictAction
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmaction.registry import TRANSFORMS
+
 WORK_DIR = report.ROOT / 'work_dirs' / 'study'  # for the checkpoints
 BOXES = 'mAP/overall'  # of AVAMetric, in the place of top-1
 
@@ -105,6 +107,8 @@ class StudyHook(Hook):
 def train(job: dict, out: Path, work_dir: Path) -> None:
     """Train one run, in a process of its own, and append its record."""
     torch.set_num_threads(1)
+    TRANSFORMS.register_module(
+        'DecordInit', force=True, module=decoded.InitDecoded)
     cfg, schedule = study_configs.build(job['model'], job['data'],
                                         job['variant'], job['conditions'])
     cfg.work_dir, cfg.randomness = str(work_dir), dict(seed=job['seed'])
@@ -182,7 +186,7 @@ def main() -> int:
         '--out', type=Path, default=WORK_DIR, help='for the records')
     args = parser.parse_args()
     os.environ['OMP_NUM_THREADS'] = '1'
-    study_configs.make_data(args.data, args.variants)
+    study_configs.make_data(args.data)
     if args.data not in ('ava', 'utd-frames'):
         decoded.decode(study_configs.folder_of(args.data))
     jobs = [

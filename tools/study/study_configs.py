@@ -13,7 +13,6 @@ import decord
 import numpy as np
 from mmaction_multigrid import (MultigridSchedule, apply_multigrid,
                                 multigrid_schedule)
-from mmaction_multigrid.__main__ import main as command
 from mmaction_multigrid.config.describe import count_base_iterations
 from mmengine.config import Config, ConfigDict
 
@@ -133,12 +132,11 @@ def folder_of(data: str) -> Path:
     return FOLDERS.get(data, FOLDERS['utd'])
 
 
-def make_data(data: str, names: list) -> None:
+def make_data(data: str) -> None:
     """Make the digits, and what is derived of UTD-MHAD, unless it is there."""
     folder = folder_of(data)
     if data == 'utd-frames' and not (folder / 'val.txt').exists():
         write_frames()
-    edges = ('28', '40') if data in MADE else ('80', '114')
     if data in MADE:
         subprocess.run([
             sys.executable, ROOT / 'tools/data' /
@@ -151,12 +149,6 @@ def make_data(data: str, names: list) -> None:
     elif data == 'utd7':
         write_lists('utd20')
         write_lists('utd7')
-    if any(name.startswith('store') for name in names):
-        command([
-            'store', 'build', f'{folder}/train.txt', f'{folder}_store',
-            '--root',
-            str(folder), '--sides', *edges
-        ])
 
 
 def load(model: str, data: str, multigrid: bool) -> Config:
@@ -239,13 +231,7 @@ def option(**settings) -> Callable[[Config], None]:
     return lambda cfg: cfg.multigrid.update(settings)
 
 
-def use_store(cfg: Config) -> None:
-    """Load clips from the grid store beside the videos."""
-    videos = cfg.train_dataloader.dataset.data_prefix.video
-    cfg.multigrid.grid_store = f'{videos.rstrip("/")}_store'
-
-
-# The settings that docs/schedule.md recommends where iterations are few.
+# What max_batch_factor='auto' sets where iterations are few.
 FEW = dict(max_batch_factor=2, epoch_factor=1., finish=0.5)
 # No clip has fewer than two thirds of the frames.
 TWO_THIRDS = ((2 / 3, 0.5**0.5), (2 / 3, 1.), (1., 1.))
