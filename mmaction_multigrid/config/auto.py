@@ -26,7 +26,7 @@ PROCESSES = dict(
 # (docs/results.md).
 ENOUGH_ITERATIONS = 2000
 # What 'auto' sets beside a limit of 2 where the default leaves fewer.
-FEW = dict(epoch_factor=1., finish=0.5)
+FEW = dict(epoch_factor=0.75, finish=0.5)
 # Optimizers that divide the gradient by its running size. For these the lr
 # follows the square root of the batch (Malladi et al., arXiv 2205.10287).
 ADAPTIVE = ('adam', 'lamb', 'adafactor', 'rmsprop', 'lion', 'adagrad',
@@ -146,7 +146,7 @@ def auto_settings(base: BaseTraining, settings: Settings, batch_size: int,
     """Replace ``max_batch_factor = 'auto'`` by a number.
 
     It becomes None (no limit) if that leaves enough iterations, and 2
-    otherwise. Then ``epoch_factor`` becomes 1 and ``finish`` 0.5 as well,
+    otherwise. Then ``epoch_factor`` becomes 0.75 and ``finish`` 0.5 as well,
     unless the config sets them or ``stages``.
 
     Args:

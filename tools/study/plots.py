@@ -19,17 +19,14 @@ SIZE = dict(figsize=(7, 4), dpi=100, layout='constrained')  # 700 pixels wide
 # Of each dataset the title, the model, multigrid's variant, and a shortened
 # baseline that takes about as long, if there is one, with its conditions.
 PLOTS: Dict[str, Tuple[str, str, str, Dict[str, dict]]] = {
-    'utd': ('UTD-MHAD depth, 431 clips, small SlowFast', 'slowfast', 'store', {
-        'baseline-short': {}
-    }),
-    'noisy': ('Noisy digits, 750 clips, small SlowFast', 'slowfast', 'store',
-              dict(baseline=dict(budget=0.33))),
-    'ordered': ('Ordered digits, 2,500 clips, small SlowFast', 'slowfast',
-                'multigrid', dict(baseline=dict(budget=0.25))),
-    'digits':
-    ('Moving digits, 5,000 clips, small SlowFast', 'slowfast', 'multigrid', {
-        'baseline-short': {}
-    }),
+    'utd': ('UTD-MHAD depth, 431 clips, small I3D, default', 'i3d',
+            'multigrid', dict(baseline=dict(budget=0.33))),
+    'noisy': ('Noisy digits, 750 clips, small I3D, half full', 'i3d', 'few',
+              dict(baseline=dict(budget=0.7))),
+    'ordered': ('Ordered digits, 2,500 clips, small I3D, half full', 'i3d',
+                'few', dict(baseline=dict(budget=0.7))),
+    'grid': ('GRID digits, 700 clips, small I3D, half full', 'i3d', 'few',
+             dict(baseline=dict(budget=0.7))),
     'utd-frames':
     ('UTD-MHAD depth, 431 clips, small TSM', 'tsm', 'cap-2-finish', {}),
     'ava': ('Moving actors, 400 clips, small SlowFast detector', 'slowfast',

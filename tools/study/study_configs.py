@@ -232,7 +232,7 @@ def option(**settings) -> Callable[[Config], None]:
 
 
 # What max_batch_factor='auto' sets where iterations are few.
-FEW = dict(max_batch_factor=2, epoch_factor=1., finish=0.5)
+FEW = dict(max_batch_factor=2, epoch_factor=0.75, finish=0.5)
 # No clip has fewer than two thirds of the frames.
 TWO_THIRDS = ((2 / 3, 0.5**0.5), (2 / 3, 1.), (1., 1.))
 # Changes of the multigrid config, by the name of the variant. Base training
@@ -251,8 +251,7 @@ VARIANTS: Dict[str, Sequence[Callable[[Config], None]]] = {
     'finish-0.5': (option(finish=0.5), ),
     'few': (option(**FEW), ),
     'few-0.33': (option(**FEW | dict(finish=1 / 3)), ),
-    'few-0.4': (option(**FEW | dict(finish=0.4)), ),
-    'few-0.75': (option(**FEW | dict(epoch_factor=0.75)), ),
+    'few-1': (option(**FEW | dict(epoch_factor=1.)), ),
     'few-short-cycle': (option(**FEW | dict(finish='short_cycle')), ),
     'few-cap-4': (option(**FEW | dict(max_batch_factor=4)), ),
     'few-long': (option(short_cycle=False, **FEW), ),
