@@ -36,8 +36,7 @@ ADAPTIVE = ('adam', 'lamb', 'adafactor', 'rmsprop', 'lion', 'adagrad',
 def count_processes(cfg: Mapping) -> int:
     """Count the processes that the launcher of a config started."""
     # The config is resolved before the Runner initializes torch.distributed.
-    variable = PROCESSES.get(cfg.get('launcher'), '')
-    return int(os.environ.get(variable) or 1)
+    return int(os.environ.get(PROCESSES.get(cfg.get('launcher'), '')) or 1)
 
 
 def count_clips(dataloader: Mapping) -> Optional[int]:
@@ -171,9 +170,10 @@ def auto_settings(base: BaseTraining, settings: Settings, batch_size: int,
 
 def lr_rule(optim_wrapper: Mapping) -> str:
     """Choose ``'sqrt'`` for Adam and similar optimizers, else ``'linear'``."""
-    optimizer = section(optim_wrapper, 'optimizer', 'optim_wrapper.')
-    name = type_name(optimizer.get('type', '')).lower()
-    return 'sqrt' if any(kind in name for kind in ADAPTIVE) else 'linear'
+    name = type_name(
+        section(optim_wrapper, 'optimizer', 'optim_wrapper.').get('type', ''))
+    return 'sqrt' if any(kind in name.lower()
+                         for kind in ADAPTIVE) else 'linear'
 
 
 def complete(settings: Settings,

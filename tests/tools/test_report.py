@@ -143,7 +143,7 @@ def test_the_plots(report, records, tmp_path):
         path.relative_to(tmp_path).as_posix()
         for path in tmp_path.rglob('*.png')
     } == {
-        'schedule.png', *(f'results/{data}.png'
-                          for data in ('utd', 'noisy', 'ordered', 'grid',
-                                       'utd-frames', 'ava'))
+        'schedule.png',
+        *(f'results/{data}.png'
+          for data in ('utd', 'noisy', 'ordered', 'grid', 'utd-frames', 'ava'))
     }
