@@ -181,7 +181,7 @@ def main() -> int:
         nargs='+',
         default={},
         metavar='KEY=NUMBER',
-        help='other conditions: clips, epochs, lr, stride, batch, budget')
+        help='other conditions: epochs, lr, budget')
     parser.add_argument(
         '--out', type=Path, default=WORK_DIR, help='for the records')
     args = parser.parse_args()

@@ -69,9 +69,7 @@ MADE = dict(
     noisy='--classes 30 --parts 2 --shake 1 --noise 80 --num-train 750 '
     '--num-val 900 --num-frames 16')
 # A budget is a share of the baseline's iterations; gpu marks runs on one.
-CONDITIONS = ('clips', 'epochs', 'lr', 'stride', 'batch', 'budget', 'gpu')
-# Total stride of a small network: strides of its pooling and last stage.
-STRIDES = {8: (1, 1), 16: (1, 2), 32: (2, 2)}
+CONDITIONS = ('epochs', 'lr', 'budget', 'gpu')
 PARTS = Path('data/utd_mhad_depth27_parts')
 # UTD-MHAD's actions in two parts: to train on 20 of them, and to fine-tune on
 # the other 7, which were drawn once.
@@ -214,18 +212,6 @@ def resize_only(cfg: Config) -> None:
     ]
 
 
-def end_decayed(cfg: Config, gamma: float) -> None:
-    """Train the last epoch at the decayed lr.
-
-    The fine-tuning stage may be rounded away: four epochs are few.
-    """
-    lr, last = cfg.param_scheduler[0], cfg.train_cfg.max_epochs - 1
-    factor = lr.points[-1][1]
-    if factor > gamma:
-        lr.points = [point for point in lr.points if point[0] != last]
-        lr.points.append((last, factor * gamma))
-
-
 def option(**settings) -> Callable[[Config], None]:
     """Change settings of ``multigrid``."""
     return lambda cfg: cfg.multigrid.update(settings)
@@ -272,20 +258,9 @@ def set_conditions(cfg: Config, conditions: Dict[str, float]) -> None:
                          f'are {", ".join(CONDITIONS)}')
     for each in (loader, cfg.val_dataloader):  # training and loading in turn
         each.update(num_workers=0, persistent_workers=False)
-    if 'clips' in conditions:
-        loader.dataset.indices = int(conditions['clips'])
     if 'epochs' in conditions:
         train_epochs(cfg, int(conditions['epochs']))
     optimizer.lr = conditions.get('lr', optimizer.lr)
-    if 'batch' in conditions:  # with its lr in proportion
-        optimizer.lr *= conditions['batch'] / loader.batch_size
-        loader.batch_size = int(conditions['batch'])
-    if 'stride' in conditions:
-        pool, last = STRIDES[int(conditions['stride'])]
-        net = cfg.model.backbone
-        for path in ([net.slow_pathway, net.fast_pathway] if
-                     ('slow_pathway' in net) else [net]):
-            path.update(pool1_stride_s=pool, spatial_strides=(2, 2, last))
 
 
 def decay_linearly(cfg: Config, share: float) -> None:
@@ -375,8 +350,6 @@ def build(model: str, data: str, variant: str,
             anchor(cfg.train_dataloader.batch_sampler.stages)
         if variant == 'few-ema':
             average_weights(cfg, schedule.stages[-1].begin)
-        if schedule.base.milestones and schedule.lr.final is None:
-            end_decayed(cfg, schedule.base.decay(1))
         return cfg, schedule
     cfg = load(model, data, False)
     set_conditions(cfg, conditions)
