@@ -187,8 +187,6 @@ def main() -> int:
     args = parser.parse_args()
     os.environ['OMP_NUM_THREADS'] = '1'
     study_configs.make_data(args.data)
-    if args.data not in ('ava', 'utd-frames'):
-        decoded.decode(study_configs.folder_of(args.data))
     jobs = [
         dict(
             model=args.model,
