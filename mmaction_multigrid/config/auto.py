@@ -22,11 +22,9 @@ from .settings import AUTO, Settings, check_count, section
 # Environment variable of a launcher that holds the number of processes.
 PROCESSES = dict(
     pytorch='WORLD_SIZE', slurm='SLURM_NTASKS', mpi='OMPI_COMM_WORLD_SIZE')
-# No dataset that was tried lost accuracy with this number of iterations
-# (docs/results.md).
+# With fewer iterations, or those of base training if these are fewer, accuracy
+# was often lost (docs/results.md).
 ENOUGH_ITERATIONS = 2000
-# What 'auto' sets beside a limit of 2 where the default leaves fewer.
-FEW = dict(epoch_factor=0.75, finish=0.5)
 # Optimizers that divide the gradient by its running size. For these the lr
 # follows the square root of the batch (Malladi et al., arXiv 2205.10287).
 ADAPTIVE = ('adam', 'lamb', 'adafactor', 'rmsprop', 'lion', 'adagrad',
@@ -135,18 +133,14 @@ def make_schedule(base: BaseTraining,
     return schedule
 
 
-def enough_iterations(base_iterations: int) -> int:
-    """Return the iterations that training needs, at most those of base."""
-    return min(base_iterations, ENOUGH_ITERATIONS)
-
-
 def auto_settings(base: BaseTraining, settings: Settings, batch_size: int,
                   clips: int) -> Settings:
     """Replace ``max_batch_factor = 'auto'`` by a number.
 
     It becomes None (no limit) if that leaves enough iterations, and 2
-    otherwise. Then ``epoch_factor`` becomes 0.75 and ``finish`` 0.5 as well,
-    unless the config sets them or ``stages``.
+    otherwise. Then ``finish`` becomes 0.5, and ``epoch_factor`` 0.75 if base
+    training makes enough iterations and 1 if not, unless the config sets them
+    or ``stages``.
 
     Args:
         base (BaseTraining): The base config's training.
@@ -156,13 +150,14 @@ def auto_settings(base: BaseTraining, settings: Settings, batch_size: int,
     """
     found = replace(settings, max_batch_factor=None)
     counted = make_schedule(base, found), batch_size, clips
-    enough = enough_iterations(count_base_iterations(*counted))
+    enough = min(count_base_iterations(*counted), ENOUGH_ITERATIONS)
     if count_iterations(*counted) >= enough:
         return found
+    epochs = 0.75 if enough == ENOUGH_ITERATIONS else 1.
     # Explicit stages have epochs and an end of their own.
     few = {} if settings.stages else {
         key: value
-        for key, value in FEW.items()
+        for key, value in dict(epoch_factor=epochs, finish=0.5).items()
         if getattr(settings, key) == getattr(Settings, key)
     }
     return replace(settings, max_batch_factor=2, **few)

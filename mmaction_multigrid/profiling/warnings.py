@@ -3,7 +3,7 @@
 import math
 from typing import Iterable, List, Optional, Sequence
 
-from ..config.auto import enough_iterations
+from ..config.auto import ENOUGH_ITERATIONS
 from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
 
@@ -37,7 +37,7 @@ def data_warnings(shapes: Iterable[Shape], batch_size: int, clips: int,
         found.append(f'the largest batch of all processes, {largest} clips, '
                      f'is more than a tenth of the dataset ({clips} clips); '
                      f'{cure}')
-    enough = enough_iterations(base_iterations)
+    enough = min(base_iterations, ENOUGH_ITERATIONS)
     if iterations < enough:
         found.append(f'the schedule has {iterations} iterations, base '
                      f'training {base_iterations}: with fewer than {enough} '

@@ -44,7 +44,7 @@ def test_auto_counts_the_clips(tmp_path, monkeypatch):
     # larger batches leave.
     few, many = (schedule(tmp_path, **auto).settings,
                  schedule(tmp_path, clips=10**5, **auto).settings)
-    assert (few.max_batch_factor, few.epoch_factor, few.finish) == (2, .75, .5)
+    assert (few.max_batch_factor, few.epoch_factor, few.finish) == (2, 1, .5)
     assert (many.max_batch_factor, many.epoch_factor,
             many.finish) == (None, 1.5, 'short_cycle')
     # What the config sets stays.

@@ -44,8 +44,8 @@ CONFIGS: Dict[Tuple[str, str], Tuple[str, str]] = {
       'tsn/tsn-tiny-multigrid_1xb4-1x1x8-steplr-105e_utd-mhad-depth-rgb.py')
      for model in ('tsn', 'tsm')
      } | {(model, 'grid'):
-          ('i3d/i3d-tiny_1xb8-16x1x1-cosine-80e_grid-digits-rgb.py',
-           'i3d/i3d-tiny-multigrid_1xb8-16x1x1-cosine-120e_grid-digits-rgb.py')
+          ('i3d/i3d-tiny_1xb8-16x1x1-cosine-56e_grid-digits-rgb.py',
+           'i3d/i3d-tiny-multigrid_1xb8-16x1x1-cosine-84e_grid-digits-rgb.py')
           for model in ('slowfast', 'i3d', 'i3d-nl')}
 CONFIGS['slowfast', 'ava'] = tuple(
     f'../detection/slowfast/slowfast-tiny{name}_moving-actors-rgb.py'
@@ -219,8 +219,6 @@ def option(**settings) -> Callable[[Config], None]:
 
 # What max_batch_factor='auto' sets where iterations are few.
 FEW = dict(max_batch_factor=2, epoch_factor=0.75, finish=0.5)
-# No clip has fewer than two thirds of the frames.
-TWO_THIRDS = ((2 / 3, 0.5**0.5), (2 / 3, 1.), (1., 1.))
 # Changes of the multigrid config, by the name of the variant. Base training
 # has none.
 VARIANTS: Dict[str, Sequence[Callable[[Config], None]]] = {
@@ -241,10 +239,6 @@ VARIANTS: Dict[str, Sequence[Callable[[Config], None]]] = {
     'few-short-cycle': (option(**FEW | dict(finish='short_cycle')), ),
     'few-cap-4': (option(**FEW | dict(max_batch_factor=4)), ),
     'few-long': (option(short_cycle=False, **FEW), ),
-    'few-two-thirds': (option(long_cycle_factors=TWO_THIRDS, **FEW), ),
-    'few-anchored': (option(**FEW), ),
-    'few-ema': (option(**FEW), ),
-    'baseline-ema': (),
     'resize': (resize_only, ),
     'no-lr-scaling': (option(lr_scaling='none'), ),
 }
@@ -281,21 +275,6 @@ def decay_linearly(cfg: Config, share: float) -> None:
         convert_to_iter_based=True)
 
 
-def average_weights(cfg: Config, begin: int) -> None:
-    """Validate a moving average of the weights from an epoch on."""
-    hook = dict(type='EMAHook', momentum=0.01, begin_epoch=begin)
-    cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
-
-
-def anchor(stages: list) -> None:
-    """Let every eighth iteration of coarse stages use full clips."""
-    full = stages[-1]['shapes'][-1]
-    for stage in stages:
-        if (shape := stage['shapes'][-1]) != full:
-            cycle = stage['shapes'][:-1]
-            stage['shapes'] = [*cycle, shape, *cycle, shape, full, shape]
-
-
 def stop_at(cfg: Config, iterations: int) -> None:
     """Squeeze the lr schedule of a baseline into fewer iterations."""
     share = iterations / cfg.train_cfg.max_epochs
@@ -315,8 +294,6 @@ def stop_at(cfg: Config, iterations: int) -> None:
 
 def count_clips(dataset: ConfigDict) -> int:
     """Count the clips of a list that a dataset takes."""
-    if dataset.get('indices'):
-        return dataset.indices
     # AVA's format has a line for each box, which begins with the clip.
     lines = Path(dataset.ann_file).read_text().splitlines()
     return len({line.split(',')[0] for line in lines})
@@ -345,20 +322,13 @@ def build(model: str, data: str, variant: str,
         change(cfg)
     schedule, _ = multigrid_schedule(cfg)
     if VARIANTS[variant]:
-        cfg = apply_multigrid(cfg)
-        if variant == 'few-anchored':
-            anchor(cfg.train_dataloader.batch_sampler.stages)
-        if variant == 'few-ema':
-            average_weights(cfg, schedule.stages[-1].begin)
-        return cfg, schedule
+        return apply_multigrid(cfg), schedule
     cfg = load(model, data, False)
     set_conditions(cfg, conditions)
     counted = schedule, cfg.train_dataloader.batch_size, count_clips(
         cfg.train_dataloader.dataset)
     if variant == 'baseline-linear':
         decay_linearly(cfg, FEW['finish'])
-    if variant == 'baseline-ema':
-        average_weights(cfg, cfg.train_cfg.max_epochs // 2)
     if 'budget' in conditions:
         stop_at(cfg,
                 round(conditions['budget'] * count_base_iterations(*counted)))

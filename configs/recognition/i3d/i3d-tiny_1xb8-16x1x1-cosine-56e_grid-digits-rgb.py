@@ -7,7 +7,7 @@ model = dict(
     cls_head=dict(in_channels=48, num_classes=10))
 
 train_cfg = dict(
-    type='EpochBasedTrainLoop', max_epochs=80, val_begin=8, val_interval=8)
+    type='EpochBasedTrainLoop', max_epochs=56, val_begin=8, val_interval=8)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 param_scheduler = [
@@ -20,11 +20,11 @@ param_scheduler = [
         convert_to_iter_based=True),
     dict(
         type='CosineAnnealingLR',
-        T_max=80,
+        T_max=56,
         eta_min=0,
         by_epoch=True,
         begin=0,
-        end=80,
+        end=56,
         convert_to_iter_based=True)
 ]
 optim_wrapper = dict(
