@@ -32,5 +32,4 @@ class InitDecoded(DecordInit):
 
     @lru_cache(None)
     def _get_video_reader(self, filename: str) -> Frames:
-        reader = super()._get_video_reader(filename)
-        return reader[:].asnumpy().view(Frames)
+        return super()._get_video_reader(filename)[:].asnumpy().view(Frames)

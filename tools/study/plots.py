@@ -68,8 +68,9 @@ def draw_curve(axis: Axes, runs: Runs, color: str) -> Tuple[float, float]:
 def draw_dataset(groups: Groups, data: str, path: Path) -> None:
     """Draw baseline, shortened baseline and multigrid on one dataset."""
     title, model, variant, shorter = PLOTS[data]
-    names = [('baseline', {}), (variant, {}), *shorter.items()]
-    base, ours, *others = (get(groups, data, model, *name) for name in names)
+    base, ours, *others = (
+        get(groups, data, model, *name)
+        for name in [('baseline', {}), (variant, {}), *shorter.items()])
     goal = base.mean('top1') - NEAR
     sooner, later = goal_times(ours, base)
     figure = Figure(**SIZE)

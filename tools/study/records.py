@@ -111,8 +111,9 @@ def select(groups: Groups, names: List[str],
 def get(groups: Groups, data: str, model: str, variant: str,
         conditions: Dict[str, float]) -> Runs:
     """Return the runs of one variant; without a record an empty one."""
-    found = select(groups, [data, model, variant], conditions).values()
-    return next(iter(found), Runs([]))
+    return next(
+        iter(select(groups, [data, model, variant], conditions).values()),
+        Runs([]))
 
 
 def append(path: Path, record: dict) -> None:

@@ -199,11 +199,13 @@ def main() -> int:
     if args.data == 'utd7':
         jobs.insert(0, pretraining(jobs[0]))
     failed = sum(run(job, args.out, WORK_DIR) for job in jobs)
-    rows = [[
-        variant, ' '.join((args.data, args.model, variant,
-                           *(f'{key}={n}' for key, n in args.set.items())))
-    ] for variant in args.variants]
-    print(report.table(records.read(args.out), 'study', rows))
+    print(
+        report.table(
+            records.read(args.out), 'study', [[
+                variant, ' '.join((args.data, args.model, variant,
+                                   *(f'{key}={n}'
+                                     for key, n in args.set.items())))
+            ] for variant in args.variants]))
     return failed
 
 
