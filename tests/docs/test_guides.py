@@ -94,7 +94,8 @@ def test_the_fine_tuning_guide(tmp_path, monkeypatch, type_in):
     Path('stock.py').write_text(guide)
     resolved = apply_multigrid(Config.fromfile('stock.py'))
     stages = resolved.train_dataloader.batch_sampler.stages
-    assert {shape[0] for stage in stages for shape in stage['shapes']} == {1}
+    assert {shape[0]
+            for stage in stages for shape in stage['shapes']} == {1, 2}
     assert resolved.train_cfg.max_epochs == 45
     # A third of the epochs: 15 of 6 batches.
     for text, shorter in ((STOCK, 'base.py'), ('max_epochs=30',

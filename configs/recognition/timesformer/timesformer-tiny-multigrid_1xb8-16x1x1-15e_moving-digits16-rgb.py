@@ -2,6 +2,6 @@ _base_ = [
     'timesformer-tiny_1xb8-16x1x1-10e_moving-digits16-rgb.py',
     '../../_base_/multigrid.py'
 ]
-# One long cycle: ten epochs are too few to be cut into three. A cap of 4 is
-# what 'auto' makes of 5,000 clips; without one 1,641 updates would be left.
+# One long cycle: ten epochs are too few to be cut into three. A limit of
+# 4 leaves 2,655 iterations of 6,250; without one there would be 1,641.
 multigrid = dict(cycle_ends=[5 / 6], eval_freq=2, max_batch_factor=4)
