@@ -30,7 +30,7 @@ def test_pages_show_the_records(report, records, page):
 
 def test_a_changed_digit_is_found(report, records):
     text = report.fill(
-        'It takes <!-- figure: seconds utd slowfast multigrid cpu --><!-- end --> '
+        '<!-- figure: seconds utd slowfast multigrid cpu --><!-- end --> '
         's.\n<!-- table: answer utd -->\n<!-- end -->\n', records, 'page.md')
     digits = [match.start() for match in re.finditer(r'\d', text)]
     assert len(digits) > 50
