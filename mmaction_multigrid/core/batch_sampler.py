@@ -92,8 +92,8 @@ class MultigridBatchSampler(Sampler):
         for stage in self.stages:
             if not self.num_batches(stage.begin):
                 size = batch_size * stage.shapes[0].batch_factor
-                smaller = ("set multigrid.max_batch_factor = 'auto', or "
-                           if self.num_clips >= 2 * batch_size else '')
+                smaller = ('lower multigrid.max_batch_factor, or '
+                           if self.num_clips >= batch_size else '')
                 raise ValueError(f'the {self.num_clips} clips of a process do '
                                  f'not fill one batch of {size}, the first of '
                                  f'the stage from epoch {stage.begin} on '

@@ -32,16 +32,17 @@ def data_warnings(shapes: Iterable[Shape], batch_size: int, clips: int,
     # 'auto' makes no smaller ones.
     if largest <= 2 * batch_size:
         return []
-    found, cure = [], "set multigrid.max_batch_factor = 'auto'"
+    found = []
     if largest > MAX_SHARE * clips:
         found.append(f'the largest batch of all processes, {largest} clips, '
                      f'is more than a tenth of the dataset ({clips} clips); '
-                     f'{cure}')
+                     'lower multigrid.max_batch_factor')
     enough = min(base_iterations, ENOUGH_ITERATIONS)
     if iterations < enough:
         found.append(f'the schedule has {iterations} iterations, base '
                      f'training {base_iterations}: with fewer than {enough} '
-                     f'accuracy is often lost; {cure}')
+                     'accuracy is often lost; set '
+                     "multigrid.max_batch_factor = 'auto'")
     return found
 
 

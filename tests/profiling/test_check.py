@@ -76,8 +76,8 @@ def test_the_command(small_config, command):
     for seconds in parts['training']:
         assert re.fullmatch(r'\d+:\d\d:\d\d', seconds)
     assert ('WARNING: the largest batch of all processes, 16 clips, is '
-            'more than a tenth of the dataset (24 clips); set '
-            "multigrid.max_batch_factor = 'auto'") in out
+            'more than a tenth of the dataset (24 clips); lower '
+            'multigrid.max_batch_factor') in out
     assert re.search(
         'WARNING: training waits for data; set '
         r'train_dataloader\.num_workers = [1-9]', out)

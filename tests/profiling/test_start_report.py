@@ -144,7 +144,7 @@ def test_a_batch_of_more_than_a_tenth(clips, warns):
     """The largest batch has 16 x 2 clips."""
     assert data_warnings(SHAPES, 2, clips, 5000, 5000) == [
         'the largest batch of all processes, 32 clips, is more than a '
-        f'tenth of the dataset (319 clips){AUTO}'
+        'tenth of the dataset (319 clips); lower multigrid.max_batch_factor'
     ] * warns
 
 
