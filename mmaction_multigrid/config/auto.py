@@ -138,9 +138,8 @@ def auto_settings(base: BaseTraining, settings: Settings, batch_size: int,
     """Replace ``max_batch_factor = 'auto'`` by a number.
 
     It becomes None (no limit) if that leaves enough iterations, and 2
-    otherwise. Then ``finish`` becomes 0.5, and ``epoch_factor`` 0.75 if base
-    training makes enough iterations and 1 if not, unless the config sets them
-    or ``stages``.
+    otherwise. Then ``epoch_factor`` becomes 1 and ``finish`` 0.5 as well,
+    unless the config sets them or ``stages``.
 
     Args:
         base (BaseTraining): The base config's training.
@@ -153,11 +152,10 @@ def auto_settings(base: BaseTraining, settings: Settings, batch_size: int,
     enough = min(count_base_iterations(*counted), ENOUGH_ITERATIONS)
     if count_iterations(*counted) >= enough:
         return found
-    epochs = 0.75 if enough == ENOUGH_ITERATIONS else 1.
     # Explicit stages have epochs and an end of their own.
     few = {} if settings.stages else {
         key: value
-        for key, value in dict(epoch_factor=epochs, finish=0.5).items()
+        for key, value in dict(epoch_factor=1., finish=0.5).items()
         if getattr(settings, key) == getattr(Settings, key)
     }
     return replace(settings, max_batch_factor=2, **few)

@@ -66,9 +66,8 @@ class Settings(ScheduleSettings):
         max_batch_factor (int or str, optional): The largest batch factor.
             ``'auto'`` sets no limit if 2,000 iterations or those of base
             training are left. Otherwise it sets 2 and, unless they are set,
-            ``finish=0.5`` and ``epoch_factor=0.75``; the latter is 1 if base
-            training makes fewer than 2,000. Defaults to None, which means no
-            limit.
+            ``epoch_factor=1`` and ``finish=0.5``. Defaults to None, which
+            means no limit.
         eval_freq (int): Validations and checkpoints per stage.
         precise_bn (int): The largest number of batches for precise BN; 0
             turns it off.

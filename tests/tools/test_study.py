@@ -23,7 +23,7 @@ FULL = [(4, 16, 24), (2, 16, 34), (1, 16, 48)]
 
 @pytest.mark.parametrize(('variant', 'points', 'last'), [
     ('no-lr-scaling', [(0, 1.), (2, 1.), (4, 1.), (5, 0.1)], (1, FULL)),
-    ('few-1', [(0, 2.), (2, 2.), (3, 0.1)], (2, FULL[2:])),
+    ('few', [(0, 2.), (2, 2.), (3, 0.1)], (2, FULL[2:])),
 ])
 def test_schedules_of_the_variants(configs, variant, points, last):
     cfg, _ = configs.build('slowfast', 'digits', variant, {})

@@ -218,7 +218,8 @@ def option(**settings) -> Callable[[Config], None]:
 
 
 # What max_batch_factor='auto' sets where iterations are few.
-FEW = dict(max_batch_factor=2, epoch_factor=0.75, finish=0.5)
+FEW = dict(max_batch_factor=2, epoch_factor=1., finish=0.5)
+FEWER = FEW | dict(epoch_factor=0.75)
 # Changes of the multigrid config, by the name of the variant. Base training
 # has none.
 VARIANTS: Dict[str, Sequence[Callable[[Config], None]]] = {
@@ -234,11 +235,10 @@ VARIANTS: Dict[str, Sequence[Callable[[Config], None]]] = {
     'finish': (option(finish='full'), ),
     'finish-0.5': (option(finish=0.5), ),
     'few': (option(**FEW), ),
-    'few-0.33': (option(**FEW | dict(finish=1 / 3)), ),
-    'few-1': (option(**FEW | dict(epoch_factor=1.)), ),
-    'few-short-cycle': (option(**FEW | dict(finish='short_cycle')), ),
-    'few-cap-4': (option(**FEW | dict(max_batch_factor=4)), ),
-    'few-long': (option(short_cycle=False, **FEW), ),
+    'few-0.33': (option(**FEWER | dict(finish=1 / 3)), ),
+    'few-0.75': (option(**FEWER), ),
+    'few-short-cycle': (option(**FEWER | dict(finish='short_cycle')), ),
+    'few-cap-4': (option(**FEWER | dict(max_batch_factor=4)), ),
     'resize': (resize_only, ),
     'no-lr-scaling': (option(lr_scaling='none'), ),
 }
