@@ -71,9 +71,9 @@ def table(groups: Groups,
     lines = [[*labels, *columns], ['---'] * (len(labels) + len(columns))]
     for row in rows or TABLES[name]['rows']:
         if {*words} <= {*' '.join(row).split()}:
-            runs = row[len(labels):]
             lines.append(row[:len(labels)] + [
-                cell(groups, template, runs) for template in columns.values()
+                cell(groups, template, row[len(labels):])
+                for template in columns.values()
             ])
     return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
 
