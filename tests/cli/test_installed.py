@@ -16,7 +16,7 @@ from ..wheel import repository_files as files
 K400 = ('recognition/slowfast/'
         'slowfast_r50-multigrid_8xb8-8x8x1-steplr-358e_kinetics400-rgb.py')
 TINY = ('recognition/slowfast/'
-        'slowfast-tiny_1xb8-16x1x1-steplr-4e_moving-digits16-rgb.py')
+        'slowfast-tiny_1xb4-16x4x1-steplr-70e_utd-mhad-depth-rgb.py')
 HERE = (f"_base_ = ['{ROOT / 'configs' / K400}']\n"
         'multigrid = dict(epoch_factor=1.)\n')
 # Packages that MMAction2 does not need are imported where they are used.

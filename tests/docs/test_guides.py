@@ -96,8 +96,8 @@ def test_the_fine_tuning_guide(tmp_path, monkeypatch, type_in):
     stages = resolved.train_dataloader.batch_sampler.stages
     assert {shape[0]
             for stage in stages for shape in stage['shapes']} == {1, 2}
-    assert resolved.train_cfg.max_epochs == 45
-    # A third of the epochs: 15 of 6 batches.
+    assert resolved.train_cfg.max_epochs == 41
+    # A third of the epochs: 27 coarse batches, and 5 epochs of 6 full ones.
     for text, shorter in ((STOCK, 'base.py'), ('max_epochs=30',
                                                'max_epochs=10'),
                           ('end=30', 'end=10'), ('12, 20, 25', '4, 8')):
@@ -105,12 +105,12 @@ def test_the_fine_tuning_guide(tmp_path, monkeypatch, type_in):
         guide = guide.replace(text, shorter)
     Path('finetune.py').write_text(guide)
     output = type_in(FINE_TUNING, tmp_path)
-    assert 'max_batch_factor = 1, short_cycle = False' in output
-    assert re.search('iterations +90 +60', output)
+    assert 'max_batch_factor = 2, finish = 0.5' in output
+    assert re.search('iterations +57 +60', output)
     assert 'size mismatch for cls_head.fc_cls.weight' in output
     assert 'acc/top1' in output
     log = sorted(Path('work_dirs/finetune').glob('*/*.log'))[0].read_text()
     assert re.search(
-        '15 epochs in [0-9]+ stages, 90 iterations; base '
+        '[0-9]+ epochs in [0-9]+ stages, 57 iterations; base '
         'training: 10 epochs, 60 iterations', log)
-    assert 'max_batch_factor = 1' in log
+    assert 'max_batch_factor = 2' in log
