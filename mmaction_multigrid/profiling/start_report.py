@@ -66,8 +66,8 @@ class StartReportHook(Hook):
         if runner.epoch + 1 == full.end and last > MAX_LOSS * first:
             runner.logger.warning(
                 f'Multigrid: the loss fell only from {first:.2f} to {last:.2f}'
-                ' by the end of the first stage at the base shape; train with '
-                'more iterations and full clips, or without multigrid')
+                ' by the end of the first stage at the base shape; set '
+                'max_batch_factor = 2 and finish = 0.5, or use no multigrid')
 
 
 def report_lines(runner, base: Mapping) -> List[str]:

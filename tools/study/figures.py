@@ -20,12 +20,12 @@ An expression is a name and what it is of:
                                      29.3), speedup (3.0x) or in GPU_FORMS
 
 COST is iterations, cpu (seconds of CPU time without loading), loading (of
-loading) or wall (seconds of the demo). Conditions follow as ``clips=2500``,
+loading) or wall (seconds of the demo). Conditions follow as ``lr=0.01``,
 and ``seed=0`` selects a seed. The baseline is the one of the same data, model
 and conditions, without ``budget``, which shortens a baseline. Names may be
 patterns, such as ``*`` and ``i3d*``: after ``range`` an expression is
 evaluated for each variant that matches, as in
-``range speedup noisy * store cpu``: 3.0x to 3.3x.
+``range speedup noisy * few cpu``: 1.3x to 1.4x.
 """
 
 from typing import Callable, Dict, List, Optional, Tuple

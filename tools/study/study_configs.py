@@ -227,6 +227,7 @@ VARIANTS: Dict[str, Sequence[Callable[[Config], None]]] = {
     'baseline-linear': (),  # the lr of the last half falls linearly
     'multigrid': (option(), ),  # the default
     'auto': (option(max_batch_factor='auto'), ),
+    'uncapped': (option(max_batch_factor=None), ),
     'cap-1': (option(max_batch_factor=1), ),
     'cap-2': (option(max_batch_factor=2), ),
     'cap-4': (option(max_batch_factor=4), ),
