@@ -12,7 +12,7 @@ from .checkpoints import ResumeCheckHook  # noqa: E402, F401
 from .config import MultigridRunner  # noqa: E402
 from .config import apply_multigrid, multigrid_schedule  # noqa: E402
 from .core import MultigridSchedule, register_transform_rule  # noqa: E402
-from .frame_store import GridStoreInit  # noqa: E402, F401
+from .frame_store import FrameStoreHook  # noqa: E402, F401
 from .loading import PrefetchHook  # noqa: E402, F401
 from .models import register_position_rule  # noqa: E402
 from .models import PositionRule, PositionTable  # noqa: E402

@@ -1,7 +1,9 @@
 """Measure time, memory and loading of a config, and print warnings."""
 
 import argparse
+import math
 import sys
+from contextlib import redirect_stdout
 from typing import List, Optional
 
 import torch
@@ -9,12 +11,14 @@ from mmengine.config import Config
 from rich.console import Console
 from rich.progress import track
 
-from ..config.base import with_pipelines
+from ..config.base import read_clip, with_pipelines
 from ..config.describe import count_base_iterations, count_iterations
 from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
 from ..core.stages import bn_group_size
 from ..core.transform_rules import type_name
+from ..frame_store.estimate import (PARTS, draw_clips, estimate_store,
+                                    first_dataset, time_clips)
 from ..profiling.forecast import (MANY_CLIPS, MeasuredTimes, forecast,
                                   workers_needed)
 from ..profiling.steps import (StepProfile, load_seconds, profile_steps,
@@ -41,14 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check a config."""
-    cfg = load_config(args)
+    cfg = load_config(args, plain=True)
+    if 'multigrid' not in cfg:
+        return check_plain(cfg, args)
     schedule, _, clips = load_schedule(cfg, args)
     shapes, loader = schedule_shapes(schedule), cfg.train_dataloader
     loads = measure_loading(cfg, shapes)
-    # A CPU would take minutes per step at a full batch, and times are scaled.
-    # A single clip could leave batch norm with a single value.
-    batch_size = args.batch_size or (min(2, loader.batch_size) if args.device
-                                     == 'cpu' else loader.batch_size)
+    batch_size = measured_batch(loader.batch_size, args)
     profiles = measure_steps(cfg, shapes, batch_size, args.device)
     print_steps(profiles, schedule.base.shape)
     warnings = shape_warnings(schedule, profiles)
@@ -80,6 +83,52 @@ def run(args: argparse.Namespace) -> int:
     return int(not works)
 
 
+def measured_batch(batch_size: int, args: argparse.Namespace) -> int:
+    """Return the base batch to measure with, in clips."""
+    # A CPU would take minutes per step at a full batch, and times are scaled.
+    # A single clip could leave batch norm with a single value.
+    return args.batch_size or (min(2, batch_size)
+                               if args.device == 'cpu' else batch_size)
+
+
+def check_plain(cfg: Config, args: argparse.Namespace) -> int:
+    """Check loading and steps of a config without multigrid.
+
+    Prints where the time of a clip goes, and what a frame store would save.
+    """
+    loader, found = cfg.train_dataloader, {}
+    try:
+        dataset = first_dataset(cfg)
+        found['from originals'] = time_clips(dataset, draw_clips(dataset))
+        with redirect_stdout(sys.stderr):  # has a progress bar
+            store = estimate_store(cfg)
+        found['from a frame store'] = store.parts
+    except Exception as error:  # datasets raise errors of any type
+        print(f'{"not from a frame store" if found else "no clip is loaded"}: '
+              f'{type(error).__name__}: {error}')
+    shape = Shape(1, *read_clip(loader)[:2])
+    batch_size = measured_batch(loader.batch_size, args)
+    profiles = measure_steps(cfg, [shape], batch_size, args.device)
+    print_steps(profiles, shape)
+    if not (found and profiles[0].works):
+        return int(not profiles[0].works)
+    step = profiles[0].seconds / batch_size  # for a clip
+    print('loading a clip in one process')
+    print_table(('', *found), [
+        *((part, *(f'{1e3 * seconds:.1f} ms' for seconds in times))
+          for part, times in zip(PARTS, zip(*found.values()))),
+        ('train_dataloader.num_workers that keeps up',
+         *(str(math.ceil(sum(times) / step)) for times in found.values())),
+    ])
+    if 'from a frame store' in found:
+        print(f'a frame store of {store.originals} clips takes about '
+              f'{store.size / 2**30:.3g} GiB. Build it, and add the hook to '
+              'the config:\n'
+              f'mmaction-multigrid store build STORE --config {args.config}\n'
+              "custom_hooks = [dict(type='FrameStoreHook', store='STORE')]")
+    return 0
+
+
 def measure_loading(cfg: Config, shapes: List[Shape]) -> dict:
     """Measure loading if the data are here; progress goes to stderr."""
     print('loading', file=sys.stderr)
@@ -104,7 +153,7 @@ def measure_steps(cfg: Config, shapes: List[Shape], batch_size: int,
         shapes,
         batch_size * views,
         bn_group_size(
-            cfg.multigrid.get('bn_base_size'),
+            cfg.get('multigrid', {}).get('bn_base_size'),
             cfg.train_dataloader.batch_size),
         device,
         optim_wrapper=cfg.optim_wrapper,

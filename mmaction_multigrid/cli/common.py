@@ -61,8 +61,13 @@ def add_config(parser: argparse.ArgumentParser, clips: bool = True) -> None:
             help='processes that will train; default: 1')
 
 
-def load_config(args: argparse.Namespace) -> Config:
+def load_config(args: argparse.Namespace, plain: bool = False) -> Config:
     """Load CONFIG with its options, and enter its default scope.
+
+    Args:
+        args (Namespace): The arguments of :func:`add_config`.
+        plain (bool): Whether a config without ``multigrid`` is allowed.
+            Defaults to False.
 
     Raises:
         ValueError: It cannot be read, or has no ``multigrid``.
@@ -78,7 +83,7 @@ def load_config(args: argparse.Namespace) -> Config:
     except Exception as error:  # a config is code: any type of error
         raise ValueError(f'{args.config}: cannot be read as a config: '
                          f'{type(error).__name__}: {error}') from error
-    if 'multigrid' not in cfg:
+    if 'multigrid' not in cfg and not plain:
         raise ValueError(f'{args.config}: has no multigrid key: it is '
                          'a plain or a resolved config')
     init_default_scope(cfg.get('default_scope') or 'mmaction')

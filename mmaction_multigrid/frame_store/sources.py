@@ -146,13 +146,13 @@ def stored_reader(pipeline: Sequence[Any]) -> str:
         ValueError: A frame store does not support it.
     """
     if 'SampleAVAFrames' in map(transform_name, pipeline):
-        raise ValueError('multigrid.grid_store: clips of SampleAVAFrames have '
-                         'boxes and are read from originals; leave it out')
+        raise ValueError('frame store: clips of SampleAVAFrames have boxes '
+                         'and are read from originals; leave the store out')
     reader = next(
         filter(None, (find_rule(step).decodes for step in pipeline)), None)
     if reader not in READERS:
-        raise ValueError('multigrid.grid_store: the train pipeline opens no '
-                         f'videos; it has no decoder of {", ".join(READERS)}')
+        raise ValueError('frame store: the pipeline opens no videos; it has '
+                         f'no decoder of {", ".join(READERS)}')
     return reader
 
 
@@ -220,22 +220,28 @@ def read_short_edge(pipeline: Sequence[Any]) -> int:
             return max(scale) if -1 in scale else min(scale)
         if 'Crop' in name:
             break
-    raise ValueError('multigrid.grid_store: needs a train pipeline that '
-                     'resizes before it crops; put '
-                     "dict(type='Resize', scale=(-1, 256)) before the crop")
+    raise ValueError('frame store: needs a pipeline that resizes before it '
+                     "crops; put dict(type='Resize', scale=(-1, 256)) before "
+                     'the crop')
 
 
 def short_edges_of(cfg: Config, full: bool = False) -> Set[int]:
     """Compute the short edges, in pixels, of the copies for a config.
 
     Args:
-        cfg (Config): A multigrid config.
+        cfg (Config): The config. Without ``multigrid`` all clips are full.
         full (bool): Whether full clips are read from the store, too. Defaults
             to False.
 
     Raises:
         ValueError: See :func:`read_short_edge`.
     """
+    found = {
+        read_short_edge(dataset['pipeline'])
+        for dataset in with_pipelines(cfg.train_dataloader.dataset)
+    }
+    if 'multigrid' not in cfg:
+        return found
     schedule, _ = multigrid_schedule(cfg)
     base = schedule.base.crop_size
     crops = {
@@ -243,7 +249,7 @@ def short_edges_of(cfg: Config, full: bool = False) -> Set[int]:
         for stage in schedule.stages for shape in stage.shapes
     }
     return {
-        scale_short_edge(read_short_edge(dataset['pipeline']), crop, base)
-        for dataset in with_pipelines(cfg.train_dataloader.dataset)
-        for crop in crops | {base} if full or crop < base
+        scale_short_edge(short_edge, crop, base)
+        for short_edge in found for crop in crops | {base}
+        if full or crop < base
     }

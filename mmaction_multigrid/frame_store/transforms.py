@@ -26,9 +26,10 @@ class GridStoreInit(BaseTransform):
     """Find the smallest copy that is large enough for the shape of a clip.
 
     The wrapped transform opens the original if no copy is large enough, if
-    the store has no copy of this file, for full clips without ``full_grid``,
-    and outside of multigrid training. ``multigrid.grid_store`` puts this
-    transform into the train pipeline.
+    the store has no copy of this file, and for full clips without
+    ``full_grid``. Outside of multigrid training all clips are full.
+    ``multigrid.grid_store`` and :class:`.hook.FrameStoreHook` put this
+    transform into pipelines.
 
     Required Keys: those of the wrapped transform; filename, or frame_dir and
     total_frames.
@@ -67,22 +68,21 @@ class GridStoreInit(BaseTransform):
         largest = self.index.short_edges[-1]
         if full_grid and largest < short_edge:
             raise ValueError(
-                'multigrid.grid_store_full = True: the largest copies in '
-                f'{store!r} have a short edge of {largest} pixels, and full '
-                f'clips need {short_edge}; '
+                f'frame store {store!r}: its largest copies have a short edge '
+                f'of {largest} pixels, and full clips need {short_edge}; '
                 '`mmaction-multigrid store build --full` makes them')
 
     def transform(self, results: dict) -> dict:
         """Find the copy, or open the original."""
         grid = current_shape()
         # The store has no flow, and boxes are relative to the original size.
-        if (grid is None or grid.is_base and not self.full_grid
+        is_full, needed = grid is None or grid.is_base, self.short_edge
+        if not is_full:
+            needed = scale_short_edge(needed, grid.crop_size, grid.base_crop)
+        if (is_full and not self.full_grid
+                or needed > self.index.short_edges[-1]
                 or results.get('modality', 'RGB') != 'RGB'
                 or 'gt_bboxes' in results):
-            return self.original(results)
-        needed = scale_short_edge(self.short_edge, grid.crop_size,
-                                  grid.base_crop)
-        if needed > self.index.short_edges[-1]:
             return self.original(results)
         source = source_of(results, self.reader)
         if source not in self._rows:
@@ -124,8 +124,8 @@ class GridStoreInit(BaseTransform):
         steps = list(dataset['pipeline'])
         reader = stored_reader(steps)
         if transform_name(dataset) == 'RepeatAugDataset':
-            raise ValueError('multigrid.grid_store: RepeatAugDataset opens '
-                             'and decodes videos by itself')
+            raise ValueError('frame store: RepeatAugDataset opens and decodes '
+                             'videos by itself')
         rules = [find_rule(step) for step in steps]
         at = next(i for i, rule in enumerate(rules) if rule.decodes)
         init = dict(
@@ -138,9 +138,9 @@ class GridStoreInit(BaseTransform):
             return [*steps[:at], init, decode, *steps[at + 1:]]
         opens = [rule.opens for rule in rules[:at]]
         if reader not in opens:
-            raise ValueError('multigrid.grid_store: the train pipeline '
-                             f'has {transform_name(steps[at])}, and '
-                             'nothing before it opens its videos')
+            raise ValueError('frame store: the pipeline has '
+                             f'{transform_name(steps[at])}, and nothing '
+                             'before it opens its videos')
         steps[at], i = decode, opens.index(reader)
         steps[i] = dict(init, original=steps[i])
         return steps

@@ -51,28 +51,6 @@ def sources_from(dataset, *args):
         Config(dict(train_dataloader=dict(dataset=dataset))), *args)
 
 
-@pytest.fixture(scope='module')
-def made(tmp_path_factory):
-    """Write two folders of clips of 10 to 13 frames, and their pictures."""
-    folder = tmp_path_factory.mktemp('sources')
-    for number in range(4):
-        part, name = ('one', 'two')[number // 2], str(number % 2)
-        (folder / part).mkdir(exist_ok=True)
-        path = encode(folder / part / f'{name}.mp4', 10 + number, grain=8)
-        pictures = folder / 'pictures' / part / name
-        pictures.mkdir(parents=True)
-        for i, frame in enumerate(sources.open_frames(Source(str(path)))[2]):
-            cv2.imwrite(str(pictures / f'{i + 3}.png'), frame)
-    for name in ('clip.mkv', 'clip.ts', 'clip.h264'):  # without a count
-        encode(folder / 'one' / name, 14, grain=8)
-    return folder
-
-
-@pytest.fixture
-def videos(made, tmp_path):
-    return shutil.copytree(made, tmp_path / 'data')
-
-
 def video(videos,
           part='one',
           reader='decord',
@@ -231,7 +209,7 @@ def test_datasets_without_a_store(made, tmp_path):
                                                   'boxes and'),
                              (video(made, type='RepeatAugDataset'),
                               'RepeatAugDataset opens')):
-        with pytest.raises(ValueError, match=f'grid_store: .*{message}'):
+        with pytest.raises(ValueError, match=f'frame store: .*{message}'):
             GridStoreInit.insert(dataset, 'store')
     (tmp_path / '3.png').write_bytes(b'no picture')
     with pytest.raises(ValueError, match='3.png: is no picture'):

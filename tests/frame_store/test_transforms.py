@@ -97,8 +97,8 @@ def find_copy(tmp_path, store, shape, full=False):
                          [((2, 28), False, 32), ((8, 29), False, 64),
                           ((8, 40), False, 64), ((4, 56), False, 64),
                           ((8, 56), False, None), ((8, 56), True, 64),
-                          ((8, 58), True, None),
-                          (None, True, None)])  # none: validation
+                          ((8, 58), True, None), (None, False, None),
+                          (None, True, 64)])  # none: without multigrid
 def test_the_smallest_sufficient_copy_is_read(store, tmp_path, shape, full,
                                               short_edge):
     results, _ = find_copy(tmp_path, store, shape, full)
@@ -213,8 +213,8 @@ def test_full_clips_need_full_copies(tmp_path, store):
     steps = [*PIPELINE[:3], dict(type='Resize', scale=(-1, 80)), *PIPELINE[4:]]
     with pytest.raises(
             ValueError,
-            match='grid_store_full = True: the '
-            'largest .* 64 pixels, and full .* 80.*--full'):
+            match='frame store .*: its largest .* 64 pixels, '
+            'and full .* 80.*--full'):
         make_dataset(tmp_path, store, full=True, pipeline=steps)
 
 

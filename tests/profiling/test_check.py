@@ -6,6 +6,7 @@ import pytest
 from mmaction_multigrid import multigrid_schedule
 from mmaction_multigrid.__main__ import main
 from mmaction_multigrid.core.shapes import Shape
+from mmaction_multigrid.frame_store.estimate import PARTS
 from mmaction_multigrid.profiling import steps
 from mmaction_multigrid.profiling.steps import StepProfile, profile_steps
 from mmaction_multigrid.profiling.warnings import shape_warnings
@@ -98,6 +99,36 @@ def test_the_command_without_the_data_where_a_shape_fails(
                              f'model.cls_head.in_channels={channels + 1}')
     assert status == 1
     assert 'fails: RuntimeError' in out and 'speed-up' not in out
+
+
+def test_a_config_without_multigrid(small_config, command, tmp_path):
+    plain, cfg = tmp_path / 'plain.py', Config.fromfile(small_config)
+    cfg.pop('multigrid'), cfg.pop('runner_type')
+    cfg.dump(plain)
+    status, out, _ = command(plain)
+    rows = dict(
+        re.split(r'\s{2,}', line.strip(), maxsplit=1)
+        for line in out.splitlines() if '  ' in line)
+    assert status == 0 and '1 x 16 x 48' in rows
+    times = [re.findall(r'(\S+) ms', rows[part]) for part in PARTS]
+    assert [*map(len, times)] == [2, 2, 2] and min(map(float, times[0])) > 0
+    assert re.fullmatch(r'[1-9]\d* +[1-9]\d*',
+                        rows['train_dataloader.num_workers that keeps up'])
+    assert 'a frame store of 24 clips takes about 0.00' in out
+    assert f'store build STORE --config {plain}\n' in out
+
+    dataset = 'train_dataloader.dataset.'
+    status, out, _ = command(plain, '--cfg-options',
+                             f'{dataset}ann_file=nowhere.txt')
+    assert status == 0
+    assert 'no clip is loaded: FileNotFoundError: nowhere.txt' in out
+    steps = cfg.train_dataloader.dataset.pipeline
+    steps[:] = [step for step in steps if step.type != 'Resize']
+    cfg.dump(plain)
+    status, out, _ = command(plain)
+    assert status == 0 and 'store build' not in out
+    assert 'not from a frame store: ValueError: frame store: needs' in out
+    assert 'open, sample and decode' in out
 
 
 @pytest.mark.filterwarnings('ignore:torch.meshgrid')

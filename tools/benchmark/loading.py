@@ -1,17 +1,18 @@
 """Compare whole runs that loading limits.
 
-    python tools/benchmark/loading.py CONFIG --store GRID_STORE
+    python tools/benchmark/loading.py CONFIG --store STORE
         [--epochs 12] [--workers 1]
 
-Trains the config's base, then multigrid over the original files, then
-multigrid over the grid store, one after the other, and prints wall-clock as
-ratios; where the store holds the full size, base and multigrid over that
-alone, too. The network is tiny and the base batch one clip.
+Trains the config without multigrid from the original files and from the frame
+store, one after the other, and prints wall-clock as ratios. A multigrid config
+is trained from the original files, from the store, and with its full clips
+from the store, too. The network is tiny and the base batch one clip.
 """
 
 import argparse
 import copy
 import logging
+import re
 import tempfile
 import time
 
@@ -32,12 +33,20 @@ EVALUATION = [
 
 @MODELS.register_module()
 class TinyBackbone(nn.Sequential):
-    """Blocks of 8 x 8 pixels, averaged, and one convolution of them."""
+    """A convolution of every eighth pixel.
 
-    def __init__(self) -> None:
-        super().__init__(
-            nn.AvgPool3d((1, 8, 8), ceil_mode=True), nn.Conv3d(3, 8, 1),
-            nn.BatchNorm3d(8), nn.ReLU())
+    Args:
+        dims (int): 3 for clips, 2 for pictures.
+    """
+
+    def __init__(self, dims: int) -> None:
+        conv, norm = (
+            getattr(nn, f'{name}{dims}d') for name in ('Conv', 'BatchNorm'))
+        super().__init__(conv(3, 8, 1), norm(8), nn.ReLU())
+
+    def forward(self, clips: torch.Tensor) -> torch.Tensor:
+        """Return features, of clips or pictures of any size."""
+        return super().forward(clips[..., ::8, ::8] / 255)
 
     def init_weights(self) -> None:
         """Keep the weights."""
@@ -45,12 +54,16 @@ class TinyBackbone(nn.Sequential):
 
 def shrink(cfg: Config, epochs: int, workers: int, work_dir: str) -> None:
     """Leave a config nothing to do but to load and to train a tiny network."""
+    dims = 2 if cfg.model.type == 'Recognizer2D' else 3
     cfg.model = dict(
-        type='Recognizer3D',
-        backbone=dict(type='TinyBackbone'),
-        data_preprocessor=cfg.model.data_preprocessor,
+        type=cfg.model.type,
+        backbone=dict(type='TinyBackbone', dims=dims),
+        # Without mean and std, which take longer than this network on a CPU.
+        data_preprocessor=dict(
+            type='ActionDataPreprocessor',
+            format_shape=cfg.model.data_preprocessor.format_shape),
         cls_head=dict(
-            type='I3DHead',
+            type='TSNHead' if dims == 2 else 'I3DHead',
             in_channels=8,
             average_clips='prob',
             num_classes=cfg.model.cls_head.num_classes))
@@ -72,28 +85,32 @@ def shrink(cfg: Config, epochs: int, workers: int, work_dir: str) -> None:
         load_from=None,
         auto_scale_lr=None,
         default_scope='mmaction')
-    cfg.multigrid.update(precise_bn=0, allow_untested=True)
 
 
-def compare(cfg: Config, store: str, epochs: int) -> list:
+def compare(cfg: Config, store: str) -> list:
     """Train all; names, seconds and iterations."""
-    rows, ours = [], dict(grid_store=store)
-    full = dict(ours, grid_store_full=True)
-    for name, changes in {
-            'baseline': None,
+    hook = dict(type='FrameStoreHook', store=store)
+    runs = {'baseline': [], 'baseline, frame store': [hook]}
+    if 'multigrid' in cfg:
+        runs.update({
             'multigrid, original files': {},
-            'multigrid, grid store': ours,
-            'multigrid, grid store for full clips too': full,
-            'baseline, grid store': dict(full, stages=[dict(epochs=epochs)])
-    }.items():
+            'multigrid, frame store':
+            dict(grid_store=store),
+            'multigrid, frame store for full clips too':
+            dict(grid_store=store, grid_store_full=True)
+        })
+    rows = []
+    for name, changes in runs.items():
         run, begin = copy.deepcopy(cfg), time.perf_counter()
-        run.experiment_name = name.replace(' ', '_')
-        if changes is None:
-            run.pop('multigrid')
+        run.experiment_name = re.sub(r'\W+', '_', name)
+        if isinstance(changes, dict):
+            run.multigrid.update(changes, precise_bn=0, allow_untested=True)
+            run = apply_multigrid(run)
         else:
-            run.multigrid.update(changes)
+            run.pop('multigrid', None)
+            run.custom_hooks = changes
         try:
-            runner = Runner.from_cfg(apply_multigrid(run))
+            runner = Runner.from_cfg(run)
             runner.train()
         except ValueError as error:
             print(error)  # the store was built without --full
@@ -106,7 +123,8 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_config(parser, clips=False)
-    parser.add_argument('--store', help='grid store of the videos')
+    parser.add_argument(
+        '--store', required=True, help='frame store of the videos')
     parser.add_argument(
         '--epochs',
         type=int,
@@ -116,12 +134,13 @@ def main() -> None:
         '--workers', type=int, default=1, help='of the loader; default: 1')
     args = parser.parse_args()
     torch.set_num_threads(1)
-    cfg = load_config(args)
+    cfg = load_config(args, plain=True)
     logging.disable(logging.WARNING)
-    store, cfg.multigrid.grid_store = args.store, None
+    if 'multigrid' in cfg:
+        cfg.multigrid.grid_store = None
     with tempfile.TemporaryDirectory() as work_dir:
         shrink(cfg, args.epochs, args.workers, work_dir)
-        rows = compare(cfg, store, args.epochs)
+        rows = compare(cfg, args.store)
     print(f'loading workers: {args.workers}')
     print_table(('run', 'wall-clock', 'iterations', 'times as fast'),
                 [(name, f'{seconds:.1f} s', str(iterations),

@@ -1,0 +1,64 @@
+"""Hook that lets any MMAction2 training load from a frame store."""
+
+from typing import Sequence
+
+from mmengine.dataset import Compose
+from mmengine.hooks import Hook
+from mmengine.runner import BaseLoop
+
+from mmaction.registry import HOOKS
+from ..config.base import with_pipelines
+from ..core.transform_rules import transform_name
+from ..loading.train_data import unwrap_datasets
+from .transforms import GridStoreInit
+
+SPLITS = ('train', 'val', 'test')
+
+
+@HOOKS.register_module()
+class FrameStoreHook(Hook):
+    """Read full clips from a frame store, without multigrid.
+
+    It needs no other runner, loop or sampler. Frames, crops and flips are
+    those of the videos, for the same random numbers. With multigrid,
+    ``multigrid.grid_store`` does this for the train clips.
+
+    Args:
+        store (str): Folder of the frame store.
+        splits (Sequence[str]): Of ``'train'``, ``'val'`` and ``'test'`` those
+            to read from the store. Defaults to ``('train', )``.
+
+    Raises:
+        FileNotFoundError: There is no frame store.
+        ValueError: A split is unknown, the store cannot be read or holds no
+            full clips, or it does not support a pipeline.
+
+    Examples:
+        >>> custom_hooks = [dict(type='FrameStoreHook', store='data/store')]
+    """
+
+    def __init__(self, store: str, splits: Sequence[str] = SPLITS[:1]) -> None:
+        self.store, self.splits = store, splits
+        if isinstance(splits, str) or not {*splits} <= {*SPLITS}:
+            raise ValueError(f'FrameStoreHook.splits = {splits!r}: must be a '
+                             f'list of {", ".join(SPLITS)}')
+
+    def before_run(self, runner) -> None:
+        """Put the transforms of the store into the pipelines."""
+        for split in self.splits:
+            # The property would build a loop that this run does not need.
+            loop = getattr(runner, f'_{split}_loop')
+            if not isinstance(loop, BaseLoop):
+                continue
+            config = runner.cfg[f'{split}_dataloader']['dataset']
+            if transform_name(config) == 'MultigridDataset':
+                raise ValueError(
+                    f'FrameStoreHook.splits = {self.splits!r}: in multigrid '
+                    "training leave 'train' out and set multigrid.grid_store")
+            # Data workers start later, and get the new pipelines.
+            for dataset, config in zip(
+                    unwrap_datasets(loop.dataloader.dataset),
+                    with_pipelines(config)):
+                dataset.pipeline = Compose(
+                    GridStoreInit.insert(config, self.store, True))
+            runner.logger.info(f'{split}: clips are read from {self.store}')
