@@ -106,3 +106,20 @@ def test_records_of_parallel_runs(tmp_path):
     path.write_text('{}\n{"seed": 1, "poi')
     with pytest.raises(ValueError, match='digits.jsonl, line 2: is not'):
         records.read_lines(path)
+
+
+def test_what_a_fine_tuned_run_starts_from():
+    pretraining = load_tool('study/run').pretraining
+    job = dict(model='mvit', data='ordered', variant='auto', seed=3)
+    assert pretraining(dict(job, conditions=dict(lr=0.1))) is None
+    for data, conditions, expected, theirs in (('utd7', dict(lr=0.1), 'utd20',
+                                                dict(epochs=35)),
+                                               ('ordered', dict(finetune=1),
+                                                'digits', {})):
+        assert pretraining(dict(job, data=data,
+                                conditions=conditions)) == dict(
+                                    model='mvit',
+                                    data=expected,
+                                    variant='baseline',
+                                    seed=0,
+                                    conditions=theirs)

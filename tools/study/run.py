@@ -6,10 +6,11 @@
 MODEL is slowfast, i3d, i3d-nl, tsn, tsm, mvit or timesformer. ``--data ava``
 trains a SlowFast detector, and needs mmdet and mmcv with operations. With utd7
 a baseline on 20 of UTD-MHAD's 27 actions is trained first, and fine-tuned on
-the other 7. A finished run is left out, and one that was cut off goes on from
-its last checkpoint, so that the same command starts and resumes a study. It
-prints a table at its end. With ``--out docs/results`` the records are added to
-those that tools/study/report.py reads.
+the other 7. ``--set finetune=1`` starts from a baseline on the digits. A
+finished run is left out, and one that was cut off goes on from its last
+checkpoint, so that the same command starts and resumes a study. It prints a
+table at its end. With ``--out docs/results`` the records are added to those
+that tools/study/report.py reads.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Optional
 
 import decoded
 import records
@@ -113,8 +115,9 @@ def train(job: dict, out: Path, work_dir: Path) -> None:
                                         job['variant'], job['conditions'])
     cfg.work_dir, cfg.randomness = str(work_dir), dict(seed=job['seed'])
     cfg.resume = (work_dir / 'last_checkpoint').exists()
-    if job['data'] == 'utd7' and not cfg.resume:
-        cfg.load_from = (work_dir.parent / run_name(pretraining(job)) /
+    before = pretraining(job)
+    if before and not cfg.resume:
+        cfg.load_from = (work_dir.parent / run_name(before) /
                          'last_checkpoint').read_text()
     cfg.log_level = 'WARNING'
     cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None
@@ -147,14 +150,14 @@ def run_name(job: dict) -> str:
                      f'seed{job["seed"]}'))
 
 
-def pretraining(job: dict) -> dict:
+def pretraining(job: dict) -> Optional[dict]:
     """Describe the run that a fine-tuned one starts from, at any seed."""
-    return dict(
-        job,
-        data='utd20',
-        variant='baseline',
-        conditions=dict(epochs=35),
-        seed=0)
+    before = dict(job, variant='baseline', seed=0)
+    if job['data'] == 'utd7':
+        return dict(before, data='utd20', conditions=dict(epochs=35))
+    if job['conditions'].get('finetune'):
+        return dict(before, data='digits', conditions={})
+    return None
 
 
 def main() -> int:
@@ -181,7 +184,7 @@ def main() -> int:
         nargs='+',
         default={},
         metavar='KEY=NUMBER',
-        help='other conditions: epochs, lr, budget')
+        help='other conditions: epochs, lr, budget, finetune')
     parser.add_argument(
         '--out', type=Path, default=WORK_DIR, help='for the records')
     args = parser.parse_args()
@@ -196,9 +199,11 @@ def main() -> int:
             if torch.cuda.is_available() else args.set,
             seed=seed) for seed in args.seeds for variant in args.variants
     ]
-    if args.data == 'utd7':
-        jobs.insert(0, pretraining(jobs[0]))
-    failed = sum(run(job, args.out, WORK_DIR) for job in jobs)
+    before = pretraining(jobs[0])
+    if before:
+        study_configs.make_data(before['data'])
+        jobs.insert(0, before)
+    failed = sum(run(job, args.out, WORK_DIR, job is before) for job in jobs)
     print(
         report.table(
             records.read(args.out), 'study', [[
@@ -209,14 +214,24 @@ def main() -> int:
     return failed
 
 
-def run(job: dict, out: Path, work_dir: Path) -> bool:
-    """Train a job unless it is finished; return whether it failed."""
+def run(job: dict,
+        out: Path,
+        work_dir: Path,
+        keeps_checkpoint: bool = False) -> bool:
+    """Train a job unless it is finished; return whether it failed.
+
+    Args:
+        job (dict): What to train.
+        out (Path): Folder of the records.
+        work_dir (Path): Folder of the work dirs.
+        keeps_checkpoint (bool): Whether a record without the work dir of its
+            run does not do. Defaults to False.
+    """
     name = run_name(job)
     print(name, flush=True)
     runs = records.read(out).get(records.key_of(job), records.Runs([]))
-    # Fine-tuning needs the checkpoint of its pre-training, not the record.
     if any(record['seed'] == job['seed']
-           for record in runs.records) and (job['data'] != 'utd20' or
+           for record in runs.records) and (not keeps_checkpoint or
                                             (work_dir / name).exists()):
         return False
     # A process of its own: mmengine keeps loggers and visualizers in globals.

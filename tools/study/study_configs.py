@@ -54,8 +54,8 @@ FOLDERS = {
     data: Path('data') / name
     for data, name in (('digits', 'moving_digits16'), ('ordered',
                                                        'moving_digits30'),
-                       ('noisy', 'noisy_digits30'), ('utd',
-                                                     'utd_mhad_depth27'),
+                       ('noisy', 'noisy_digits30'), ('demo', 'demo_digits30'),
+                       ('utd', 'utd_mhad_depth27'),
                        ('utd-frames', 'utd_mhad_depth27_frames'),
                        ('ava', 'moving_actors'), ('grid', 'grid_digits'))
 }
@@ -67,9 +67,12 @@ MADE = dict(
     ordered='--classes 30 --parts 2 --distractors 1 --shake 1 '
     '--num-train 2500 --num-val 1000 --num-frames 16',
     noisy='--classes 30 --parts 2 --shake 1 --noise 80 --num-train 750 '
-    '--num-val 900 --num-frames 16')
-# A budget is a share of the baseline's iterations; gpu marks runs on one.
-CONDITIONS = ('epochs', 'lr', 'budget', 'gpu')
+    '--num-val 900 --num-frames 16',
+    demo='--classes 30 --parts 2 --shake 1 --noise 120 --num-train 400 '
+    '--num-val 450 --num-frames 16')
+# A budget is a share of the baseline's iterations; finetune=1 starts from a
+# baseline on the digits; gpu marks runs on one.
+CONDITIONS = ('epochs', 'lr', 'budget', 'finetune', 'gpu')
 PARTS = Path('data/utd_mhad_depth27_parts')
 # UTD-MHAD's actions in two parts: to train on 20 of them, and to fine-tune on
 # the other 7, which were drawn once.
@@ -77,11 +80,15 @@ ACTIONS = dict(
     utd7=(1, 8, 12, 13, 15, 16, 24),
     utd20=(0, 2, 3, 4, 5, 6, 7, 9, 10, 11, 14, 17, 18, 19, 20, 21, 22, 23, 25,
            26))
-# Sets that have no config: the beginning of their lists, and their classes.
+# Sets that take the config of another one.
+SOURCES = dict(ordered='digits', demo='noisy', utd20='utd', utd7='utd')
+# The beginning of their lists, and their classes.
 LISTS = dict(
     ordered=(f'{FOLDERS["ordered"]}/', 30),
+    demo=(f'{FOLDERS["demo"]}/', 30),
     utd20=(f'{PARTS}/utd20_', 20),
     utd7=(f'{PARTS}/utd7_', 7))
+EPOCHS = dict(ordered=10, demo=72)  # of base training, where they differ
 
 
 @MODELS.register_module(name='ResNetTSM', force=True)
@@ -151,9 +158,8 @@ def make_data(data: str) -> None:
 
 def load(model: str, data: str, multigrid: bool) -> Config:
     """Load the shipped config of a model on a dataset or a part of it."""
-    source = 'digits' if data == 'ordered' else (
-        'utd' if data in ACTIONS else data)
-    cfg = Config.fromfile(RECOGNITION / CONFIGS[model, source][multigrid])
+    cfg = Config.fromfile(RECOGNITION /
+                          CONFIGS[model, SOURCES.get(data, data)][multigrid])
     if model == 'tsm':  # the TSN config with shifts
         cfg.model.backbone.update(
             type='ResNetTSM', num_segments=8, pretrained2d=False)
@@ -170,8 +176,8 @@ def load(model: str, data: str, multigrid: bool) -> Config:
     if data in LISTS:
         begin, cfg.model.cls_head.num_classes = LISTS[data]
         train.ann_file, val.ann_file = f'{begin}train.txt', f'{begin}val.txt'
-    if data == 'ordered':
-        train_epochs(cfg, 10)
+    if data in EPOCHS:
+        train_epochs(cfg, EPOCHS[data])
         folder = str(FOLDERS[data])
         train.data_prefix.video = val.data_prefix.video = folder
     return cfg
