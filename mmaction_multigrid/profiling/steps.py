@@ -70,16 +70,16 @@ def schedule_shapes(schedule: MultigridSchedule) -> List[Shape]:
     return sorted(shapes, key=lambda shape: (shape[1:], -shape.batch_factor))
 
 
-def profile_steps(
-    config: dict,
-    shapes: Iterable[Shape],
-    batch_size: int,
-    bn_base_size: int = 8,
-    device: str = 'cpu',
-    repeats: int = 6,
-    optim_wrapper: Optional[dict] = None,
-    pipeline: Sequence[dict] = ()
-) -> Iterator[StepProfile]:
+def profile_steps(config: dict,
+                  shapes: Iterable[Shape],
+                  batch_size: int,
+                  bn_base_size: int = 8,
+                  device: str = 'cpu',
+                  repeats: int = 6,
+                  optim_wrapper: Optional[dict] = None,
+                  pipeline: Sequence[dict] = (),
+                  compile_backend: Optional[str] = None
+                  ) -> Iterator[StepProfile]:
     """Run training steps at shapes, on random clips.
 
     Args:
@@ -93,6 +93,8 @@ def profile_steps(
             Defaults to plain SGD.
         pipeline (Sequence[dict]): See :class:`.network.RandomClips`. Defaults
             to an empty one.
+        compile_backend (str, optional): Backend of ``torch.compile`` for the
+            network's backbone. Defaults to None: it is not compiled.
 
     Yields:
         StepProfile: The profile of each shape.
@@ -103,6 +105,8 @@ def profile_steps(
     model = build_model(config).to(device).train()
     layers = convert_sub_batch_norm(model)
     interpolate_pos_embeds(model)
+    if compile_backend:
+        model.backbone.compile(backend=compile_backend, dynamic=False)
     wrapper = build_optimizer(model, optim_wrapper, device)
     clips = RandomClips(model, pipeline)
     for shape in shapes:

@@ -136,9 +136,14 @@ def forecast(record: dict) -> Dict[str, float]:
 def values(groups: Groups, name: str,
            *words: str) -> Tuple[str, List[Optional[float]]]:
     """Return the format of an expression, and its values of all matches."""
+    conditions = {
+        key: float(number)
+        for key, is_set, number in (word.partition('=') for word in words)
+        if is_set
+    }
     if name == 'gpu':
-        config, precision, what = words
-        found = select(groups, ['gpu', config, precision], {})
+        config, precision, what = [word for word in words if '=' not in word]
+        found = select(groups, ['gpu', config, precision], conditions)
         return GPU_FORMS[what], [
             forecast(runs.records[0])[what] for runs in found.values()
         ]
@@ -148,11 +153,6 @@ def values(groups: Groups, name: str,
             runs.records[0][key]
             for runs in select(groups, names, {}).values()
         ]
-    conditions = {
-        key: float(number)
-        for key, is_set, number in (word.partition('=') for word in words)
-        if is_set
-    }
     data, model, variant, *cost = [word for word in words if '=' not in word]
     found = select(groups, [data, model, variant], conditions)
     if name == 'spread':
