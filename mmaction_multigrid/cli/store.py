@@ -23,6 +23,18 @@ VIDEOS = dict(
     pipeline=[dict(type='DecordInit'),
               dict(type='DecordDecode')])
 
+EXAMPLES = """examples:
+  the train videos of a config, at the sizes that its clips need:
+    mmaction-multigrid store build STORE --config CONFIG
+  full clips of a multigrid config, too:
+    mmaction-multigrid store build STORE --config CONFIG --full
+  another list, such as that of validation, in the same store:
+    mmaction-multigrid store build LIST STORE --root VIDEOS --config CONFIG
+  one of eight parts, on any machine that sees the folder:
+    mmaction-multigrid store build STORE --config CONFIG --part 1/8
+  without a config:
+    mmaction-multigrid store build LIST STORE --root VIDEOS --sides 128 256"""
+
 
 def read_part(text: str) -> Tuple[int, int]:
     """Parse I/N."""
@@ -38,7 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(metavar='build|check', required=True)
     text = ('write the copies that are missing, also after an interruption '
             '(exit status 1 if a video could not be copied)')
-    builder = commands.add_parser('build', help=text)
+    builder = commands.add_parser(
+        'build',
+        help=text,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     builder.set_defaults(action=_build)
     add_build(builder)
     text = ('compare every copy with its checksum '
@@ -62,7 +78,7 @@ def add_build(builder: argparse.ArgumentParser) -> None:
         type=Path,
         help="folder of the videos, data_prefix; default: the config's")
     add('--config',
-        help='multigrid config, which sets videos, reader and sizes')
+        help='config, which sets videos, reader and sizes')
     sizes = builder.add_mutually_exclusive_group()
     sizes.add_argument(
         '--sides',

@@ -289,7 +289,7 @@ FAMILIES = dict(
         'r2plus1d_r34_8xb8-8x8x1-180e_kinetics400-rgb.py',
         resnet(64, base_channels=8),
         schedule=STEPS,
-        multigrid='finish=0.7, eval_freq=2, precise_bn=2',
+        multigrid="max_batch_factor='auto', eval_freq=2, precise_bn=2",
         epochs=6),
     csn=Family('recognition/csn/ircsn_r152_32x2x1-180e_kinetics400-rgb.py',
                resnet(256, depth=50, base_channels=8)),
