@@ -122,9 +122,11 @@ def check_plain(cfg: Config, args: argparse.Namespace) -> int:
     ])
     if 'from a frame store' in found:
         print(f'a frame store of {store.originals} clips takes about '
-              f'{store.size / 2**30:.3g} GiB. Build it, and add the hook to '
+              f'{store.size / 2**30:.3g} GiB. Build it, and add two lines to '
               'the config:\n'
               f'mmaction-multigrid store build STORE --config {args.config}\n'
+              "custom_imports = dict(imports=['mmaction_multigrid'], "
+              'allow_failed_imports=False)\n'
               "custom_hooks = [dict(type='FrameStoreHook', store='STORE')]")
     return 0
 

@@ -39,7 +39,7 @@ def add_config(parser: argparse.ArgumentParser, clips: bool = True) -> None:
     parser.add_argument(
         'config',
         metavar='CONFIG',
-        help='a multigrid config: a path, or SCOPE::path as in a _base_')
+        help='a config: a path, or SCOPE::path as in a _base_')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -86,6 +86,8 @@ def load_config(args: argparse.Namespace, plain: bool = False) -> Config:
     if 'multigrid' not in cfg and not plain:
         raise ValueError(f'{args.config}: has no multigrid key: it is '
                          'a plain or a resolved config')
+    if not cfg.get('train_dataloader'):
+        raise ValueError(f'{args.config}: has no train_dataloader')
     init_default_scope(cfg.get('default_scope') or 'mmaction')
     return cfg
 

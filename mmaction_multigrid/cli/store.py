@@ -14,7 +14,7 @@ from ..frame_store.build import build
 from ..frame_store.index import Index
 from ..frame_store.logs import FAILED, check_short_edges
 from ..frame_store.sources import short_edges_of, sources_of
-from .common import above_zero
+from .common import above_zero, load_config
 
 # The dataset without --config. mmengine fails to serialize an empty list.
 VIDEOS = dict(
@@ -31,9 +31,7 @@ EXAMPLES = """examples:
   another list, such as that of validation, in the same store:
     mmaction-multigrid store build LIST STORE --root VIDEOS --config CONFIG
   one of eight parts, on any machine that sees the folder:
-    mmaction-multigrid store build STORE --config CONFIG --part 1/8
-  without a config:
-    mmaction-multigrid store build LIST STORE --root VIDEOS --sides 128 256"""
+    mmaction-multigrid store build STORE --config CONFIG --part 1/8"""
 
 
 def read_part(text: str) -> Tuple[int, int]:
@@ -77,8 +75,7 @@ def add_build(builder: argparse.ArgumentParser) -> None:
     add('--root',
         type=Path,
         help="folder of the videos, data_prefix; default: the config's")
-    add('--config',
-        help='config, which sets videos, reader and sizes')
+    add('--config', help='config, which sets videos, reader and sizes')
     sizes = builder.add_mutually_exclusive_group()
     sizes.add_argument(
         '--sides',
@@ -104,7 +101,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _build(args: argparse.Namespace) -> int:
     if args.config:
-        cfg = Config.fromfile(args.config)
+        cfg = load_config(
+            argparse.Namespace(config=args.config, cfg_options={}), plain=True)
     elif args.sides and args.list:
         cfg = Config(dict(train_dataloader=dict(dataset=VIDEOS)))
     else:

@@ -1,6 +1,6 @@
 """Hook that lets any MMAction2 training load from a frame store."""
 
-from typing import Sequence
+from typing import Any, Sequence
 
 from mmengine.dataset import Compose
 from mmengine.hooks import Hook
@@ -13,6 +13,7 @@ from ..loading.train_data import unwrap_datasets
 from .transforms import GridStoreInit
 
 SPLITS = ('train', 'val', 'test')
+CLIPS = 16  # clips of a dataset to look for in the store
 
 
 @HOOKS.register_module()
@@ -30,8 +31,9 @@ class FrameStoreHook(Hook):
 
     Raises:
         FileNotFoundError: There is no frame store.
-        ValueError: A split is unknown, the store cannot be read or holds no
-            full clips, or it does not support a pipeline.
+        TypeError: ``store`` is no path.
+        ValueError: A split is unknown, the store cannot be read, holds no
+            full clips or no clip of a split, or does not support a pipeline.
 
     Examples:
         >>> custom_hooks = [dict(type='FrameStoreHook', store='data/store')]
@@ -39,7 +41,12 @@ class FrameStoreHook(Hook):
 
     def __init__(self, store: str, splits: Sequence[str] = SPLITS[:1]) -> None:
         self.store, self.splits = store, splits
-        if isinstance(splits, str) or not {*splits} <= {*SPLITS}:
+        if not isinstance(store, str):
+            raise TypeError(f'FrameStoreHook.store = {store!r}: must be the '
+                            'path of a folder')
+        if not isinstance(splits,
+                          (list, tuple)) or not all(split in SPLITS
+                                                    for split in splits):
             raise ValueError(f'FrameStoreHook.splits = {splits!r}: must be a '
                              f'list of {", ".join(SPLITS)}')
 
@@ -61,4 +68,18 @@ class FrameStoreHook(Hook):
                     with_pipelines(config)):
                 dataset.pipeline = Compose(
                     GridStoreInit.insert(config, self.store, True))
+                self._check(dataset, split)
             runner.logger.info(f'{split}: clips are read from {self.store}')
+
+    def _check(self, dataset: Any, split: str) -> None:
+        """Check that the store has copies of some clips of a dataset."""
+        opener = next(
+            step for step in dataset.pipeline.transforms
+            if isinstance(step, GridStoreInit))
+        some = range(0, len(dataset), len(dataset) // CLIPS + 1)
+        if all(opener.find(dataset.get_data_info(i)) is None for i in some):
+            raise ValueError(
+                f'frame store {self.store!r}: holds none of the {split} clips '
+                f'that are read by {opener.reader!r}; add them by '
+                '`mmaction-multigrid store build LIST STORE --root VIDEOS '
+                '--config CONFIG`')

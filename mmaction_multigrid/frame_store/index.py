@@ -54,11 +54,11 @@ def read_manifest(store: str) -> List[int]:
         FileNotFoundError: There is no manifest.
         ValueError: It is broken or of another version.
     """
-    where = f'grid_store = {str(store)!r}'
+    where = f'frame store {str(store)!r}'
     try:
         manifest = json.loads(Path(store, MANIFEST).read_bytes())
         version, short_edges = manifest['version'], manifest['short_edges']
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(
             f'{where}: has no {MANIFEST}; `mmaction-multigrid '
             'store build` makes a frame store') from None
@@ -85,7 +85,7 @@ class Index:
 
     def __init__(self, store: str) -> None:
         self.store, self.short_edges = str(store), read_manifest(store)
-        where = f'grid_store = {self.store!r}'
+        where = f'frame store {self.store!r}'
         try:
             # A plain array, because a memmap is slow to index.
             self.videos = np.load(

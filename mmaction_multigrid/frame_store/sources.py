@@ -13,13 +13,16 @@ from mmengine.config import Config
 
 from ..config import multigrid_schedule
 from ..config.base import with_pipelines
-from ..core.transform_rules import READERS, find_rule, transform_name
+from ..core.transform_rules import (READERS, RULES, TransformRule,
+                                    transform_name)
 from ..loading.train_data import build_dataset, clip_path, unwrap_datasets
 
 # To hash whole videos would read all data once more. These blocks differ even
 # between two encodings of the same video.
 BLOCK = 2**14  # bytes
 BLOCKS = 4  # in a file, and the number of pictures of a folder
+# Of a user's transform, which may have none where there is no multigrid.
+NO_RULE = TransformRule()
 
 
 class Source(NamedTuple):
@@ -148,8 +151,8 @@ def stored_reader(pipeline: Sequence[Any]) -> str:
     if 'SampleAVAFrames' in map(transform_name, pipeline):
         raise ValueError('frame store: clips of SampleAVAFrames have boxes '
                          'and are read from originals; leave the store out')
-    reader = next(
-        filter(None, (find_rule(step).decodes for step in pipeline)), None)
+    rules = (RULES.get(transform_name(step), NO_RULE) for step in pipeline)
+    reader = next(filter(None, (rule.decodes for rule in rules)), None)
     if reader not in READERS:
         raise ValueError('frame store: the pipeline opens no videos; it has '
                          f'no decoder of {", ".join(READERS)}')
@@ -220,9 +223,9 @@ def read_short_edge(pipeline: Sequence[Any]) -> int:
             return max(scale) if -1 in scale else min(scale)
         if 'Crop' in name:
             break
-    raise ValueError('frame store: needs a pipeline that resizes before it '
-                     "crops; put dict(type='Resize', scale=(-1, 256)) before "
-                     'the crop')
+    raise ValueError('frame store: needs a pipeline that resizes to pixels '
+                     'before it crops; put '
+                     "dict(type='Resize', scale=(-1, 256)) before the crop")
 
 
 def short_edges_of(cfg: Config, full: bool = False) -> Set[int]:

@@ -12,11 +12,11 @@ from mmcv.transforms import BaseTransform
 
 from mmaction.registry import TRANSFORMS
 from ..core.dataset import current_shape
-from ..core.transform_rules import (find_rule, register_transform_rule,
+from ..core.transform_rules import (RULES, find_rule, register_transform_rule,
                                     transform_name)
 from .index import Index
-from .sources import (Source, digest_of, read_short_edge, scale_short_edge,
-                      source_of, stored_reader)
+from .sources import (NO_RULE, Source, digest_of, read_short_edge,
+                      scale_short_edge, source_of, stored_reader)
 
 KEY = 'grid_copy'  # key of results that passes the copy to the decoder
 
@@ -70,7 +70,8 @@ class GridStoreInit(BaseTransform):
             raise ValueError(
                 f'frame store {store!r}: its largest copies have a short edge '
                 f'of {largest} pixels, and full clips need {short_edge}; '
-                '`mmaction-multigrid store build --full` makes them')
+                'build another one with `--sides '
+                f'{" ".join(map(str, self.index.short_edges))} {short_edge}`')
 
     def transform(self, results: dict) -> dict:
         """Find the copy, or open the original."""
@@ -84,10 +85,7 @@ class GridStoreInit(BaseTransform):
                 or results.get('modality', 'RGB') != 'RGB'
                 or 'gt_bboxes' in results):
             return self.original(results)
-        source = source_of(results, self.reader)
-        if source not in self._rows:
-            self._rows[source] = self.index.find(digest_of(source))
-        row = self._rows[source]
+        row = self.find(results)
         if row is None:
             # Python shows a warning of the same text once per process.
             warnings.warn(f'{self.index.store}: lacks videos, or they have '
@@ -101,6 +99,13 @@ class GridStoreInit(BaseTransform):
         if self.reader == 'decord':
             results['avg_fps'] = float(video['fps'])
         return results
+
+    def find(self, info: Mapping) -> Optional[int]:
+        """Find the row of a clip's original; None if it has no copy."""
+        source = source_of(info, self.reader)
+        if source not in self._rows:
+            self._rows[source] = self.index.find(digest_of(source))
+        return self._rows[source]
 
     @classmethod
     def insert(cls,
@@ -126,7 +131,7 @@ class GridStoreInit(BaseTransform):
         if transform_name(dataset) == 'RepeatAugDataset':
             raise ValueError('frame store: RepeatAugDataset opens and decodes '
                              'videos by itself')
-        rules = [find_rule(step) for step in steps]
+        rules = [RULES.get(transform_name(step), NO_RULE) for step in steps]
         at = next(i for i, rule in enumerate(rules) if rule.decodes)
         init = dict(
             type=cls.__name__,

@@ -8,12 +8,22 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from mmaction_multigrid.frame_store import FrameStoreHook, build
+from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 from mmengine.runner import BaseLoop
 
-from mmaction.registry import DATASETS
+from mmaction.registry import DATASETS, TRANSFORMS
 from .test_sources import (READERS, concat, frames, pipeline, repeat,
                            sources_from, video)
+
+
+@TRANSFORMS.register_module()
+class MyNoise(BaseTransform):
+    """A user's transform, for which no rule is registered."""
+
+    def transform(self, results):
+        return results
+
 
 SEEN = ('frame_inds', 'crop_quadruple', 'flip', 'img_shape')
 STEPS = [
@@ -21,6 +31,7 @@ STEPS = [
     dict(type='RandomResizedCrop'),
     dict(type='Resize', scale=(40, 40), keep_ratio=False),
     dict(type='Flip'),
+    dict(type='MyNoise'),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=SEEN),
 ]
@@ -91,12 +102,19 @@ def test_clips_equal_those_of_the_originals(videos, tmp_path, reader,
     ('train', 'store', r"splits = 'train': must be a list of train, val"),
     (['training'], 'store', r"splits = \['training'\]: must be"),
     (['train'], 'gone', 'gone.*has no grid_store.json'),
-    (['train'], 'small', 'small.*short edge of 24 pixels, .* need 64.*build'),
+    (['train'
+      ], 'small', 'small.*edge of 24 pixels, .* need 64.*--sides 24 64'),
+    (['train'], 'other', "other.*none of the train clips .* by 'decord'; add"),
+    ([['train']], 'store', 'splits = .* must be'),
+    (3, 'store', 'splits = 3: must be'),
+    (['train'], 'list.txt', 'list.txt.*has no grid_store.json'),
 ])
 def test_errors(videos, tmp_path, splits, store, message):
     dataset = video(videos, pipeline=steps_of('decord'))
     for name, short_edge in (('store', 64), ('small', 24)):
         build.build(sources_from(dataset), tmp_path / name, [short_edge])
+    build.build(sources_from(video(videos, 'two')), tmp_path / 'other', [64])
+    (tmp_path / 'list.txt').touch()
     with pytest.raises((FileNotFoundError, ValueError), match=message):
         attach(dataset, tmp_path / store, splits)
 
@@ -108,3 +126,8 @@ def test_multigrid_training_has_a_key_of_its_own(videos, tmp_path):
         dataset=video(videos, pipeline=steps_of('decord')))
     with pytest.raises(ValueError, match="leave 'train' out and set multi"):
         attach(wrapped, tmp_path)
+
+
+def test_a_path_is_needed():
+    with pytest.raises(TypeError, match='store = None: must be the path'):
+        FrameStoreHook(None)

@@ -230,7 +230,7 @@ def test_short_edges(small_config, step):
     at, = (i for i, old in enumerate(steps) if old.type == 'Resize')
     steps[at:at + 1] = [step] if step else []
     if step is None:
-        with pytest.raises(ValueError, match='resizes before it crops; put'):
+        with pytest.raises(ValueError, match='pixels before it crops; put'):
             short_edges_of(cfg)
     else:
         assert [short_edges_of(cfg, full)

@@ -205,7 +205,7 @@ def test_an_unusable_store_is_an_error_before_training(store, tmp_path, change,
             'empty': b''
         }[change])
     with pytest.raises((FileNotFoundError, ValueError),
-                       match=f'(?s)^grid_store = .*{message}'):
+                       match=f'(?s)^frame store .*{message}'):
         make_dataset(tmp_path, store)
 
 
@@ -214,7 +214,7 @@ def test_full_clips_need_full_copies(tmp_path, store):
     with pytest.raises(
             ValueError,
             match='frame store .*: its largest .* 64 pixels, '
-            'and full .* 80.*--full'):
+            'and full .* 80.*--sides 32 64 80`'):
         make_dataset(tmp_path, store, full=True, pipeline=steps)
 
 
