@@ -234,13 +234,9 @@ VARIANTS: Dict[str, Sequence[Callable[[Config], None]]] = {
     'multigrid': (option(), ),  # the default
     'auto': (option(max_batch_factor='auto'), ),
     'uncapped': (option(max_batch_factor=None), ),
-    'cap-1': (option(max_batch_factor=1), ),
-    'cap-2': (option(max_batch_factor=2), ),
     'cap-4': (option(max_batch_factor=4), ),
     'cap-2-finish': (option(max_batch_factor=2, finish='full'), ),
-    'cap-4-finish': (option(max_batch_factor=4, finish='full'), ),
     'finish': (option(finish='full'), ),
-    'finish-0.5': (option(finish=0.5), ),
     'few': (option(**FEW), ),
     'few-0.33': (option(**FEWER | dict(finish=1 / 3)), ),
     'few-0.75': (option(**FEWER), ),
