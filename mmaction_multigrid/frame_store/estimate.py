@@ -11,10 +11,9 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 
 from ..config.base import with_pipelines
-from ..core.transform_rules import RULES, transform_name
 from ..loading.train_data import build_dataset, unwrap_datasets
 from .build import build
-from .sources import read_short_edge, source_of, stored_reader
+from .sources import read_short_edge, rule_of, source_of, stored_reader
 from .transforms import GridStoreInit
 
 CLIPS = 16  # clips to load, from different originals
@@ -54,26 +53,25 @@ def time_clips(dataset: Any, clips: Sequence[int]) -> List[float]:
         begin = time.perf_counter()
         for transform in dataset.pipeline.transforms:
             results = transform(results)
-            rule = RULES.get(transform_name(transform))
             end = time.perf_counter()
-            parts[0 if rule and rule.does_io else 1] += end - begin
+            parts[0 if rule_of(transform).does_io else 1] += end - begin
             begin = end
         pseudo_collate([results])
         parts[-1] += time.perf_counter() - begin
     return (parts / len(clips)).tolist()
 
 
-def estimate_store(cfg: Config) -> Estimate:
+def estimate_store(cfg: Config, dataset: Any) -> Estimate:
     """Build a small store of full clips, and load from it.
 
     Args:
         cfg (Config): A config without multigrid.
+        dataset (Dataset): Its train dataset, whose pipeline changes.
 
     Raises:
         ValueError: A frame store does not support the pipeline, or a clip
             cannot be copied.
     """
-    dataset = first_dataset(cfg)
     config = next(with_pipelines(cfg.train_dataloader.dataset))
     reader, clips = stored_reader(config['pipeline']), draw_clips(dataset)
     sources = [source_of(dataset.get_data_info(i), reader) for i in clips]

@@ -21,8 +21,6 @@ from ..loading.train_data import build_dataset, clip_path, unwrap_datasets
 # between two encodings of the same video.
 BLOCK = 2**14  # bytes
 BLOCKS = 4  # in a file, and the number of pictures of a folder
-# Of a user's transform, which may have none where there is no multigrid.
-NO_RULE = TransformRule()
 
 
 class Source(NamedTuple):
@@ -142,6 +140,12 @@ def _read_picture(path: str) -> np.ndarray:
     return picture
 
 
+def rule_of(step: Any) -> TransformRule:
+    """Return the rule of a transform; without one, that of any shape."""
+    # Without multigrid a user's transform needs no rule.
+    return RULES.get(transform_name(step), TransformRule())
+
+
 def stored_reader(pipeline: Sequence[Any]) -> str:
     """Return the reader of the frames that a pipeline decodes.
 
@@ -151,8 +155,8 @@ def stored_reader(pipeline: Sequence[Any]) -> str:
     if 'SampleAVAFrames' in map(transform_name, pipeline):
         raise ValueError('frame store: clips of SampleAVAFrames have boxes '
                          'and are read from originals; leave the store out')
-    rules = (RULES.get(transform_name(step), NO_RULE) for step in pipeline)
-    reader = next(filter(None, (rule.decodes for rule in rules)), None)
+    reader = next(
+        filter(None, (rule_of(step).decodes for step in pipeline)), None)
     if reader not in READERS:
         raise ValueError('frame store: the pipeline opens no videos; it has '
                          f'no decoder of {", ".join(READERS)}')

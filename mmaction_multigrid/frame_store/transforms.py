@@ -12,10 +12,10 @@ from mmcv.transforms import BaseTransform
 
 from mmaction.registry import TRANSFORMS
 from ..core.dataset import current_shape
-from ..core.transform_rules import (RULES, find_rule, register_transform_rule,
+from ..core.transform_rules import (find_rule, register_transform_rule,
                                     transform_name)
 from .index import Index
-from .sources import (NO_RULE, Source, digest_of, read_short_edge,
+from .sources import (Source, digest_of, read_short_edge, rule_of,
                       scale_short_edge, source_of, stored_reader)
 
 KEY = 'grid_copy'  # key of results that passes the copy to the decoder
@@ -131,7 +131,7 @@ class GridStoreInit(BaseTransform):
         if transform_name(dataset) == 'RepeatAugDataset':
             raise ValueError('frame store: RepeatAugDataset opens and decodes '
                              'videos by itself')
-        rules = [RULES.get(transform_name(step), NO_RULE) for step in steps]
+        rules = [rule_of(step) for step in steps]
         at = next(i for i, rule in enumerate(rules) if rule.decodes)
         init = dict(
             type=cls.__name__,
