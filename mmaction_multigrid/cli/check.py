@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import shlex
 import sys
 from contextlib import redirect_stdout
 from typing import List, Optional
@@ -121,10 +122,15 @@ def check_plain(cfg: Config, args: argparse.Namespace) -> int:
          *(str(math.ceil(sum(times) / step)) for times in found.values())),
     ])
     if 'from a frame store' in found:
-        print(f'a frame store of {store.originals} clips takes about '
+        config = shlex.quote(args.config)
+        if args.cfg_options:
+            config = ' '.join((config, '--cfg-options',
+                               *(shlex.quote(f'{key}={value}')
+                                 for key, value in args.cfg_options.items())))
+        print(f'a frame store of {store.originals} videos takes about '
               f'{store.size / 2**30:.3g} GiB. Build it, and add two lines to '
               'the config:\n'
-              f'mmaction-multigrid store build STORE --config {args.config}\n'
+              f'mmaction-multigrid store build STORE --config {config}\n'
               "custom_imports = dict(imports=['mmaction_multigrid'], "
               'allow_failed_imports=False)\n'
               "custom_hooks = [dict(type='FrameStoreHook', store='STORE')]")

@@ -40,13 +40,7 @@ def add_config(parser: argparse.ArgumentParser, clips: bool = True) -> None:
         'config',
         metavar='CONFIG',
         help='a config: a path, or SCOPE::path as in a _base_')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        metavar='KEY=VALUE',
-        help='settings of the config to override')
+    add_cfg_options(parser)
     if clips:
         parser.add_argument(
             '--clips',
@@ -59,6 +53,17 @@ def add_config(parser: argparse.ArgumentParser, clips: bool = True) -> None:
             default=1,
             metavar='N',
             help='processes that will train; default: 1')
+
+
+def add_cfg_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options``, as MMAction2's own tools have it."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='settings of the config to override')
 
 
 def load_config(args: argparse.Namespace, plain: bool = False) -> Config:

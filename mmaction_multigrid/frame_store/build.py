@@ -11,8 +11,8 @@ import threading
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import (IO, Callable, Dict, Iterator, List, NamedTuple, Optional,
-                    Sequence, Tuple)
+from typing import (IO, Callable, Dict, Iterable, Iterator, List, NamedTuple,
+                    Optional, Sequence, Tuple)
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ from ..loading.broken import is_machine_error
 from .index import THREADS, copy_path, video_dtype
 from .logs import LOGS, merge, open_log, prepare, read_done
 from .mjpeg import Writer
-from .sources import Source, digest_of, open_frames
+from .sources import Source, digest_of, open_frames, weight_of
 
 SAMPLE = 16  # videos from which the size of the store is estimated
 
@@ -117,12 +117,17 @@ def run(work: Callable[[Source], Result], sources: Sequence[Source],
 
 def hash_sources(sources: Sequence[Source]) -> List[Source]:
     """Return the same originals with their digests."""
-    # Threads, because reading a few blocks waits for the disk only.
+    digests = map_in_threads(digest_of, sources)
+    return [
+        source._replace(digest=digest)
+        for source, digest in zip(sources, digests)
+    ]
+
+
+def map_in_threads(function: Callable, sources: Iterable[Source]) -> list:
+    """Call a function that mostly waits for the disk."""
     with multiprocessing.pool.ThreadPool(THREADS) as pool:
-        return [
-            source._replace(digest=digest)
-            for source, digest in zip(sources, pool.map(digest_of, sources))
-        ]
+        return pool.map(function, sources)
 
 
 def copy_all(todo: Sequence[Source], store: Path, short_edges: List[int],
@@ -142,7 +147,8 @@ def copy_all(todo: Sequence[Source], store: Path, short_edges: List[int],
     Raises:
         OSError: The store does not fit on the disk.
     """
-    failed, size = {}, 0
+    failed, size, copied = {}, 0, 0.
+    total = sum(map_in_threads(weight_of, todo))
     work = partial(copy_video, store=store, short_edges=short_edges)
     results = track(
         run(work, todo, processes), 'videos', len(todo), disable=not todo)
@@ -153,9 +159,10 @@ def copy_all(todo: Sequence[Source], store: Path, short_edges: List[int],
             log.write(video.tobytes())
             log.flush()  # a killed build continues from here
             size += int(video['copies']['size'].sum())
-        if number == SAMPLE:
+            copied += weight_of(source)
+        if number == SAMPLE and copied:
             free, rest = shutil.disk_usage(store).free, len(todo) - number
-            needed = size / number * rest
+            needed = size / copied * max(0, total - copied)
             print(
                 f'{rest} more videos will take {needed / 2**30:.3g} GiB, '
                 f'and {free / 2**30:.3g} GiB are free',

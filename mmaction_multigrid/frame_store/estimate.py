@@ -1,22 +1,28 @@
-"""Measure what a frame store would save in loading, and its size on disk."""
+"""Measure what a frame store saves in loading, its size and its pictures."""
 
 import random
 import time
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, List, NamedTuple, Sequence
 
+import cv2
 import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 
 from ..config.base import with_pipelines
 from ..loading.train_data import build_dataset, unwrap_datasets
-from .build import build
-from .sources import read_short_edge, rule_of, source_of, stored_reader
+from .build import build, map_in_threads
+from .index import Index
+from .sizes import read_short_edge
+from .sources import (Source, digest_of, open_frames, rule_of, source_of,
+                      stored_reader, weight_of)
 from .transforms import GridStoreInit
 
 CLIPS = 16  # clips to load, from different originals
+FRAMES = 64  # of an original that are compared with its copies
 PARTS = ('open, sample and decode', 'other transforms', 'collate')
 
 
@@ -25,8 +31,8 @@ class Estimate(NamedTuple):
 
     Attributes:
         parts (list[float]): See :func:`time_clips`.
-        originals (int): Clips in the dataset.
-        size (float): Expected size of a store of their originals in bytes.
+        originals (int): Originals of the dataset.
+        size (float): Expected size of a store of them in bytes.
     """
     parts: List[float]
     originals: int
@@ -74,7 +80,11 @@ def estimate_store(cfg: Config, dataset: Any) -> Estimate:
     """
     config = next(with_pipelines(cfg.train_dataloader.dataset))
     reader, clips = stored_reader(config['pipeline']), draw_clips(dataset)
-    sources = [source_of(dataset.get_data_info(i), reader) for i in clips]
+    every = [
+        source_of(dataset.get_data_info(index), reader)
+        for index in range(len(dataset))
+    ]
+    sources = [every[index] for index in clips]
     with TemporaryDirectory() as store:
         result = build(sources, Path(store),
                        [read_short_edge(config['pipeline'])])
@@ -83,6 +93,40 @@ def estimate_store(cfg: Config, dataset: Any) -> Estimate:
         dataset.pipeline = Compose(GridStoreInit.insert(config, store, True))
         size = sum(file.stat().st_size
                    for file in Path(store).rglob('*.mjpeg'))
+        some, total = (
+            sum(map_in_threads(weight_of, set(each)))
+            for each in (sources, every))
         return Estimate(
-            time_clips(dataset, clips), len(dataset),
-            size / len(clips) * len(dataset))
+            time_clips(dataset, clips), len(set(every)), size / some * total)
+
+
+def measure_psnr(index: Index, sources: Sequence[Source]) -> np.ndarray:
+    """Compare copies with their originals, which are scaled to their sizes.
+
+    Args:
+        index (Index): The store.
+        sources (Sequence[Source]): Some originals.
+
+    Returns:
+        np.ndarray: Mean PSNR in dB, of shape (originals that have copies and
+        can be read, sizes of copies).
+    """
+    found = []
+    for source in sources:
+        row = index.find(digest_of(source))
+        if row is None:
+            continue
+        frames = list(islice(open_frames(source)[2], FRAMES))
+        found.append([
+            np.mean([
+                cv2.PSNR(
+                    cv2.cvtColor(copied, cv2.COLOR_RGB2BGR),
+                    cv2.resize(
+                        frame,
+                        copied.shape[1::-1],
+                        interpolation=cv2.INTER_AREA))
+                for frame, copied in zip(
+                    frames, index.read(row, edge, np.arange(len(frames))))
+            ]) for edge in range(len(index.short_edges))
+        ])
+    return np.array(found).reshape(-1, len(index.short_edges))

@@ -10,9 +10,9 @@ from mmaction.registry import HOOKS
 from ..config.base import with_pipelines
 from ..core.transform_rules import transform_name
 from ..loading.train_data import unwrap_datasets
+from .sources import SPLITS
 from .transforms import GridStoreInit
 
-SPLITS = ('train', 'val', 'test')
 CLIPS = 16  # clips of a dataset to look for in the store
 
 
@@ -81,5 +81,5 @@ class FrameStoreHook(Hook):
             raise ValueError(
                 f'frame store {self.store!r}: holds none of the {split} clips '
                 f'that are read by {opener.reader!r}; add them by '
-                '`mmaction-multigrid store build LIST STORE --root VIDEOS '
-                '--config CONFIG`')
+                '`mmaction-multigrid store build STORE --config CONFIG '
+                f'--splits {" ".join(self.splits)}`')

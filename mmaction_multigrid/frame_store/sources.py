@@ -1,22 +1,24 @@
-"""Originals of a frame store, and the sizes of their copies."""
+"""Originals of a frame store: their list, digests and frames."""
 
 import copy
 import hashlib
 import os
+from itertools import chain, islice
 from pathlib import Path
 from typing import (Any, Iterable, List, Mapping, NamedTuple, Optional,
-                    Sequence, Set)
+                    Sequence, Tuple)
 
 import cv2
 import numpy as np
 from mmengine.config import Config
 
-from ..config import multigrid_schedule
 from ..config.base import with_pipelines
 from ..core.transform_rules import (READERS, RULES, TransformRule,
                                     transform_name)
+from ..loading.segments import frames_of_segment
 from ..loading.train_data import build_dataset, clip_path, unwrap_datasets
 
+SPLITS = ('train', 'val', 'test')
 # To hash whole videos would read all data once more. These blocks differ even
 # between two encodings of the same video.
 BLOCK = 2**14  # bytes
@@ -35,6 +37,8 @@ class Source(NamedTuple):
             Defaults to ``''``.
         first (int): Number of the first picture. Defaults to 1.
         frames (int): Number of pictures. Defaults to 0.
+        segment (tuple, optional): Part of a video that is stored; see
+            :func:`.segments.frames_of_segment`. Defaults to None.
         digest (int): See :func:`digest_of`. Defaults to 0.
     """
     path: str
@@ -42,6 +46,7 @@ class Source(NamedTuple):
     template: str = ''
     first: int = 1
     frames: int = 0
+    segment: Optional[Tuple[float, float, str]] = None
     digest: int = 0
 
     def pictures(self, numbers: Iterable[int]) -> List[str]:
@@ -61,10 +66,11 @@ def source_of(info: Mapping, reader: str) -> Source:
     """
     path = clip_path(info, reader)
     if reader != 'frames':
-        return Source(path, reader)
+        return Source(path, reader, segment=info.get('segment'))
     first = info['start_index'] + (info.get('offset') or 0)
-    return Source(path, reader, info['filename_tmpl'], first,
-                  info['total_frames'])
+    # A clip with boxes has the frames of its whole video, (0, number).
+    frames = info.get('total_frames') or info['shot_info'][1]
+    return Source(path, reader, info['filename_tmpl'], first, frames)
 
 
 def digest_of(source: Source) -> int:
@@ -78,6 +84,8 @@ def digest_of(source: Source) -> int:
     """
     # The reader counts, because readers differ in frame numbers.
     header, paths = f'{source.reader} {source.first} ', [source.path]
+    if source.segment:
+        header += f'{source.segment} '
     if source.reader == 'frames':
         header += f'{source.frames} {os.path.basename(source.path)}'
         paths = source.pictures(_spread(source.frames - 1))
@@ -95,6 +103,21 @@ def digest_of(source: Source) -> int:
     return int.from_bytes(digest.digest(), 'little')
 
 
+def weight_of(source: Source) -> float:
+    """Return a number that the size of the copies is proportional to.
+
+    Returns:
+        float: Length of a segment, number of pictures, or size of a file in
+        bytes, which is 0 if it cannot be read.
+    """
+    if source.segment:
+        return source.segment[1] - source.segment[0]
+    try:
+        return source.frames or os.path.getsize(source.path)
+    except OSError:
+        return 0
+
+
 def _spread(last: int) -> List[int]:
     """Return at most ``BLOCKS`` numbers from 0 to ``last``."""
     return sorted({max(0, last) * i // (BLOCKS - 1) for i in range(BLOCKS)})
@@ -106,8 +129,8 @@ def open_frames(source: Source) -> tuple:
     Returns:
         tuple: Frames per second (0 except for decord); the number of frames
         that the reader reports to a pipeline (0 if it is unknown); an
-        iterator over the frames that can be decoded, of shape (H, W, 3), BGR,
-        uint8.
+        iterator over the frames of the segment, or of the file, that can be
+        decoded, of shape (H, W, 3), BGR, uint8.
 
     Raises:
         Exception: Any error of the reader.
@@ -119,18 +142,29 @@ def open_frames(source: Source) -> tuple:
     if source.reader == 'decord':
         import decord  # only this reader needs it
         video = decord.VideoReader(path, num_threads=1)
-        return video.get_avg_fps(), len(video), (
-            cv2.cvtColor(frame.asnumpy(), cv2.COLOR_RGB2BGR)
-            for frame in video)
+        fps, total = video.get_avg_fps(), len(video)
+        # Only this reader jumps to a frame instead of decoding all before it.
+        return fps, total, (
+            cv2.cvtColor(video[number].asnumpy(), cv2.COLOR_RGB2BGR)
+            for number in range(total)[slice(*_span(source, fps, total))])
     if source.reader == 'opencv':
         video = cv2.VideoCapture(path)
-        return 0., max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT))), (
-            frame for _, frame in iter(video.read, (False, None)))
+        total = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
+        return 0., total, (frame for _, frame in islice(
+            iter(video.read, (False, None)), *_span(source, 0., total)))
     import av  # MMAction2 does not require it
     container = av.open(path)
-    return 0., container.streams.video[0].frames, (
-        frame.to_ndarray(format='bgr24')
-        for frame in container.decode(video=0))
+    total = container.streams.video[0].frames
+    return 0., total, (
+        frame.to_ndarray(format='bgr24') for frame in islice(
+            container.decode(video=0), *_span(source, 0., total)))
+
+
+def _span(source: Source, fps: float, total: int) -> Tuple[int, Optional[int]]:
+    """Return the first frame to store, and the one behind the last."""
+    if source.segment is None:
+        return 0, None
+    return frames_of_segment(source.segment, fps, total)
 
 
 def _read_picture(path: str) -> np.ndarray:
@@ -152,9 +186,6 @@ def stored_reader(pipeline: Sequence[Any]) -> str:
     Raises:
         ValueError: A frame store does not support it.
     """
-    if 'SampleAVAFrames' in map(transform_name, pipeline):
-        raise ValueError('frame store: clips of SampleAVAFrames have boxes '
-                         'and are read from originals; leave the store out')
     reader = next(
         filter(None, (rule_of(step).decodes for step in pipeline)), None)
     if reader not in READERS:
@@ -165,21 +196,24 @@ def stored_reader(pipeline: Sequence[Any]) -> str:
 
 def sources_of(cfg: Config,
                listed: Optional[Path] = None,
-               root: Optional[Path] = None) -> List[Source]:
-    """List the originals of a config's train data, each once.
+               root: Optional[Path] = None,
+               splits: Sequence[str] = SPLITS[:1]) -> List[Source]:
+    """List the originals of a config's data, each once.
 
     Args:
         cfg (Config): The config.
         listed (Path, optional): Annotation file that replaces that of the
-            first dataset of the config. Defaults to None.
+            first dataset. Defaults to None.
         root (Path, optional): Folder that replaces that of its clips.
             Defaults to None.
+        splits (Sequence[str]): Of ``SPLITS`` those to list. Defaults to
+            ``('train', )``.
 
     Raises:
-        ValueError: The clips are not RGB, or there are none.
+        ValueError: The clips are not RGB or in an archive, or there are none.
     """
-    dataset = copy.deepcopy(cfg['train_dataloader']['dataset'])
-    configs = list(with_pipelines(dataset))
+    datasets = [copy.deepcopy(dataset_of(cfg, split)) for split in splits]
+    configs = [each for one in datasets for each in with_pipelines(one)]
     readers = [stored_reader(config['pipeline']) for config in configs]
     if listed is not None:
         configs[0]['ann_file'] = os.path.abspath(listed)
@@ -193,70 +227,24 @@ def sources_of(cfg: Config,
                              'a frame store holds RGB')
         # Only names of clips are needed, and transforms may need more files.
         config['pipeline'] = []
-    datasets = zip(unwrap_datasets(build_dataset(dataset)), readers)
+    leaves = chain.from_iterable(
+        unwrap_datasets(build_dataset(dataset)) for dataset in datasets)
     found = dict.fromkeys(
         source_of(data.get_data_info(index), reader)
-        for data, reader in datasets for index in range(len(data)))
+        for data, reader in zip(leaves, readers) for index in range(len(data)))
     if not found:
-        raise ValueError('train_dataloader.dataset: names no video')
+        raise ValueError(f'{splits[0]}_dataloader.dataset: names no video')
+    for folder in Path(next(iter(found)).path).parents:
+        if folder.is_file():
+            raise ValueError(f'{folder}: is a file; a frame store reads '
+                             'videos in folders, so that archives such as '
+                             'tar and zip must be unpacked')
     return list(found)
 
 
-def scale_short_edge(short_edge: int, crop_size: int, base_crop: int) -> int:
-    """Scale the short edge of the frames of a base clip to another crop."""
-    # As scale_pixels does it for Resize, which then finds frames of its size.
-    return max(1, round(short_edge * crop_size / base_crop))
-
-
-def read_short_edge(pipeline: Sequence[Any]) -> int:
-    """Return the short edge of the frames that a train pipeline crops.
-
-    Returns:
-        int: Short edge in pixels. If it is drawn at random, the largest one.
-
-    Raises:
-        ValueError: The pipeline crops before it resizes.
-    """
-    for step in pipeline:
-        name, scale = transform_name(step), step.get('scale')
-        if name == 'RandomRescale':
-            return max(step['scale_range'])
-        if name == 'Resize' and isinstance(scale, (list, tuple)):
-            # (-1, 256) sets the short edge. Of two positive numbers the
-            # smaller one limits it.
-            return max(scale) if -1 in scale else min(scale)
-        if 'Crop' in name:
-            break
-    raise ValueError('frame store: needs a pipeline that resizes to pixels '
-                     'before it crops; put '
-                     "dict(type='Resize', scale=(-1, 256)) before the crop")
-
-
-def short_edges_of(cfg: Config, full: bool = False) -> Set[int]:
-    """Compute the short edges, in pixels, of the copies for a config.
-
-    Args:
-        cfg (Config): The config. Without ``multigrid`` all clips are full.
-        full (bool): Whether full clips are read from the store, too. Defaults
-            to False.
-
-    Raises:
-        ValueError: See :func:`read_short_edge`.
-    """
-    found = {
-        read_short_edge(dataset['pipeline'])
-        for dataset in with_pipelines(cfg.train_dataloader.dataset)
-    }
-    if 'multigrid' not in cfg:
-        return found
-    schedule, _ = multigrid_schedule(cfg)
-    base = schedule.base.crop_size
-    crops = {
-        shape.crop_size
-        for stage in schedule.stages for shape in stage.shapes
-    }
-    return {
-        scale_short_edge(short_edge, crop, base)
-        for short_edge in found for crop in crops | {base}
-        if full or crop < base
-    }
+def dataset_of(cfg: Config, split: str) -> Mapping:
+    """Return the config of the dataset of a split."""
+    loader = cfg.get(f'{split}_dataloader')
+    if not loader:
+        raise ValueError(f'{split}_dataloader: is missing in the config')
+    return loader['dataset']

@@ -8,6 +8,7 @@ import warnings
 from bisect import bisect_left
 from typing import Dict, List, Mapping, Optional
 
+import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmaction.registry import TRANSFORMS
@@ -15,8 +16,8 @@ from ..core.dataset import current_shape
 from ..core.transform_rules import (find_rule, register_transform_rule,
                                     transform_name)
 from .index import Index
-from .sources import (Source, digest_of, read_short_edge, rule_of,
-                      scale_short_edge, source_of, stored_reader)
+from .sizes import read_short_edge, scale_short_edge
+from .sources import Source, digest_of, rule_of, source_of, stored_reader
 
 KEY = 'grid_copy'  # key of results that passes the copy to the decoder
 
@@ -76,14 +77,12 @@ class GridStoreInit(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Find the copy, or open the original."""
         grid = current_shape()
-        # The store has no flow, and boxes are relative to the original size.
         is_full, needed = grid is None or grid.is_base, self.short_edge
         if not is_full:
             needed = scale_short_edge(needed, grid.crop_size, grid.base_crop)
         if (is_full and not self.full_grid
                 or needed > self.index.short_edges[-1]
-                or results.get('modality', 'RGB') != 'RGB'
-                or 'gt_bboxes' in results):
+                or results.get('modality', 'RGB') != 'RGB'):  # flow
             return self.original(results)
         row = self.find(results)
         if row is None:
@@ -162,6 +161,8 @@ class GridStoreDecode(BaseTransform):
 
     Added Keys: imgs, original_shape, img_shape.
 
+    Modified Keys: gt_bboxes, proposals.
+
     Args:
         original (dict): Config of the transform that decodes the original.
     """
@@ -175,7 +176,7 @@ class GridStoreDecode(BaseTransform):
             return self.original(results)
         init, row, edge = results.pop(KEY)
         wanted = results['frame_inds'].reshape(-1)
-        if init.reader == 'frames':
+        if init.reader == 'frames' or 'segment' in results:
             wanted = wanted - results['start_index']  # copies count from 0
         try:
             imgs = init.index.read(row, edge, wanted)
@@ -187,6 +188,11 @@ class GridStoreDecode(BaseTransform):
             return self.original(init.original(results))
         shape = imgs[0].shape[:2]
         results.update(imgs=imgs, original_shape=shape, img_shape=shape)
+        # Boxes are shares of the frame, and become pixels as in stock.
+        for key in ('gt_bboxes', 'proposals'):
+            if results.get(key) is not None:
+                results[key] = np.float32(results[key] *
+                                          np.tile(shape[::-1], 2))
         return results
 
 

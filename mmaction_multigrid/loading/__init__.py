@@ -3,5 +3,9 @@
 from .bad_videos_hook import BadVideosHook
 from .broken import ReplaceBrokenClips
 from .prefetch import PrefetchHook
+from .segments import LimitToSegment, VideoSegmentDataset
 
-__all__ = ['BadVideosHook', 'PrefetchHook', 'ReplaceBrokenClips']
+__all__ = [
+    'BadVideosHook', 'LimitToSegment', 'PrefetchHook', 'ReplaceBrokenClips',
+    'VideoSegmentDataset'
+]

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from mmaction_multigrid import apply_multigrid
 from mmaction_multigrid.core.dataset import seeded
+from mmaction_multigrid.frame_store.build import build
+from mmaction_multigrid.frame_store.sizes import short_edges_of
+from mmaction_multigrid.frame_store.sources import sources_of
 from mmengine.config import Config
 
 from mmaction.registry import DATASETS
@@ -50,8 +53,13 @@ def marked(tmp_path):
     return cfg
 
 
-@pytest.mark.parametrize('flip', [0, 1])
-def test_marks_are_under_their_boxes(marked, flip):
+@pytest.mark.parametrize(('flip', 'stored'), [(0, False), (1, False),
+                                              (1, True)])
+def test_marks_are_under_their_boxes(marked, tmp_path, flip, stored):
+    if stored:
+        store = tmp_path / 'store'
+        build(sources_of(marked), store, sorted(short_edges_of(marked, True)))
+        marked.multigrid = dict(grid_store=str(store), grid_store_full=True)
     dataset = marked.train_dataloader.dataset
     next(step for step in dataset.pipeline
          if step.type == 'Flip').flip_ratio = flip

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import sys
@@ -194,6 +195,26 @@ def test_a_full_disk_ends_the_build(tmp_path, videos, whole, monkeypatch):
     monkeypatch.undo()
     make(videos, tmp_path)
     assert tree(tmp_path) == whole
+
+
+@pytest.mark.parametrize('kind', ['files', 'segments'])
+def test_the_size_is_forecast_within_a_tenth(tmp_path, capsys, kind):
+    """After 16 videos of 5 to 50 frames, for 14 more."""
+    encode(tmp_path / 'long.mp4', 50, grain=8)
+    sources = [
+        Source(
+            str(tmp_path / 'long.mp4'),
+            segment=(0, 5 + number * 3 // 2,
+                     'frames')) if kind == 'segments' else
+        Source(str(encode(tmp_path / f'{number}.mp4', 5 + number * 3 // 2)))
+        for number in range(30)
+    ]
+    build.build(sources, tmp_path / 'store', [32])
+    found = re.search('14 more videos will take (.*) GiB, and',
+                      capsys.readouterr().out)
+    sizes = Index(tmp_path / 'store').videos['copies']['size']
+    assert sizes[:16].max() > 5 * sizes[:16].min()
+    assert float(found[1]) * 2**30 == pytest.approx(sizes[16:].sum(), rel=.1)
 
 
 def test_blocks_of_a_file_tell_it_from_others(tmp_path):

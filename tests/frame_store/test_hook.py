@@ -2,11 +2,13 @@
 
 import copy
 import logging
+import pickle
 import random
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from mmaction_multigrid.frame_store import FrameStoreHook, build
 from mmcv.transforms import BaseTransform
 from mmengine.config import Config
@@ -57,6 +59,19 @@ def attach(dataset, store, splits=('train', )):
     return built
 
 
+def segments(videos, reader, unit, pipeline):
+    """Segments of frames 2 to 8 and 4 to 10, of 25 a second."""
+    rate = 25 if unit == 'seconds' else 1
+    lines = ''.join(f'{name}.mp4 {begin / rate} {begin / rate + 7 / rate} 0\n'
+                    for name, begin in ((0, 2), (0, 3), (1, 4)))
+    opener, *rest = pipeline
+    return dict(
+        video(videos, lines=lines),
+        type='VideoSegmentDataset',
+        unit=unit,
+        pipeline=[opener, dict(type='LimitToSegment'), *rest])
+
+
 def steps_of(reader, **sampling):
     begin = pipeline(reader)[:-4]
     return [
@@ -70,32 +85,91 @@ def steps_of(reader, **sampling):
     dict(clip_len=1, num_clips=4),
     dict(clip_len=4, num_clips=2, test_mode=True)
 ])
-@pytest.mark.parametrize('reader', READERS)
-def test_clips_equal_those_of_the_originals(videos, tmp_path, reader,
+@pytest.mark.parametrize(('reader', 'unit'), [
+    *((reader, None) for reader in READERS),
+    *((reader, 'frames') for reader in READERS if reader != 'frames'),
+    ('decord', 'seconds'),
+])
+def test_clips_equal_those_of_the_originals(videos, tmp_path, reader, unit,
                                             sampling):
     """Only JPEG changes their pixels."""
-    make = frames if reader == 'frames' else video
-    part = make(videos, pipeline=steps_of(reader, **sampling))
+    steps = steps_of(reader, **sampling)
+    if unit:
+        part = segments(videos, reader, unit, steps)
+    else:
+        make = frames if reader == 'frames' else video
+        part = make(videos, pipeline=steps)
     dataset = repeat(concat(part, copy.deepcopy(part)))
     store = tmp_path / 'store'
     build.build(sources_from(dataset), store, [64])
     plain, ours = DATASETS.build(dataset), attach(dataset, store,
                                                   ('train', 'test'))
     for index in range(len(plain)):
-        clips = []
-        for each in (plain, ours):
-            np.random.seed(index)
-            random.seed(index)
-            clips.append(each[index])
-        stock, stored = clips
+        stock, stored = (clip_of(each, index, index) for each in (plain, ours))
         for key in SEEN:
             assert np.array_equal(stock['data_samples'].get(key),
                                   stored['data_samples'].get(key))
-        # JPEG keeps a quarter of the colours.
-        error = (stock['inputs'].float() - stored['inputs'].float()).mean(1)
-        assert stock['inputs'].shape == stored['inputs'].shape
-        psnr = 20 * np.log10(255 / error.square().mean().sqrt().item())
-        assert 35 < psnr < 100
+        assert_equal_but_for_jpeg(stock, stored)
+
+
+def clip_of(dataset, index, seed):
+    np.random.seed(seed)
+    random.seed(seed)
+    return dataset[index]
+
+
+def assert_equal_but_for_jpeg(stock, stored):
+    """Compare two clips.
+
+    JPEG keeps a quarter of the colours.
+    """
+    assert stock['inputs'].shape == stored['inputs'].shape
+    error = (stock['inputs'].float() - stored['inputs'].float()).mean(1)
+    psnr = 20 * np.log10(255 / error.square().mean().sqrt().item())
+    assert 35 < psnr < 100
+
+
+def test_boxes_follow(videos, tmp_path):
+    """Of key frames; the pictures are 3.png to 12.png."""
+    boxes = np.array([[.1, .2, .5, .9], [.3, 0, .8, .7]])
+    (tmp_path / 'list.csv').write_text(''.join(
+        f'{video},1,{",".join(map(str, box))},1,{i}\n' for video in (0, 1)
+        for i, box in enumerate(boxes.tolist())))
+    with open(tmp_path / 'proposals.pkl', 'wb') as file:
+        pickle.dump({f'{video},0001': boxes[::-1] for video in (0, 1)}, file)
+    dataset = dict(
+        type='AVADataset',
+        ann_file=str(tmp_path / 'list.csv'),
+        exclude_file=None,
+        proposal_file=str(tmp_path / 'proposals.pkl'),
+        data_prefix=dict(img=str(videos / 'pictures' / 'one')),
+        filename_tmpl='{}.png',
+        start_index=3,
+        timestamp_start=0,
+        timestamp_end=2,
+        fps=5,
+        num_classes=3,
+        pipeline=[
+            dict(type='SampleAVAFrames', clip_len=4, frame_interval=2),
+            dict(type='RawFrameDecode'),
+            dict(type='RandomRescale', scale_range=(48, 64)),
+            dict(type='RandomCrop', size=40),
+            dict(type='Flip'),
+            dict(type='FormatShape', input_format='NCTHW'),
+            dict(type='PackActionInputs', meta_keys=SEEN),
+        ])
+    store = tmp_path / 'store'
+    assert build.build(sources_from(dataset), store, [64])['videos'] == 2
+    plain, ours = DATASETS.build(dataset), attach(dataset, store)
+    for seed in range(8):
+        stock, stored = (
+            clip_of(each, seed % 2, seed) for each in (plain, ours))
+        assert_equal_but_for_jpeg(stock, stored)
+        for each in ('gt_instances', 'proposals'):
+            expected, found = (
+                getattr(clip['data_samples'], each).bboxes
+                for clip in (stock, stored))
+            assert len(expected) == 2 and torch.equal(expected, found)
 
 
 @pytest.mark.parametrize(('splits', 'store', 'message'), [

@@ -105,7 +105,8 @@ def test_a_config_without_multigrid(small_config, command, tmp_path):
     plain, cfg = tmp_path / 'plain.py', Config.fromfile(small_config)
     cfg.pop('multigrid'), cfg.pop('runner_type')
     cfg.dump(plain)
-    status, out, _ = command(plain)
+    option = 'train_dataloader.dataset.test_mode=False'
+    status, out, _ = command(plain, '--cfg-options', option)
     rows = dict(
         re.split(r'\s{2,}', line.strip(), maxsplit=1)
         for line in out.splitlines() if '  ' in line)
@@ -114,8 +115,9 @@ def test_a_config_without_multigrid(small_config, command, tmp_path):
     assert [*map(len, times)] == [2, 2, 2] and min(map(float, times[0])) > 0
     assert re.fullmatch(r'[1-9]\d* +[1-9]\d*',
                         rows['train_dataloader.num_workers that keeps up'])
-    assert 'a frame store of 24 clips takes about 0.00' in out
-    assert f'store build STORE --config {plain}\n' in out
+    assert 'a frame store of 24 videos takes about 0.00' in out
+    assert (f'store build STORE --config {plain} --cfg-options {option}\n'
+            in out)
 
     dataset = 'train_dataloader.dataset.'
     status, out, _ = command(plain, '--cfg-options',

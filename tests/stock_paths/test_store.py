@@ -11,6 +11,12 @@ custom_imports = dict(
 custom_hooks = [dict(type='FrameStoreHook', store='store',
                      splits=['train', 'val', 'test'])]
 """
+# The same clips without their first and last frames.
+SEGMENTS = """
+train_dataloader['dataset'].update(
+    type='VideoSegmentDataset', unit='frames', ann_file='segments.txt')
+train_pipeline.insert(1, dict(type='LimitToSegment'))
+"""
 PLAIN = ('--cfg-options', 'custom_hooks=[]')
 
 
@@ -21,16 +27,19 @@ def losses(log):
     ]
 
 
-@pytest.mark.parametrize('name', ['slowonly', 'tsn'])
-def test_store(name, python, data, tmp_path):
+@pytest.mark.parametrize(('name', 'more'), [('slowonly', ''), ('tsn', ''),
+                                            ('tsn', SEGMENTS)])
+def test_store(name, more, python, data, tmp_path):
     text = FAMILIES[name].text(str(data), ours=OURS)
-    (tmp_path / 'config.py').write_text(text)
-    build = '-m', 'mmaction_multigrid', 'store', 'build'
-    config = 'store', '--config', 'config.py', '--processes', '1'
-    shown = python(*build, *config, cwd=tmp_path)
-    assert '32 of these 32 videos' in shown
-    assert '4 of these 4 videos' in python(
-        *build, data / 'val.txt', *config, '--root', data, cwd=tmp_path)
+    (tmp_path / 'config.py').write_text(text + more)
+    (tmp_path / 'segments.txt').write_text(
+        (data / 'train.txt').read_text().replace(' ', ' 2 22 '))
+    command = '-m', 'mmaction_multigrid', 'store'
+    options = '--config', 'config.py', '--splits', 'train', 'val', 'test'
+    assert '36 of these 36 videos' in python(
+        *command, 'build', 'store', *options, '--processes', 1, cwd=tmp_path)
+    shown = python(*command, 'check', 'store', *options, cwd=tmp_path)
+    assert ' pixels: a PSNR of ' in shown and '36 copies, 0 of' in shown
 
     train = STOCK_TOOLS / 'train.py', 'config.py', '--work-dir'
     stored, plain = (python(*train, run, *options, cwd=tmp_path)
