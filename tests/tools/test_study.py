@@ -92,6 +92,17 @@ def test_a_run_and_its_resume(digits, tmp_path, monkeypatch):
     assert again['points'] == points[:1]
 
 
+def test_variants_that_run_by_default(configs, tmp_path, monkeypatch):
+    study = load_tool('study/run')
+    jobs = []
+    monkeypatch.setattr(study, 'run', lambda job, *args: jobs.append(job) or 0)
+    monkeypatch.setattr(study.study_configs, 'make_data', lambda data: None)
+    monkeypatch.setattr('sys.argv', ['run.py', 'i3d', '--out', str(tmp_path)])
+    assert study.main() == 0
+    assert len(jobs) == 4
+    assert {job['variant'] for job in jobs} <= set(configs.VARIANTS)
+
+
 def test_records_of_parallel_runs(tmp_path):
     records = load_tool('study/records')
     path = tmp_path / 'new' / 'digits.jsonl'

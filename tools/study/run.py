@@ -176,8 +176,10 @@ def main() -> int:
     parser.add_argument(
         '--variants',
         nargs='+',
-        default=['baseline', 'multigrid', 'baseline-short'],
-        help='of tools/study/study_configs.py; default: %(default)s')
+        choices=study_configs.VARIANTS,
+        metavar='VARIANT',
+        default=['baseline', 'multigrid'],
+        help='%(choices)s; default: %(default)s')
     parser.add_argument(
         '--set',
         action=DictAction,
