@@ -14,8 +14,8 @@ FAST := tests/core tests/config tests/models/test_positions.py \
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
-demo: $(INSTALLED) ## train a small SlowFast twice, as usual and with multigrid, and compare
-	$(BIN)/python -W ignore tools/study/demo.py
+demo: $(INSTALLED) ## train a small SlowFast twice, as usual and with multigrid; ARGS='--seed 1' for another seed
+	$(BIN)/python -W ignore tools/study/demo.py $(ARGS)
 
 test: $(INSTALLED) ## run the tests; ARGS='tests/config -x' for some of them
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(or $(ARGS),tests)

@@ -33,6 +33,7 @@ def test_from_videos_to_table(demo, small_config, tmp_path, monkeypatch,
     monkeypatch.setattr(demo.study_configs, 'load', load)
     monkeypatch.setattr(demo, 'WORK_DIR', tmp_path / 'runs')
     monkeypatch.setattr(demo, 'PLOT', tmp_path / 'demo.png')
+    monkeypatch.setattr('sys.argv', ['demo.py', '--seed', '1'])
     demo.main()
     table = capsys.readouterr().out
     assert re.search(r'multigrid\n +\d+ iterations, \d+ s of CPU time: ',
@@ -41,4 +42,7 @@ def test_from_videos_to_table(demo, small_config, tmp_path, monkeypatch,
     runs = [read_run(tmp_path / 'runs' / name) for name in demo.NAMES]
     assert [run.end.epoch for run in runs] == [4, 4]
     assert runs[1].end.iterations < 60
+    for name in demo.NAMES:
+        log, = (tmp_path / 'runs' / name).glob('*/*.log')
+        assert re.search(r'seed: 1\b', log.read_text())
     assert (tmp_path / 'demo.png').read_bytes().startswith(b'\x89PNG')

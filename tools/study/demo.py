@@ -1,12 +1,13 @@
 """Train a small SlowFast as usual and with multigrid, and compare.
 
-    python tools/study/demo.py
+    python tools/study/demo.py [--seed 0]
 
 Makes a dataset of real video files, of moving digits, and a grid store of it
 first, in data/. Both runs take about seven minutes on two cores; their logs
 are in work_dirs/demo, and the plot is demo.png.
 """
 
+import argparse
 import io
 import os
 import shutil
@@ -37,7 +38,7 @@ def make_data() -> None:
     ])
 
 
-def train(name: str, workers: int) -> None:
+def train(name: str, workers: int, seed: int) -> None:
     """Train one of the two; its log goes to its work dir."""
     cfg = study_configs.load('slowfast', 'demo', name == 'multigrid')
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
@@ -48,7 +49,7 @@ def train(name: str, workers: int) -> None:
         cfg.multigrid.update(grid_store=str(STORE), eval_freq=1)
     else:
         cfg.train_cfg.update(val_begin=1, val_interval=9)
-    cfg.work_dir, cfg.randomness = str(WORK_DIR / name), dict(seed=0)
+    cfg.work_dir, cfg.randomness = str(WORK_DIR / name), dict(seed=seed)
     cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None
     shutil.rmtree(cfg.work_dir, ignore_errors=True)  # of an earlier demo
     with redirect_stdout(io.StringIO()):  # the log's file has it, too
@@ -61,6 +62,10 @@ def train(name: str, workers: int) -> None:
 
 def main() -> None:
     """Make the data, train both, compare."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        '--seed', type=int, default=0, help='of both runs; default: 0')
+    seed = parser.parse_args().seed
     make_data()
     # More threads than cores would only wait for each other.
     half = min(8, max(1, len(os.sched_getaffinity(0)) // 2))
@@ -68,7 +73,7 @@ def main() -> None:
     print(f'training on {half} cores and loading on {half}; '
           f'logs are in {WORK_DIR}')
     for name in NAMES:
-        train(name, half)
+        train(name, half, seed)
     command([
         'report', *(str(WORK_DIR / name) for name in NAMES), '--out',
         str(PLOT)
