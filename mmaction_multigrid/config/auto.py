@@ -15,16 +15,16 @@ from ..core.transform_rules import type_name
 from ..loading.train_data import build_dataset
 from .base import with_pipelines
 from .base_lr import BaseLR, curve_lr
-from .describe import count_base_iterations, count_iterations
+from .describe import count_base_iterations
 from .finish import finish_on_full_clips
 from .settings import AUTO, Settings, check_count, section
 
 # Environment variable of a launcher that holds the number of processes.
 PROCESSES = dict(
     pytorch='WORLD_SIZE', slurm='SLURM_NTASKS', mpi='OMPI_COMM_WORLD_SIZE')
-# With fewer iterations, or those of base training if these are fewer, accuracy
-# was often lost (docs/results.md).
-ENOUGH_ITERATIONS = 2000
+# With fewer iterations of base training, the default often lost accuracy
+# (docs/results.md).
+ENOUGH_BASE_ITERATIONS = 7000
 # Optimizers that divide the gradient by its running size. For these the lr
 # follows the square root of the batch (Malladi et al., arXiv 2205.10287).
 ADAPTIVE = ('adam', 'lamb', 'adafactor', 'rmsprop', 'lion', 'adagrad',
@@ -137,9 +137,9 @@ def auto_settings(base: BaseTraining, settings: Settings, batch_size: int,
                   clips: int) -> Settings:
     """Replace ``max_batch_factor = 'auto'`` by a number.
 
-    It becomes None (no limit) if that leaves enough iterations, and 2
-    otherwise. Then ``epoch_factor`` becomes 1 and ``finish`` 0.5 as well,
-    unless the config sets them or ``stages``.
+    It becomes None (no limit) if base training has 7,000 iterations or more,
+    and 2 otherwise. Then ``epoch_factor`` becomes 1 and ``finish`` 0.5 as
+    well, unless the config sets them or ``stages``.
 
     Args:
         base (BaseTraining): The base config's training.
@@ -148,9 +148,9 @@ def auto_settings(base: BaseTraining, settings: Settings, batch_size: int,
         clips (int): Clips of one process in an epoch.
     """
     found = replace(settings, max_batch_factor=None)
-    counted = make_schedule(base, found), batch_size, clips
-    enough = min(count_base_iterations(*counted), ENOUGH_ITERATIONS)
-    if count_iterations(*counted) >= enough:
+    iterations = count_base_iterations(
+        make_schedule(base, found), batch_size, clips)
+    if iterations >= ENOUGH_BASE_ITERATIONS:
         return found
     # Explicit stages have epochs and an end of their own.
     few = {} if settings.stages else {

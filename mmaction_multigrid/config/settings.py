@@ -64,10 +64,10 @@ class Settings(ScheduleSettings):
 
     Attributes:
         max_batch_factor (int or str, optional): The largest batch factor.
-            ``'auto'`` sets no limit if that leaves 2,000 iterations, or as
-            many as base training makes. Otherwise it sets 2 and, unless they
-            are set, ``epoch_factor=1`` and ``finish=0.5``. Defaults to None,
-            which means no limit.
+            ``'auto'`` sets no limit if base training has 7,000 iterations or
+            more. Otherwise it sets 2 and, unless they are set,
+            ``epoch_factor=1`` and ``finish=0.5``. Defaults to None, which
+            means no limit.
         eval_freq (int): Validations and checkpoints per stage.
         precise_bn (int): The largest number of batches for precise BN; 0
             turns it off.

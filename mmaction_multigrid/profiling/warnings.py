@@ -3,12 +3,14 @@
 import math
 from typing import Iterable, List, Optional, Sequence
 
-from ..config.auto import ENOUGH_ITERATIONS
 from ..core.schedule import MultigridSchedule
 from ..core.shapes import Shape
 
 # Share of the dataset in one batch above which there is a warning.
 MAX_SHARE = 0.1
+# With fewer iterations, or those of base training if these are fewer, accuracy
+# was often lost. The default leaves more if base training has 7,000.
+MIN_ITERATIONS = 1800
 # Positions along an edge of the last feature map. With fewer, the head pools
 # over almost nothing.
 MIN_POSITIONS = 3
@@ -37,12 +39,13 @@ def data_warnings(shapes: Iterable[Shape], batch_size: int, clips: int,
         found.append(f'the largest batch of all processes, {largest} clips, '
                      f'is more than a tenth of the dataset ({clips} clips); '
                      'lower multigrid.max_batch_factor')
-    enough = min(base_iterations, ENOUGH_ITERATIONS)
+    enough = min(base_iterations, MIN_ITERATIONS)
     if iterations < enough:
         found.append(f'the schedule has {iterations} iterations, base '
                      f'training {base_iterations}: with fewer than {enough} '
                      'accuracy is often lost; set '
-                     "multigrid.max_batch_factor = 'auto'")
+                     "multigrid.max_batch_factor = 'auto' or a larger "
+                     'epoch_factor')
     return found
 
 
