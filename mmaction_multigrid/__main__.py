@@ -1,6 +1,7 @@
 """Run ``python -m mmaction_multigrid COMMAND``."""
 
 import argparse
+import signal
 import sys
 from typing import List, Optional
 
@@ -26,7 +27,7 @@ def main(argv: Optional[List[str]] = None) -> int:
 
     Returns:
         int: Exit status. 2 means an error, which the last line on stderr
-            describes.
+            describes, and 130 an interruption by Ctrl-C.
     """
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
@@ -48,6 +49,12 @@ def main(argv: Optional[List[str]] = None) -> int:
         print(*change_lines(), sep='\n', file=sys.stderr)
     try:
         return COMMANDS[args.command].run(args) or 0
+    except KeyboardInterrupt:
+        print(
+            f'{PROGRAM} {args.command}: interrupted; run the same command '
+            'again',
+            file=sys.stderr)
+        return 128 + signal.SIGINT
     # Errors of users, with messages for them. Other types are bugs, whose
     # trace is printed.
     except (ImportError, OSError, TypeError, ValueError) as error:

@@ -100,9 +100,10 @@ def check_plain(cfg: Config, args: argparse.Namespace) -> int:
     loader, found = cfg.train_dataloader, {}
     try:
         dataset = first_dataset(cfg)
-        found['from originals'] = time_clips(dataset, draw_clips(dataset))
+        found['from originals'], clips = time_clips(dataset,
+                                                    draw_clips(dataset))
         with redirect_stdout(sys.stderr):  # has a progress bar
-            store = estimate_store(cfg, dataset)
+            store = estimate_store(cfg, dataset, clips)
         found['from a frame store'] = store.parts
     except Exception as error:  # datasets raise errors of any type
         print(f'{"not from a frame store" if found else "no clip is loaded"}: '

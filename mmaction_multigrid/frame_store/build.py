@@ -6,7 +6,9 @@ continues from its logs and ends with the same store.
 
 import errno
 import multiprocessing.pool
+import os
 import shutil
+import signal
 import threading
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from functools import partial
@@ -78,6 +80,18 @@ def copy_video(source: Source, store: Path, short_edges: List[int]) -> Result:
         return Result(source, error=f'{type(error).__name__}: {error}')
 
 
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the parent process, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def end() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
+
+
 def run(work: Callable[[Source], Result], sources: Sequence[Source],
         processes: int) -> Iterator[Result]:
     """Copy videos in parallel.
@@ -103,7 +117,7 @@ def run(work: Callable[[Source], Result], sources: Sequence[Source],
         # Each thread has one process. In a pool of several processes it would
         # be unknown which video has crashed one.
         if not hasattr(local, 'pool'):
-            local.pool = ProcessPoolExecutor(1, context)
+            local.pool = ProcessPoolExecutor(1, context, _begin_worker)
         try:
             return local.pool.submit(work, source).result()
         except BrokenExecutor:

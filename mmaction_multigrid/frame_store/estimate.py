@@ -5,7 +5,7 @@ import time
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, List, NamedTuple, Sequence
+from typing import Any, List, NamedTuple, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -50,36 +50,62 @@ def draw_clips(dataset: Any) -> List[int]:
         range(len(dataset)), min(CLIPS, len(dataset)))
 
 
-def time_clips(dataset: Any, clips: Sequence[int]) -> List[float]:
-    """Measure the mean time in seconds of each of ``PARTS`` for a clip."""
-    dataset[clips[0]]  # builds and opens what later clips share
+def time_clips(dataset: Any,
+               clips: Sequence[int]) -> Tuple[List[float], List[int]]:
+    """Measure the mean time in seconds of each of ``PARTS`` for a clip.
+
+    Prints the files that cannot be loaded, and leaves them out.
+
+    Returns:
+        tuple: The times, and the clips that were loaded.
+
+    Raises:
+        ValueError: None of them can be loaded.
+    """
+    times, failed = {}, {}
+    # The first one builds and opens what later clips share.
+    for index in (clips[0], *clips):
+        info = dataset.get_data_info(index)
+        path = info.get('filename') or info.get('frame_dir')
+        try:
+            times[index] = _time_clip(dataset, info)
+        except Exception as error:  # decoders raise errors of any type
+            failed[path] = f'{type(error).__name__}: {error}'
+    for path, error in failed.items():
+        print(f'{path}: is left out. {error}')
+    if not times:
+        raise ValueError('train_dataloader.dataset: no clip can be loaded')
+    return np.mean([*times.values()], 0).tolist(), [*times]
+
+
+def _time_clip(dataset: Any, results: dict) -> np.ndarray:
     parts = np.zeros(len(PARTS))
-    for index in clips:
-        results = dataset.get_data_info(index)
-        begin = time.perf_counter()
-        for transform in dataset.pipeline.transforms:
-            results = transform(results)
-            end = time.perf_counter()
-            parts[0 if rule_of(transform).does_io else 1] += end - begin
-            begin = end
-        pseudo_collate([results])
-        parts[-1] += time.perf_counter() - begin
-    return (parts / len(clips)).tolist()
+    begin = time.perf_counter()
+    for transform in dataset.pipeline.transforms:
+        results = transform(results)
+        end = time.perf_counter()
+        parts[0 if rule_of(transform).does_io else 1] += end - begin
+        begin = end
+    pseudo_collate([results])
+    parts[-1] += time.perf_counter() - begin
+    return parts
 
 
-def estimate_store(cfg: Config, dataset: Any) -> Estimate:
+def estimate_store(cfg: Config, dataset: Any,
+                   clips: Sequence[int]) -> Estimate:
     """Build a small store of full clips, and load from it.
 
     Args:
         cfg (Config): A config without multigrid.
         dataset (Dataset): Its train dataset, whose pipeline changes.
+        clips (Sequence[int]): Clips to measure with.
 
     Raises:
         ValueError: A frame store does not support the pipeline, or a clip
             cannot be copied.
     """
     config = next(with_pipelines(cfg.train_dataloader.dataset))
-    reader, clips = stored_reader(config['pipeline']), draw_clips(dataset)
+    reader = stored_reader(config['pipeline'])
     every = [
         source_of(dataset.get_data_info(index), reader)
         for index in range(len(dataset))
@@ -97,7 +123,8 @@ def estimate_store(cfg: Config, dataset: Any) -> Estimate:
             sum(map_in_threads(weight_of, set(each)))
             for each in (sources, every))
         return Estimate(
-            time_clips(dataset, clips), len(set(every)), size / some * total)
+            time_clips(dataset, clips)[0], len(set(every)),
+            size / some * total)
 
 
 def measure_psnr(index: Index, sources: Sequence[Source]) -> np.ndarray:

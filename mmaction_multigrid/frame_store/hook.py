@@ -68,18 +68,24 @@ class FrameStoreHook(Hook):
                     with_pipelines(config)):
                 dataset.pipeline = Compose(
                     GridStoreInit.insert(config, self.store, True))
-                self._check(dataset, split)
+                self._check(runner, dataset, split)
             runner.logger.info(f'{split}: clips are read from {self.store}')
 
-    def _check(self, dataset: Any, split: str) -> None:
-        """Check that the store has copies of some clips of a dataset."""
+    def _check(self, runner, dataset: Any, split: str) -> None:
+        """Look for copies of some clips of a dataset in the store."""
         opener = next(
             step for step in dataset.pipeline.transforms
             if isinstance(step, GridStoreInit))
         some = range(0, len(dataset), len(dataset) // CLIPS + 1)
-        if all(opener.find(dataset.get_data_info(i)) is None for i in some):
+        missing = [opener.find(dataset.get_data_info(i))
+                   for i in some].count(None)
+        if missing == len(some):
             raise ValueError(
                 f'frame store {self.store!r}: holds none of the {split} clips '
                 f'that are read by {opener.reader!r}; add them by '
                 '`mmaction-multigrid store build STORE --config CONFIG '
                 f'--splits {" ".join(self.splits)}`')
+        if missing:
+            runner.logger.warning(
+                f'{split}: {missing} of {len(some)} clips that were looked up '
+                f'are not in {self.store}, and are read from their originals')

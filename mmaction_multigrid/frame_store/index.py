@@ -7,6 +7,7 @@ memory.
 """
 
 import json
+import os
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Tuple
@@ -54,7 +55,7 @@ def read_manifest(store: str) -> List[int]:
         FileNotFoundError: There is no manifest.
         ValueError: It is broken or of another version.
     """
-    where = f'frame store {str(store)!r}'
+    where = f'frame store {os.path.abspath(store)!r}'
     try:
         manifest = json.loads(Path(store, MANIFEST).read_bytes())
         version, short_edges = manifest['version'], manifest['short_edges']
@@ -85,7 +86,7 @@ class Index:
 
     def __init__(self, store: str) -> None:
         self.store, self.short_edges = str(store), read_manifest(store)
-        where = f'frame store {self.store!r}'
+        where = f'frame store {os.path.abspath(store)!r}'
         try:
             # A plain array, because a memmap is slow to index.
             self.videos = np.load(

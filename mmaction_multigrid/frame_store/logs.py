@@ -53,7 +53,7 @@ def prepare(store: Path, short_edges: List[int]) -> None:
     content = {path.name for path in store.glob('*')}
     if MANIFEST not in content:
         # A build that was killed may leave the temporary file.
-        if content - {f'.{MANIFEST}.part'}:
+        if content - {f'.{MANIFEST}.part'} or store.is_file():
             raise ValueError(
                 f'{store}: must be new, an empty folder or a frame store')
         manifest = dict(version=VERSION, short_edges=short_edges)

@@ -210,7 +210,8 @@ def sources_of(cfg: Config,
             ``('train', )``.
 
     Raises:
-        ValueError: The clips are not RGB or in an archive, or there are none.
+        ValueError: The clips are not RGB or in an archive, or there are none;
+            or ``root`` is no folder.
     """
     datasets = [copy.deepcopy(dataset_of(cfg, split)) for split in splits]
     configs = [each for one in datasets for each in with_pipelines(one)]
@@ -218,6 +219,8 @@ def sources_of(cfg: Config,
     if listed is not None:
         configs[0]['ann_file'] = os.path.abspath(listed)
     if root is not None:
+        if not os.path.isdir(root):
+            raise ValueError(f'--root {root}: is no folder')
         configs[0]['data_prefix'] = {
             'img' if readers[0] == 'frames' else 'video': os.path.abspath(root)
         }

@@ -51,6 +51,9 @@ class BadVideosHook(Hook):
         """
         loader, folder = runner.train_loop.dataloader, Path(runner.work_dir)
         if not hasattr(loader.dataset, 'watch'):
+            runner.logger.warning(
+                'BadVideosHook: does nothing without multigrid, which '
+                'replaces broken videos')
             return
         head = getattr(unwrap_model(runner.model), 'cls_head', None)
         loss = type(getattr(head, 'loss_cls', None)).__name__

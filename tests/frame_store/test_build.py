@@ -5,7 +5,10 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,6 +117,61 @@ def test_a_killed_parallel_build_is_completed(tmp_path, videos, whole,
     monkeypatch.undo()
     make(videos, tmp_path)
     assert tree(tmp_path) == whole
+
+
+INTERRUPTED = """
+import multiprocessing, os, shutil, sys
+from mmaction_multigrid.__main__ import main
+from mmaction_multigrid.frame_store import build
+
+def interrupt(path):
+    print(*(each.pid for each in multiprocessing.active_children()), flush=1)
+    number = int(sys.argv[1])
+    # Ctrl-C gets to all processes of the terminal, SIGKILL to one.
+    os.killpg(0, number) if number == 2 else os.kill(os.getpid(), number)
+
+build.SAMPLE, shutil.disk_usage = 2, interrupt
+sys.exit(main(['store', 'build', *sys.argv[2:]]))
+"""
+
+
+@pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_build_leaves_no_process(tmp_path, videos, number):
+    (tmp_path / 'list.txt').write_text(''.join(f'{name} 0\n'
+                                               for name in NAMES[:5]))
+    with (tmp_path / 'shown').open('w') as shown, (tmp_path /
+                                                   'pids').open('w') as pids:
+        status = subprocess.run([
+            sys.executable, '-W', 'ignore', '-c', INTERRUPTED,
+            str(int(number)),
+            str(tmp_path / 'list.txt'),
+            str(tmp_path / 'store'), '--root',
+            str(videos), '--sides', '16', '--processes', '2'
+        ],
+                                stdout=pids,
+                                stderr=shown,
+                                start_new_session=True,
+                                timeout=120).returncode
+    assert status == {signal.SIGKILL: -9, signal.SIGINT: 130}[number]
+    pids = re.findall(r'^\d+ \d+$', (tmp_path / 'pids').read_text(), re.M)
+    ends = time.monotonic() + 60
+    while any(map(is_alive, pids[0].split())) and time.monotonic() < ends:
+        time.sleep(0.1)
+    assert not any(map(is_alive, pids[0].split()))
+    if number == signal.SIGINT:
+        assert (tmp_path / 'shown').read_text().splitlines() == [
+            'mmaction-multigrid store: interrupted; run the same command again'
+        ]
+
+
+def is_alive(pid):
+    """Tell whether a process exists and has not ended."""
+    try:
+        # The state follows the name, which is in brackets.
+        state = Path('/proc', pid, 'stat').read_text().rsplit(')', 1)[1]
+    except FileNotFoundError:
+        return False
+    return state.split()[0] != 'Z'
 
 
 def test_only_missing_videos_are_copied(tmp_path, videos):

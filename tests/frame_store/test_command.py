@@ -24,6 +24,7 @@ SIDES = ('--sides', '16')
     ('gone.mp4 0\n', SIDES, 2, 'The first: '),
     ('bad.mp4/a.mp4 0\n', SIDES, 2, 'bad.mp4: is a file; a frame store'),
     ('a.mp4 0\n', (*SIDES, '--splits', 'val'), 2, 'val_dataloader: is miss'),
+    ('a.mp4 0\n', (*SIDES, '--root', 'gone'), 2, '--root gone: is no folder'),
     ('', SIDES, 2, 'names no video'),
     (None, SIDES, 2, 'list.txt: there is no such list'),
     (None, ('--config', ), 2, 'list.txt: there is no such list'),

@@ -193,6 +193,14 @@ def test_errors(videos, tmp_path, splits, store, message):
         attach(dataset, tmp_path / store, splits)
 
 
+def test_clips_that_are_missing_are_counted(videos, tmp_path, caplog):
+    dataset = video(videos, pipeline=steps_of('decord'))
+    first, *rest = sources_from(dataset)
+    build.build([first], tmp_path, [64])
+    attach(dataset, tmp_path)
+    assert f'train: {len(rest)} of {1 + len(rest)} clips that' in caplog.text
+
+
 def test_multigrid_training_has_a_key_of_its_own(videos, tmp_path):
     wrapped = dict(
         type='MultigridDataset',

@@ -1,5 +1,6 @@
 """Replace, list and count clips that fail, up to a limit."""
 
+import logging
 import re
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -71,6 +72,14 @@ def test_the_share_to_the_clip(tmp_path, tried, failed, ends):
     message = f'^{failed} of {tried} clips'
     with pytest.raises(RuntimeError, match=message) if ends else nullcontext():
         BadVideosHook().after_train_iter(runner, 0)
+
+
+def test_it_says_that_stock_training_replaces_nothing(tmp_path, caplog):
+    loop = SimpleNamespace(dataloader=SimpleNamespace(dataset=[]))
+    BadVideosHook().before_train(
+        SimpleNamespace(
+            work_dir=tmp_path, train_loop=loop, logger=logging.getLogger()))
+    assert 'BadVideosHook: does nothing without multigrid' in caplog.text
 
 
 @pytest.mark.parametrize('value', [1.5, '5%', float('nan'), True])

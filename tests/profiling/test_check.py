@@ -1,6 +1,7 @@
 """Run the command ``check``."""
 
 import re
+from pathlib import Path
 
 import pytest
 from mmaction_multigrid import multigrid_schedule
@@ -120,6 +121,18 @@ def test_a_config_without_multigrid(small_config, command, tmp_path):
             in out)
 
     dataset = 'train_dataloader.dataset.'
+    (tmp_path / 'broken.mp4').touch()
+    some = tmp_path / 'some.txt'
+    good = Path(cfg.train_dataloader.dataset.ann_file).read_text()
+    folder = Path(cfg.train_dataloader.dataset.data_prefix.video).absolute()
+    some.write_text(f'{tmp_path}/broken.mp4 0\n' +
+                    ''.join(f'{folder}/{line}\n'
+                            for line in good.splitlines()[:2]))
+    status, out, _ = command(plain, '--cfg-options',
+                             f'{dataset}ann_file={some}')
+    assert status == 0 and out.count('broken.mp4: is left out. ') == 1
+    assert 'a frame store of 3 videos takes about 0.00' in out
+
     status, out, _ = command(plain, '--cfg-options',
                              f'{dataset}ann_file=nowhere.txt')
     assert status == 0
