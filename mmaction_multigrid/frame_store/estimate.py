@@ -105,7 +105,7 @@ def estimate_store(cfg: Config, dataset: Any,
             cannot be copied.
     """
     config = next(with_pipelines(cfg.train_dataloader.dataset))
-    reader = stored_reader(config['pipeline'])
+    reader = stored_reader(config)
     every = [
         source_of(dataset.get_data_info(index), reader)
         for index in range(len(dataset))

@@ -180,14 +180,18 @@ def rule_of(step: Any) -> TransformRule:
     return RULES.get(transform_name(step), TransformRule())
 
 
-def stored_reader(pipeline: Sequence[Any]) -> str:
-    """Return the reader of the frames that a pipeline decodes.
+def stored_reader(dataset: Mapping) -> str:
+    """Return the reader of the frames that a dataset's pipeline decodes.
 
     Raises:
         ValueError: A frame store does not support it.
     """
+    if transform_name(dataset) == 'RepeatAugDataset':
+        raise ValueError('frame store: RepeatAugDataset opens and decodes '
+                         'videos by itself')
     reader = next(
-        filter(None, (rule_of(step).decodes for step in pipeline)), None)
+        filter(None, (rule_of(step).decodes for step in dataset['pipeline'])),
+        None)
     if reader not in READERS:
         raise ValueError('frame store: the pipeline opens no videos; it has '
                          f'no decoder of {", ".join(READERS)}')
@@ -215,7 +219,7 @@ def sources_of(cfg: Config,
     """
     datasets = [copy.deepcopy(dataset_of(cfg, split)) for split in splits]
     configs = [each for one in datasets for each in with_pipelines(one)]
-    readers = [stored_reader(config['pipeline']) for config in configs]
+    readers = [stored_reader(config) for config in configs]
     if listed is not None:
         configs[0]['ann_file'] = os.path.abspath(listed)
     if root is not None:

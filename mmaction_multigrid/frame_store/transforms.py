@@ -126,10 +126,7 @@ class GridStoreInit(BaseTransform):
             ValueError: A frame store does not support this pipeline.
         """
         steps = list(dataset['pipeline'])
-        reader = stored_reader(steps)
-        if transform_name(dataset) == 'RepeatAugDataset':
-            raise ValueError('frame store: RepeatAugDataset opens and decodes '
-                             'videos by itself')
+        reader = stored_reader(dataset)
         rules = [rule_of(step) for step in steps]
         at = next(i for i, rule in enumerate(rules) if rule.decodes)
         init = dict(

@@ -208,6 +208,8 @@ def test_datasets_without_a_store(made, tmp_path):
                               'RepeatAugDataset opens')):
         with pytest.raises(ValueError, match=f'frame store: .*{message}'):
             GridStoreInit.insert(dataset, 'store')
+    with pytest.raises(ValueError, match='RepeatAugDataset opens'):
+        sources_from(video(made, type='RepeatAugDataset'))
     (tmp_path / '3.png').write_bytes(b'no picture')
     with pytest.raises(ValueError, match='3.png: is no picture'):
         next(
