@@ -51,8 +51,18 @@ GPU_FORMS = dict(
 
 
 def speedup(runs: Runs, base: Runs, cost: str) -> float:
-    """Return the baseline's mean cost divided by the runs'."""
-    return base.mean(COSTS[cost]) / runs.mean(COSTS[cost])
+    """Return the baseline's mean cost divided by the runs'.
+
+    Of the seeds that both have: another seed may have run on another machine.
+    """
+    common = {each['seed']
+              for each in runs.records
+              } & {each['seed']
+                   for each in base.records}
+    ours, theirs = (
+        Runs([each for each in side.records if each['seed'] in common]
+             or side.records) for side in (runs, base))
+    return theirs.mean(COSTS[cost]) / ours.mean(COSTS[cost])
 
 
 def difference(runs: Runs, base: Runs) -> float:
