@@ -61,7 +61,7 @@ def test_help_fits_a_screen(call, monkeypatch, command):
     (['check', K400, '--batch-size', '-1'], '--batch-size: -1: must be above'),
     (['resolve', K400, 'no/such/folder/out.py'], 'No such file or directory'),
     (['resolve', K400, 'out.json'], 'resolve: out.json: must end in .py'),
-    (['store', 'check', 'nowhere'], "frame store 'nowhere': has no grid_s"),
+    (['store', 'check', 'nowhere'], "nowhere': has no grid_store.json"),
     (['store', 'build', 'store'], '--config is missing'),
     ([*BUILD, '32'], 'nowhere.txt: there is no such list'),
     ([*BUILD, '32', '--part', '3/2'], '--part: 3/2: must be I/N'),
