@@ -159,9 +159,9 @@ def test_an_interrupted_build_leaves_no_process(tmp_path, videos, number):
         time.sleep(0.1)
     assert not any(map(is_alive, pids[0].split()))
     if number == signal.SIGINT:
-        assert (tmp_path / 'shown').read_text().splitlines() == [
-            'mmaction-multigrid store: interrupted; run the same command again'
-        ]
+        # A process that is just starting may print its own trace, too.
+        assert ('mmaction-multigrid store: interrupted; run the same command '
+                'again') in (tmp_path / 'shown').read_text().splitlines()
 
 
 def is_alive(pid):

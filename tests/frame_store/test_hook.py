@@ -196,8 +196,8 @@ def test_errors(videos, tmp_path, splits, store, message):
 def test_clips_that_are_missing_are_counted(videos, tmp_path, caplog):
     dataset = video(videos, pipeline=steps_of('decord'))
     first, *rest = sources_from(dataset)
-    build.build([first], tmp_path, [64])
-    attach(dataset, tmp_path)
+    build.build([first], tmp_path / 'store', [64])
+    attach(dataset, tmp_path / 'store')
     assert f'train: {len(rest)} of {1 + len(rest)} clips that' in caplog.text
 
 

@@ -131,7 +131,7 @@ def test_a_config_without_multigrid(small_config, command, tmp_path):
     status, out, _ = command(plain, '--cfg-options',
                              f'{dataset}ann_file={some}')
     assert status == 0 and out.count('broken.mp4: is left out. ') == 1
-    assert 'a frame store of 3 videos takes about 0.00' in out
+    assert 'a frame store of 3 videos takes about ' in out
 
     status, out, _ = command(plain, '--cfg-options',
                              f'{dataset}ann_file=nowhere.txt')
