@@ -21,7 +21,8 @@ class FrameStoreHook(Hook):
     """Read full clips from a frame store, without multigrid.
 
     It needs no other runner, loop or sampler. Frames, crops and flips are
-    those of the videos, for the same random numbers. With multigrid,
+    those of the videos, for the same random numbers, unless a clip is resized
+    to another size than its copy has (docs/data.md). With multigrid,
     ``multigrid.grid_store`` does this for the train clips.
 
     Args:
